@@ -1,0 +1,1 @@
+"""On each machine: claim jobs, run scripts, keep results until HQ has them."""

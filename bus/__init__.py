@@ -1,0 +1,1 @@
+"""MQTT: topics, envelope, codec, the paho client, and an in-memory twin."""

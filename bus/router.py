@@ -1,0 +1,52 @@
+"""From a topic name and bytes to a `BusInput`: shared by every bus."""
+
+import json
+import re
+
+from bus.codec import MalformedMessage, decode
+from bus.port import Inbound, Refusal
+from bus.topics import ALL_TOPICS, Topic
+from schemas.names import NAME_PATTERN
+
+_NAME = re.compile(NAME_PATTERN)
+
+
+def route(
+    name: str,
+    payload: bytes,
+    *,
+    response_topic: str | None = None,
+    correlation: bytes | None = None,
+    retained: bool = False,
+    topics: tuple[Topic, ...] = ALL_TOPICS,
+) -> Inbound | Refusal:
+    """Return the decoded message, or why it was refused. Never raises.
+
+    Args:
+        name: Topic name below the root.
+    """
+    for topic in topics:
+        names = topic.match(name)
+        if names is not None:
+            break
+    else:
+        return Refusal(None, {}, "unknown_topic", name[:200])
+    if any(not _NAME.match(given) for given in names.values()):
+        return Refusal(topic, {}, "bad_name", f"a name in the topic is not allowed: {name[:100]!r}")
+    try:
+        received = decode(topic, payload)
+    except MalformedMessage as error:
+        return Refusal(
+            topic, names, error.reason, error.detail, _read_id(payload), response_topic, correlation
+        )
+    return Inbound(topic, names, received.id, received.data, response_topic, correlation, retained)
+
+
+def _read_id(payload: bytes) -> str:
+    """Return the envelope's id if it can be read in spite of all, for the answer."""
+    try:
+        envelope = json.loads(payload[: 1 << 18])
+        found = envelope.get("id", "") if isinstance(envelope, dict) else ""
+        return found[:128] if isinstance(found, str) else ""
+    except (ValueError, RecursionError):
+        return ""

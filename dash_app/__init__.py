@@ -1,0 +1,1 @@
+"""The web page, and the server that holds page and REST."""

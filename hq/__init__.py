@@ -1,0 +1,1 @@
+"""The authority: pure core, event log, read models, search and REST routes."""

@@ -1,0 +1,232 @@
+"""Facts in the event log: frozen, past tense, replayable for ever.
+
+A decision is one document of the log: all its events hold or none does.
+"""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from schemas.facts import AttemptResult, MachineFacts
+from schemas.names import (
+    Boot,
+    Count,
+    Epoch,
+    JobId,
+    JsonObject,
+    Key,
+    Name,
+    Nonce,
+    Seconds,
+    Sha256,
+    SweepId,
+    Text,
+    Token,
+)
+from schemas.specs import JobSpec, SweepSpec
+
+#: Raised only when a change makes old readers wrong. Newer logs are refused.
+LOG_VERSION = 1
+
+
+class Event(Struct, frozen=True, tag_field="type", tag=True, omit_defaults=True):
+    """Base of all events. The tag is the class name."""
+
+
+class EpochBegan(Event):
+    """An HQ took over. First decision of every epoch, and the fence for the one before."""
+
+    epoch: Epoch
+    instance: Nonce
+    version: int = LOG_VERSION
+
+
+class JobSubmitted(Event):
+    job: JobId
+    spec: JobSpec
+    submitter: Name
+
+
+class JobClaimed(Event):
+    """An agent was granted the job: from here on it may have begun."""
+
+    job: JobId
+    token: Token
+    agent: Name
+    boot: Boot
+    nonce: Nonce
+
+
+class JobHeld(Event):
+    job: JobId
+    by: Name
+
+
+class JobReleased(Event):
+    job: JobId
+    by: Name
+
+
+class AttemptReturned(Event):
+    """The agent gave the grant back before anything began. Counts as nothing."""
+
+    job: JobId
+    token: Token
+    why: Text
+
+
+class AttemptInterrupted(Event):
+    """Sleep, network, owner or lease: not the job's fault, never a start used up."""
+
+    job: JobId
+    token: Token
+    why: Text
+    delay_seconds: Seconds
+    #: The agent was silent: the attempt may still be running there.
+    unheard: bool = False
+
+
+class AttemptResumed(Event):
+    """An unheard attempt reported again before anyone else claimed the job."""
+
+    job: JobId
+    token: Token
+
+
+class AttemptLost(Event):
+    """The machine went down under a running attempt: a start is used up."""
+
+    job: JobId
+    token: Token
+    agent: Name
+    why: Text
+    delay_seconds: Seconds
+
+
+class AttemptFailed(Event):
+    """A failure with `retry_on_failure` left: a start is used up, the job is queued again."""
+
+    job: JobId
+    token: Token
+    result: AttemptResult
+    delay_seconds: Seconds
+
+
+class JobSucceeded(Event):
+    job: JobId
+    token: Token
+    result: AttemptResult
+
+
+class JobFailed(Event):
+    job: JobId
+    why: Text
+    token: Token | None = None
+    result: AttemptResult | None = None
+
+
+class JobCancelled(Event):
+    job: JobId
+    by: Name
+    why: Text = ""
+
+
+class JobDied(Event):
+    job: JobId
+    why: Text
+
+
+class ResultSuperseded(Event):
+    """A result that does not count. Stored, never thrown away."""
+
+    job: JobId
+    token: Token
+    agent: Name
+    why: Text
+    result: AttemptResult
+
+
+class SweepSubmitted(Event):
+    sweep: SweepId
+    spec: SweepSpec
+    submitter: Name
+
+
+class TrialProposed(Event):
+    """A trial's parameters were chosen; its JobSubmitted follows in the same decision."""
+
+    sweep: SweepId
+    trial: Count
+    job: JobId
+    params: JsonObject
+
+
+class SweepExhausted(Event):
+    """The sampler has nothing more to propose: no trial beyond `trials`."""
+
+    sweep: SweepId
+    trials: Count
+
+
+class SweepFinished(Event):
+    sweep: SweepId
+    why: Text = ""
+
+
+class SweepCancelled(Event):
+    sweep: SweepId
+    by: Name
+
+
+class AgentBooted(Event):
+    """An agent's process started; attempts of its earlier boots ended unless listed as spooled."""
+
+    agent: Name
+    boot: Boot
+    instance: Nonce
+    slots: Count
+    facts: MachineFacts
+
+
+class RequestAnswered(Event):
+    """The answer stored under (submitter, key), in the same decision as what it did."""
+
+    submitter: Name
+    key: Key
+    digest: Sha256
+    answer: JsonObject
+
+
+JobEvent = (
+    JobSubmitted
+    | JobClaimed
+    | JobHeld
+    | JobReleased
+    | AttemptReturned
+    | AttemptInterrupted
+    | AttemptResumed
+    | AttemptLost
+    | AttemptFailed
+    | JobSucceeded
+    | JobFailed
+    | JobCancelled
+    | JobDied
+    | ResultSuperseded
+)
+SweepEvent = SweepSubmitted | TrialProposed | SweepExhausted | SweepFinished | SweepCancelled
+AnyEvent = JobEvent | SweepEvent | EpochBegan | AgentBooted | RequestAnswered
+
+JOB_EVENTS: tuple[type[Event], ...] = JobEvent.__args__
+SWEEP_EVENTS: tuple[type[Event], ...] = SweepEvent.__args__
+
+
+class Decision(Struct, frozen=True):
+    """One document of the event log. `_id` in MongoDB is `position`."""
+
+    position: Annotated[int, Meta(ge=1)]
+    epoch: Epoch
+    #: Random per HQ start and unique per position: tells one's own document from another's.
+    op: str
+    #: Unix seconds on HQ's wall clock; for display and for the seven days of idempotency keys.
+    at: float
+    events: tuple[AnyEvent, ...]

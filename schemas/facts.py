@@ -1,0 +1,76 @@
+"""What agents measure and report: machine facts, the guest state and results."""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct, field
+
+from schemas.names import Count, JobId, JsonObject, Name, Seconds, Sha256, ShortText, Text, Token
+from schemas.specs import Signature
+from schemas.states import Outcome
+
+
+class Fact(Struct, frozen=True, omit_defaults=True):
+    """Base of what agents report. Unknown fields are ignored: agents may be newer than HQ."""
+
+
+class MachineFacts(Fact):
+    """What a machine is. Reported at boot and when it changes."""
+
+    system: ShortText = ""
+    python: ShortText = ""
+    processor: ShortText = ""
+    cores: Annotated[int, Meta(ge=0, le=65_536)] = 0
+    memory_mb: Count = 0
+    gpus: Annotated[int, Meta(ge=0, le=1024)] = 0
+    labels: tuple[Name, ...] = ()
+    version: ShortText = ""
+
+
+class GuestState(Fact):
+    """Whether the owner's policy lets jobs run now, and why not."""
+
+    accepting: bool = True
+    reason: ShortText = ""
+
+
+class MetricPoint(Fact):
+    """Metrics that a script reported at one moment. A value that was not finite is None."""
+
+    seq: Count
+    #: Unix seconds on the agent's clock; for display.
+    at: float
+    metrics: dict[ShortText, float | None] = field(default_factory=dict)
+    step: float | None = None
+
+
+class Failure(Fact):
+    """A named failure: what kind, what happened, and the end of the traceback."""
+
+    kind: ShortText
+    message: Text
+    traceback: Annotated[str, Meta(max_length=65_536)] = ""
+
+
+class AttemptResult(Fact):
+    """How one attempt ended. Written to the agent's spool before it is first sent."""
+
+    job: JobId
+    token: Token
+    outcome: Outcome
+    exit_code: int | None = None
+    #: The script's JSON result; None when it printed none or it travels as a blob.
+    result: JsonObject | None = None
+    result_blob: Sha256 | None = None
+    failure: Failure | None = None
+    #: All metric points, thinned when they are too many. Progress is lossy, this is not.
+    series: tuple[MetricPoint, ...] = ()
+    #: Unix seconds on the agent's clock; for display.
+    started_at: float = 0
+    ended_at: float = 0
+    #: On the agent's monotonic clock.
+    duration_seconds: Seconds = 0
+    cpu_seconds: Seconds = 0
+    max_rss_mb: Seconds = 0
+    output_bytes: Count = 0
+    notes: tuple[Text, ...] = ()
+    signature: Signature | None = None

@@ -1,0 +1,260 @@
+"""What travels on the bus: the `data` of an envelope, one Struct per topic.
+
+Agents and HQ speak lists (offers, claims, grants, results): a batch costs
+one packet. Unknown fields are ignored, so that versions can differ by one.
+"""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct, field
+
+from schemas.events import JobEvent, SweepEvent
+from schemas.facts import AttemptResult, GuestState, MachineFacts, MetricPoint
+from schemas.names import (
+    Boot,
+    Count,
+    Epoch,
+    JobId,
+    JsonObject,
+    Name,
+    Nonce,
+    Seconds,
+    ShortText,
+    Text,
+    Token,
+)
+from schemas.specs import JobSpec, Needs, Signature
+from schemas.states import Command, JobStatus, Phase, SweepStatus
+
+
+class Message(Struct, frozen=True, omit_defaults=True):
+    """Base of everything that is published."""
+
+
+# --- agent to HQ ---------------------------------------------------------------
+
+
+class Presence(Message):
+    """Birth and death (last will). A hint only: the age of the last heartbeat is the truth."""
+
+    online: bool
+    boot: Boot
+
+
+class AttemptReport(Message):
+    job: JobId
+    token: Token
+    phase: Phase
+
+
+class Heartbeat(Message):
+    boot: Boot
+    #: Random per process start: tells two machines with one certificate apart.
+    instance: Nonce
+    #: Grows by one with every heartbeat of a boot.
+    seq: Count
+    slots: Count
+    free: Count
+    attempts: tuple[AttemptReport, ...] = ()
+    guest: GuestState = GuestState()
+    #: With the first heartbeat of a boot and when they changed.
+    facts: MachineFacts | None = None
+    #: The spool cannot be written, or another lasting trouble: said in words.
+    degraded: Text = ""
+
+
+class Claim(Message):
+    job: JobId
+    token: Token
+    nonce: Nonce
+
+
+class Claims(Message):
+    boot: Boot
+    claims: tuple[Claim, ...]
+
+
+class Decline(Message):
+    """An offer refused, or a grant handed back."""
+
+    job: JobId
+    token: Token
+    why: Text
+    #: True: the attempt had begun and was stopped for a reason that is not the job's.
+    interrupted: bool = False
+
+
+class Declines(Message):
+    boot: Boot
+    declines: tuple[Decline, ...]
+
+
+class Progress(Message):
+    job: JobId
+    token: Token
+    #: 0 to 100.
+    percent: float | None = None
+    points: tuple[MetricPoint, ...] = ()
+    note: ShortText = ""
+
+
+class ProgressBatch(Message):
+    boot: Boot
+    items: tuple[Progress, ...]
+
+
+class LogLines(Message):
+    job: JobId
+    token: Token
+    #: Number of the first line; later lines count on. Gaps are lines that were dropped.
+    seq: Count
+    lines: tuple[Text, ...]
+    stream: Annotated[str, Meta(max_length=8)] = "stdout"
+
+
+class LogBatch(Message):
+    boot: Boot
+    items: tuple[LogLines, ...]
+
+
+class Results(Message):
+    boot: Boot
+    results: tuple[AttemptResult, ...]
+    signature: Signature | None = None
+
+
+# --- HQ to agent ---------------------------------------------------------------
+
+
+class Offer(Message):
+    job: JobId
+    token: Token
+
+
+class Offers(Message):
+    epoch: Epoch
+    offers: tuple[Offer, ...]
+
+
+class Grant(Message):
+    """The right to begin: names agent, boot, token and the claim's nonce."""
+
+    job: JobId
+    token: Token
+    agent: Name
+    boot: Boot
+    nonce: Nonce
+    lease_seconds: Seconds
+    spec: JobSpec
+
+
+class Denial(Message):
+    job: JobId
+    token: Token
+    nonce: Nonce
+    why: Text
+
+
+class Grants(Message):
+    epoch: Epoch
+    grants: tuple[Grant, ...] = ()
+    denials: tuple[Denial, ...] = ()
+    signature: Signature | None = None
+
+
+class Order(Message):
+    job: JobId
+    token: Token
+    command: Command
+
+
+class ResultAck(Message):
+    job: JobId
+    token: Token
+    #: accepted, requeued or superseded; each lets the spool entry go.
+    verdict: ShortText
+
+
+class Ack(Message):
+    """The answer to one heartbeat (`seq` set), a pushed order, or acknowledged results."""
+
+    epoch: Epoch
+    boot: Boot
+    seq: Count | None = None
+    orders: tuple[Order, ...] = ()
+    results: tuple[ResultAck, ...] = ()
+    #: Why this machine gets no work at all, in words.
+    refused: Text = ""
+
+
+class HqState(Message):
+    """Retained, with a last will. A new epoch makes agents send a heartbeat."""
+
+    online: bool
+    epoch: Epoch
+    version: ShortText
+    #: Base URL of REST, for blobs.
+    rest: Text = ""
+    #: How many agents HQ knows, so that they spread their reconnects.
+    agents: Count = 0
+
+
+# --- HQ to everybody -----------------------------------------------------------
+
+
+class JobNotice(Message):
+    """One event of a job, after its commit."""
+
+    position: Count
+    index: Count
+    #: Grows by one with every event of this job: a gap means a missed notice.
+    revision: Count
+    status: JobStatus
+    event: JobEvent
+
+
+class SweepNotice(Message):
+    position: Count
+    index: Count
+    revision: Count
+    status: SweepStatus
+    event: SweepEvent
+
+
+class JobProgress(Message):
+    """Forwarded at once when it comes from the lease holder."""
+
+    agent: Name
+    progress: Progress
+
+
+class JobLog(Message):
+    agent: Name
+    log: LogLines
+
+
+# --- answers to requests -------------------------------------------------------
+
+
+class RequestError(Message):
+    #: A stable word for programs; `message` says what happened and what to do.
+    code: ShortText
+    message: Text
+
+
+class Reply(Message):
+    """The answer to one request. `position` is the log position that it reflects."""
+
+    request: ShortText
+    ok: bool
+    position: Count = 0
+    result: JsonObject = field(default_factory=dict)
+    error: RequestError | None = None
+
+
+class WhyWaiting(Message):
+    """An answer to "why is it not running?"."""
+
+    job: JobId
+    why: Text
+    needs: Needs = Needs()

@@ -1,0 +1,32 @@
+"""Constrained names and numbers that every other schema is built from.
+
+The patterns end in `(?!\\n)$` because a bare `$` also matches before a
+trailing newline, in Python as in other languages.
+"""
+
+from typing import Annotated, Any
+
+from msgspec import Meta
+
+NAME_PATTERN = r"^[a-z0-9][a-z0-9-]{0,31}(?!\n)$"
+JOB_PATTERN = r"^j[a-z2-7]{12}(?!\n)$"
+SWEEP_PATTERN = r"^s[a-z2-7]{12}(?!\n)$"
+
+#: The common name of a certificate: of an agent, a client or a service.
+Name = Annotated[str, Meta(pattern=NAME_PATTERN, description="Name of a principal, as in its certificate.")]
+JobId = Annotated[str, Meta(pattern=JOB_PATTERN, description="Job id, given by HQ.")]
+SweepId = Annotated[str, Meta(pattern=SWEEP_PATTERN, description="Sweep id, given by HQ.")]
+Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}(?!\n)$", description="SHA-256, lower-case hex.")]
+#: Fencing token: epoch * 2**20 + counter, so it fits a double exactly.
+Token = Annotated[int, Meta(ge=1, le=2**53 - 1)]
+Epoch = Annotated[int, Meta(ge=0, le=2**33)]
+Boot = Annotated[int, Meta(ge=1, le=2**53 - 1)]
+Nonce = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}(?!\n)$", description="128 random bits, hex.")]
+Key = Annotated[str, Meta(min_length=1, max_length=128, description="Idempotency key.")]
+ShortText = Annotated[str, Meta(max_length=200)]
+Text = Annotated[str, Meta(max_length=8192)]
+Count = Annotated[int, Meta(ge=0, le=2**53 - 1)]
+Seconds = Annotated[float, Meta(ge=0)]
+
+#: A free-form JSON object. `bus.codec` checks depth, integers and keys.
+JsonObject = dict[str, Any]

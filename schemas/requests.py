@@ -1,0 +1,93 @@
+"""What clients ask of HQ on `client/{client}/up/request`.
+
+A request that changes something carries an idempotency key; without one the
+envelope's id serves. A repeat within seven days gets the stored answer.
+"""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from schemas.names import Count, JobId, JsonObject, Key, Name, SweepId
+from schemas.specs import JobSpec, SweepSpec
+
+
+class Request(Struct, frozen=True, tag_field="kind", forbid_unknown_fields=True, omit_defaults=True):
+    """Base of all requests. Unknown fields are refused: a typo must not be silently ignored."""
+
+    key: Key | None = None
+    #: Honoured only from the web process, which has authenticated that user.
+    on_behalf_of: Name | None = None
+
+
+JobIds = Annotated[tuple[JobId, ...], Meta(min_length=1, max_length=5000)]
+
+
+class Submit(Request, tag="submit", kw_only=True):
+    jobs: Annotated[tuple[JobSpec, ...], Meta(min_length=1, max_length=5000)]
+
+
+class Cancel(Request, tag="cancel", kw_only=True):
+    jobs: JobIds
+
+
+class Hold(Request, tag="hold", kw_only=True):
+    jobs: JobIds
+
+
+class Release(Request, tag="release", kw_only=True):
+    jobs: JobIds
+
+
+class Retry(Request, tag="retry", kw_only=True):
+    """Make new jobs with the same specs and `retry_of`."""
+
+    jobs: JobIds
+
+
+class SubmitSweep(Request, tag="submit_sweep", kw_only=True):
+    sweep: SweepSpec
+
+
+class CancelSweep(Request, tag="cancel_sweep", kw_only=True):
+    sweep: SweepId
+
+
+class Propose(Request, tag="propose", kw_only=True):
+    """From the search process: the parameters of trials `first`, `first` + 1, ..."""
+
+    sweep: SweepId
+    first: Count
+    trials: tuple[JsonObject, ...]
+    #: The sampler is empty: these are the last ones.
+    exhausted: bool = False
+
+
+# --- questions: change nothing, need no key --------------------------------------
+
+
+class Ping(Request, tag="ping", kw_only=True):
+    """Prove that one's own topic reaches HQ: a refused publish looks like success."""
+
+
+class ReadStatus(Request, tag="status", kw_only=True):
+    """Epoch, position, counts, agents and refused messages by reason."""
+
+
+class Explain(Request, tag="explain", kw_only=True):
+    """Why is it not running?"""
+
+    job: JobId
+
+
+class ReadSweeps(Request, tag="read_sweeps", kw_only=True):
+    """The running sweeps with how many trials were proposed and are live."""
+
+    after: SweepId | None = None
+
+
+Change = Submit | Cancel | Hold | Release | Retry | SubmitSweep | CancelSweep | Propose
+Question = Ping | ReadStatus | Explain | ReadSweeps
+AnyRequest = Change | Question
+
+CHANGES: tuple[type[Request], ...] = Change.__args__

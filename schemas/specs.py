@@ -1,0 +1,122 @@
+"""What a person submits: job and sweep specs."""
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct, field
+
+from schemas.names import JobId, JsonObject, Name, Sha256, ShortText, SweepId, Text
+
+
+class Spec(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Base of all specs: a misspelt field is an error, never ignored."""
+
+
+class Signature(Spec):
+    """A detached Ed25519 signature over DSSE's pre-authentication encoding."""
+
+    key: Sha256
+    signature: Annotated[str, Meta(max_length=128)]
+
+
+class ScriptRef(Spec):
+    """A script by content: the bundle's sha256 and the file inside it to run."""
+
+    bundle: Sha256
+    entry: Annotated[str, Meta(min_length=1, max_length=255)]
+    #: What people call it; shown, never resolved.
+    name: ShortText = ""
+    signature: Signature | None = None
+
+
+class Needs(Spec):
+    """What a machine must have to run the job. Jobs with equal needs share a queue."""
+
+    memory_mb: Annotated[int, Meta(ge=0, le=2**31)] = 0
+    gpus: Annotated[int, Meta(ge=0, le=64)] = 0
+    labels: tuple[Name, ...] = ()
+    #: Only this agent may run it.
+    agent: Name | None = None
+
+
+class Limits(Spec):
+    """Bounds of one attempt; each is a named failure when exceeded. 0 means no bound."""
+
+    wall_seconds: Annotated[float, Meta(ge=0, le=31_536_000)] = 0
+    output_mb: Annotated[int, Meta(ge=1, le=65_536)] = 1024
+
+
+#: positional: values in order. flags: `--learning-rate 0.1`. stdin: one JSON object.
+ArgumentStyle = Literal["flags", "positional", "stdin"]
+
+
+class JobSpec(Spec):
+    """One run of a script with one set of parameters."""
+
+    script: ScriptRef
+    #: Passed as `arguments` says, in this order.
+    params: JsonObject = field(default_factory=dict)
+    arguments: ArgumentStyle = "flags"
+    #: Raw words for the command line, before the parameters.
+    argv: tuple[Text, ...] = ()
+    name: ShortText = ""
+    needs: Needs = Needs()
+    limits: Limits = Limits()
+    #: Higher first.
+    priority: Annotated[int, Meta(ge=-100, le=100)] = 0
+    #: At most one machine at a time, also in a partition; costs a kill when contact is lost.
+    exclusive: bool = False
+    retry_on_failure: Annotated[int, Meta(ge=0, le=100)] = 0
+    max_starts: Annotated[int, Meta(ge=1, le=200)] = 3
+    #: Unix seconds; a wish about wall time, not used to decide leases.
+    not_before: Annotated[float, Meta(ge=0)] = 0
+    expires: Annotated[float, Meta(ge=0)] = 0
+    retry_of: JobId | None = None
+    sweep: SweepId | None = None
+    trial: Annotated[int, Meta(ge=0)] | None = None
+
+    @property
+    def starts_allowed(self) -> int:
+        """Return how many starts may be used up before the job is dead."""
+        return max(self.max_starts, self.retry_on_failure + 1)
+
+
+class FloatRange(Spec, tag="float"):
+    """Real numbers from low to high, both included; `grid` evenly spaced points for grid search."""
+
+    low: float
+    high: float
+    log: bool = False
+    grid: Annotated[int, Meta(ge=1, le=10_000)] = 3
+
+
+class IntRange(Spec, tag="int"):
+    """Whole numbers from low to high, both included, in steps."""
+
+    low: int
+    high: int
+    step: Annotated[int, Meta(ge=1)] = 1
+
+
+class Choice(Spec, tag="choice"):
+    """One of the listed values."""
+
+    values: Annotated[tuple[Any, ...], Meta(min_length=1, max_length=10_000)]
+
+
+Dimension = FloatRange | IntRange | Choice
+
+
+class SweepSpec(Spec):
+    """A search: one script, a space of parameters, a sampler, an objective."""
+
+    job: JobSpec
+    space: dict[ShortText, Dimension]
+    sampler: Literal["grid", "random"] = "random"
+    #: For grid: an upper bound. For random: the number of trials.
+    trials: Annotated[int, Meta(ge=1, le=100_000)] = 10
+    metric: ShortText = ""
+    direction: Literal["minimize", "maximize"] = "maximize"
+    seed: Annotated[int, Meta(ge=0, le=2**53 - 1)] = 0
+    #: Trials that may be live at once.
+    parallel: Annotated[int, Meta(ge=1, le=10_000)] = 16
+    name: ShortText = ""
