@@ -1,0 +1,174 @@
+"""What HQ knows durably: the fold of the event log.
+
+`Job`, `Sweep` and `AgentRecord` are frozen and carry the log position that
+they reflect, so that read models can be compared and replayed. `State` holds
+the live ones; finished jobs leave a small record behind, bounded in number.
+"""
+
+from collections import OrderedDict
+from typing import Any
+
+from msgspec import Struct
+
+from schemas.facts import MachineFacts
+from schemas.names import JsonObject
+from schemas.specs import JobSpec, SweepSpec
+from schemas.states import AttemptState, JobStatus, SweepStatus
+
+#: How many finished jobs HQ remembers, to answer a repeated result or a late cancel at once.
+FINISHED_KEPT = 50_000
+IDEMPOTENCY_SECONDS = 7 * 24 * 3600.0
+
+
+class Attempt(Struct, frozen=True):
+    """One grant of a job to an agent. `claimed_at` is Unix seconds, for display."""
+
+    token: int
+    agent: str
+    boot: int
+    nonce: str
+    state: AttemptState
+    claimed_at: float
+
+
+class Job(Struct, frozen=True, kw_only=True):
+    """A job as it stands after the event at `position`."""
+
+    id: str
+    spec: JobSpec
+    submitter: str
+    status: JobStatus
+    position: int
+    #: Number of events so far. Readers see a gap when they missed one.
+    revision: int
+    #: Submission order: position * 2**20 + index.
+    order: int
+    submitted_at: float
+    #: Token of the latest claim; 0 before the first.
+    token: int = 0
+    #: Holder of the latest claim, while running.
+    agent: str | None = None
+    attempts: tuple[Attempt, ...] = ()
+    #: Starts used up: failures, losses and the success. Interruptions are not among them.
+    starts: int = 0
+    failures: int = 0
+    interruptions: int = 0
+    #: Agents that went down while running it; two different ones make the job dead.
+    lost_agents: tuple[str, ...] = ()
+    #: Why it stands where it stands, in words.
+    why: str = ""
+    #: Back-off before the next offer, counted from the event that queued it again.
+    delay_seconds: float = 0
+    claimed_at: float | None = None
+    ended_at: float | None = None
+
+    def attempt(self, token: int) -> Attempt | None:
+        """Return the attempt with this token, or None if it was never granted."""
+        for attempt in reversed(self.attempts):
+            if attempt.token == token:
+                return attempt
+        return None
+
+
+class Finished(Struct, frozen=True):
+    """What is remembered of a finished job."""
+
+    status: JobStatus
+    #: Token of the accepted result; 0 when there is none.
+    token: int
+    revision: int
+
+
+class Sweep(Struct, frozen=True, kw_only=True):
+    """A sweep as it stands after the event at `position`."""
+
+    id: str
+    spec: SweepSpec
+    submitter: str
+    status: SweepStatus
+    position: int
+    revision: int
+    submitted_at: float
+    proposed: int = 0
+    live: int = 0
+    succeeded: int = 0
+    unsuccessful: int = 0
+    #: The sampler has nothing more to propose.
+    exhausted: bool = False
+    why: str = ""
+    ended_at: float | None = None
+
+
+class AgentRecord(Struct, frozen=True, kw_only=True):
+    """The latest accepted boot of an agent."""
+
+    name: str
+    boot: int
+    instance: str
+    slots: int
+    facts: MachineFacts
+    position: int
+    booted_at: float
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    """The stored answer to one (submitter, key)."""
+
+    submitter: str
+    key: str
+    digest: str
+    answer: JsonObject
+    position: int
+    at: float
+
+
+class StoredResult(Struct, frozen=True, kw_only=True):
+    """A result with what a table of results needs beside it."""
+
+    job: str
+    token: int
+    agent: str
+    verdict: str
+    why: str
+    position: int
+    at: float
+    result: Any
+    params: JsonObject
+    script: str
+    sweep: str | None = None
+    trial: int | None = None
+
+
+#: What one decision changed, as snapshots for the read models.
+Change = Job | Sweep | AgentRecord | Answer | StoredResult
+
+
+class State:
+    """The live part of the fold. Only `hq.core.evolve` changes it."""
+
+    def __init__(self) -> None:
+        self.position = 0
+        self.epoch = 0
+        self.jobs: dict[str, Job] = {}
+        self.finished: OrderedDict[str, Finished] = OrderedDict()
+        self.agents: dict[str, AgentRecord] = {}
+        self.sweeps: dict[str, Sweep] = {}
+        self.answers: OrderedDict[tuple[str, str], Answer] = OrderedDict()
+        #: job ids of each running sweep's live trials.
+        self.trials: dict[str, set[str]] = {}
+
+    def remember_finished(self, job: Job, token: int) -> None:
+        """Move a job that reached a terminal state out of the live jobs."""
+        self.jobs.pop(job.id, None)
+        self.finished[job.id] = Finished(job.status, token, job.revision)
+        while len(self.finished) > FINISHED_KEPT:
+            self.finished.popitem(last=False)
+
+    def remember_answer(self, answer: Answer) -> None:
+        """Store an answer and forget those older than seven days."""
+        self.answers[answer.submitter, answer.key] = answer
+        while self.answers:
+            oldest = next(iter(self.answers.values()))
+            if answer.at - oldest.at <= IDEMPOTENCY_SECONDS:
+                break
+            self.answers.popitem(last=False)
