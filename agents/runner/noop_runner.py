@@ -1,0 +1,31 @@
+"""A runner that runs nothing: every attempt succeeds at once with the result {}.
+
+For benchmarks of everything around the script. It reports from the caller's thread.
+"""
+
+from agents.runner.port import ReportTo, RunEnded, RunStarted
+from schemas.facts import AttemptResult
+from schemas.messages import Grant
+from schemas.names import JobId, Token
+from schemas.states import Outcome
+
+
+class NoopRunner:
+    """Implements `Runner` without a process."""
+
+    def __init__(self, report: ReportTo) -> None:
+        self._report = report
+
+    def start(self, grant: Grant) -> None:
+        """Report the start and the success of an attempt."""
+        self._report(RunStarted(grant.job, grant.token))
+        self._report(RunEnded(AttemptResult(grant.job, grant.token, Outcome.SUCCEEDED, exit_code=0, result={})))
+
+    def wind_down(self, job: JobId, token: Token) -> None:
+        """Do nothing: every attempt has ended already."""
+
+    def stop(self, job: JobId, token: Token, *, at_once: bool = False) -> None:
+        """Do nothing: every attempt has ended already."""
+
+    def close(self) -> None:
+        """Do nothing."""

@@ -1,0 +1,77 @@
+"""What the agent asks of whatever runs scripts, and what it hears back.
+
+The only contract between the agent's loop and a runner. It knows grants and
+results, and nothing of processes, MQTT or the spool. A runner calls
+`report` from its own threads, in order within one attempt:
+
+    start -> RunStarted? -> (RunProgress | RunLog)* -> RunEnded | RunStopped
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from msgspec import Struct
+
+from schemas.facts import AttemptResult
+from schemas.messages import Grant, LogLines, Progress
+from schemas.names import JobId, Token
+
+
+class RunStarted(Struct, frozen=True):
+    """The script's process exists. Left out when the attempt fails before that."""
+
+    job: JobId
+    token: Token
+
+
+class RunProgress(Struct, frozen=True):
+    """Percent and metric points since the last one; lossy by contract."""
+
+    progress: Progress
+
+
+class RunLog(Struct, frozen=True):
+    """Some lines of one stream; a gap in `seq` is lines that were dropped."""
+
+    log: LogLines
+
+
+class RunEnded(Struct, frozen=True):
+    """The attempt ended by itself or by a limit. Its whole tree is gone."""
+
+    result: AttemptResult
+
+
+class RunStopped(Struct, frozen=True):
+    """The attempt was stopped by `stop` or `close`. Its whole tree is gone; there is no result."""
+
+    job: JobId
+    token: Token
+
+
+Report = RunStarted | RunProgress | RunLog | RunEnded | RunStopped
+ReportTo = Callable[[Report], None]
+
+
+class Runner(Protocol):
+    """Runs granted attempts, each one known by (job, token)."""
+
+    def start(self, grant: Grant) -> None:
+        """Begin an attempt and return at once; never raises.
+
+        Every trouble becomes one `RunEnded` with a named failure. A second
+        start of a (job, token) that is still here changes nothing.
+        """
+
+    def wind_down(self, job: JobId, token: Token) -> None:
+        """Ask the script to stop by itself (`should_stop()`); sends no signal. Safe to repeat."""
+
+    def stop(self, job: JobId, token: Token, *, at_once: bool = False) -> None:
+        """End an attempt: TERM to its tree, 5 s later KILL; with `at_once` KILL now.
+
+        Answered by one `RunStopped`, unless the attempt had ended before.
+        An unknown (job, token) changes nothing. Safe to repeat.
+        """
+
+    def close(self) -> None:
+        """Stop every attempt at once, report each, and return when all are gone."""
