@@ -1,0 +1,1 @@
+"""Standing up the HQ host: broker, database, certificates and the processes of HQ."""

@@ -1,0 +1,204 @@
+"""Where a house keeps its state, and which ports are its own.
+
+One folder per house, `IDLEHANDS_HOME`, so that several fit on one machine:
+
+    house.json            address and ports, chosen at the first start and then kept
+    pki/                  CA, revocation list, registry of issued certificates
+    broker/               mosquitto.conf, ACL, the broker's certificate
+    mongodb/              database, key file, `uri`
+    hq/ web/ search/      certificates of the services
+    clients/cli/          certificate and REST token of the command line
+    agents/NAME/          certificate and REST token of the agents on this machine, and their `home`
+    tokens.json           REST tokens, hashed
+    logs/ run/            output of the processes; who runs
+"""
+
+import os
+import random
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from idlehands.house.files import make_private_folder, write_private
+
+#: Below the range from which Linux takes ports for outgoing connections, so that a
+#: connection of somebody else does not sit on a port of ours at the next start.
+_PORTS = range(20_000, 32_000)
+
+
+class HouseError(Exception):
+    """Something about a house that a person can put right; the message says how."""
+
+
+class Ports(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    broker: int
+    mongodb: int
+    web: int
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What `house.json` holds. Edit it while the house is down."""
+
+    ports: Ports
+    #: Where broker and web listen. The database always listens on 127.0.0.1.
+    address: str = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folders and addresses of one house. Makes nothing; see `open_home`."""
+
+    path: Path
+    settings: Settings
+
+    @property
+    def pki(self) -> Path:
+        return self.path / "pki"
+
+    @property
+    def broker(self) -> Path:
+        return self.path / "broker"
+
+    @property
+    def mongodb(self) -> Path:
+        return self.path / "mongodb"
+
+    @property
+    def logs(self) -> Path:
+        return self.path / "logs"
+
+    @property
+    def run(self) -> Path:
+        return self.path / "run"
+
+    @property
+    def tokens_file(self) -> Path:
+        return self.path / "tokens.json"
+
+    @property
+    def mongodb_uri_file(self) -> Path:
+        return self.mongodb / "uri"
+
+    def service(self, name: str) -> Path:
+        """Return the certificate folder of `hq`, `web` or `search`."""
+        return self.path / name
+
+    def client(self, name: str) -> Path:
+        """Return the certificate folder of the client `name`, which must be a checked name."""
+        return self.path / "clients" / name
+
+    def agent(self, name: str) -> Path:
+        """Return the certificate folder of the agent `name`, which must be a checked name."""
+        return self.path / "agents" / name
+
+    @property
+    def reachable_at(self) -> str:
+        """The address under which this machine reaches broker and web."""
+        return "127.0.0.1" if self.settings.address in ("0.0.0.0", "::") else self.settings.address  # noqa: S104 - compared, not listened on
+
+    @property
+    def broker_address(self) -> str:
+        """`HOST:PORT`, as every process takes it after `--broker`."""
+        return f"{_bracketed(self.reachable_at)}:{self.settings.ports.broker}"
+
+    @property
+    def web_address(self) -> str:
+        """`HOST:PORT` as a browser on this machine reaches it."""
+        return f"{_bracketed(self.reachable_at)}:{self.settings.ports.web}"
+
+    @property
+    def page_url(self) -> str:
+        return f"http://{self.web_address}/"
+
+    @property
+    def rest_url(self) -> str:
+        return f"http://{self.web_address}/api/v1"
+
+    @property
+    def broker_url(self) -> str:
+        return f"mqtts://{self.broker_address}"
+
+
+def default_home_path() -> Path:
+    """Return `IDLEHANDS_HOME`, or the platform's data directory for idlehands."""
+    chosen = os.environ.get("IDLEHANDS_HOME")
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("idlehands", appauthor=False))
+
+
+def open_home(path: Path | None = None) -> Home:
+    """Return the house at `path` (default: `default_home_path`), founded where there is none.
+
+    Safe to repeat; ports once chosen stay.
+
+    Raises:
+        HouseError: If the folder cannot be made or `house.json` cannot be understood.
+    """
+    path = path or default_home_path()
+    try:
+        make_private_folder(path)
+        if os.geteuid() == 0:
+            # Started as root, the broker becomes an account of its own, which must get to its folder.
+            path.chmod(0o711)
+        file = path / "house.json"
+        if not file.exists():
+            settings = Settings(choose_ports())
+            write_private(file, msgspec.json.format(msgspec.json.encode(settings)) + b"\n")
+        home = Home(path, msgspec.json.decode(file.read_bytes(), type=Settings))
+        for folder in (home.pki, home.broker, home.logs, home.run):
+            make_private_folder(folder)
+    except OSError as error:
+        raise HouseError(
+            f"The house's folder {path} cannot be used: {error.strerror or error}. "
+            "Make it writable, or set IDLEHANDS_HOME to a folder that is."
+        ) from error
+    except msgspec.DecodeError as error:
+        raise HouseError(
+            f"{path / 'house.json'} cannot be understood: {error}. "
+            "Correct it, or remove it to have free ports chosen anew."
+        ) from error
+    return home
+
+
+def read_home(path: Path | None = None) -> Home:
+    """Return the house at `path` (default: `default_home_path`) without founding one.
+
+    Raises:
+        HouseError: If there is none, or it cannot be read.
+    """
+    path = path or default_home_path()
+    if not (path / "house.json").exists():
+        raise HouseError(
+            f"There is no house in {path}. Start one with `idlehands up`, "
+            "or set IDLEHANDS_HOME to the folder of the one you mean."
+        )
+    return open_home(path)
+
+
+def choose_ports() -> Ports:
+    """Return three different ports that are free on this machine now."""
+    # Held open together, so that no two of them are the same.
+    sockets: list[socket.socket] = []
+    try:
+        while len(sockets) < 3:
+            candidate = socket.socket()
+            try:
+                candidate.bind(("127.0.0.1", random.choice(_PORTS)))
+            except OSError:
+                candidate.close()
+                continue
+            sockets.append(candidate)
+        broker, mongodb, web = (found.getsockname()[1] for found in sockets)
+        return Ports(broker=broker, mongodb=mongodb, web=web)
+    finally:
+        for opened in sockets:
+            opened.close()
+
+
+def _bracketed(address: str) -> str:
+    return f"[{address}]" if ":" in address else address

@@ -1,0 +1,126 @@
+"""Getting mosquitto from the system's package manager, where that needs no question answered.
+
+Never starts or enables a system service: the house runs a broker of its own,
+with its own configuration.
+"""
+
+import contextlib
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from idlehands.house.broker import find_mosquitto
+from idlehands.house.home import HouseError
+
+_POLICY = Path("/usr/sbin/policy-rc.d")
+#: Package manager: how it installs without a question, and how it calls broker and command-line clients.
+_MANAGERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "apt-get": (
+        ("install", "-y", "-q", "--no-install-recommends"),
+        ("mosquitto", "mosquitto-clients"),
+    ),
+    "dnf": (("install", "-y", "-q"), ("mosquitto",)),
+    "pacman": (("-S", "--noconfirm", "--needed"), ("mosquitto",)),
+    "apk": (("add", "-q"), ("mosquitto", "mosquitto-clients")),
+    "brew": (("install", "-q"), ("mosquitto",)),
+}
+
+
+class BrokerMissing(HouseError):
+    """No broker was found, and none could be installed; the message names the ways out."""
+
+
+def find_or_install_mosquitto() -> Path:
+    """Return the mosquitto of this machine, installed just now where there was none.
+
+    Raises:
+        BrokerMissing: If there is none and installing it needs a person.
+    """
+    found = find_mosquitto()
+    if found is not None:
+        return found
+    why = _install(("mosquitto",))
+    found = find_mosquitto()
+    if found is None:
+        raise BrokerMissing(
+            f"No MQTT broker was found: there is no mosquitto on PATH or in /usr/sbin, and {why}. "
+            "Do one of these: `sudo apt install mosquitto` (Debian, Ubuntu), "
+            "`sudo dnf install mosquitto` (Fedora), `sudo pacman -S mosquitto` (Arch), "
+            "`brew install mosquitto` (macOS), or put mosquitto 2.0 or newer on PATH."
+        )
+    return found
+
+
+def install_for_tests() -> None:
+    """Install broker and command-line clients where one of them is missing and no question is asked."""
+    if find_mosquitto() is None or shutil.which("mosquitto_sub") is None:
+        _install(("mosquitto", "mosquitto-clients"))
+    find_or_install_mosquitto()
+
+
+def _install(wanted: tuple[str, ...]) -> str:
+    """Try to install, and return why it did not help, for the case that it did not."""
+    manager = next((name for name in _MANAGERS if shutil.which(name)), None)
+    if manager is None:
+        return "no package manager that Idlehands knows is here"
+    prefix = _privilege(manager)
+    if prefix is None:
+        return f"{manager} needs a password to install it"
+    arguments, packages = _MANAGERS[manager]
+    command = [*prefix, manager, *arguments, *(name for name in packages if name in wanted)]
+    print(f"Installing {' and '.join(wanted)} with {manager} ...", flush=True)
+    with _no_service_starts(prefix) if manager == "apt-get" else contextlib.nullcontext():
+        done = _run(command)
+        if done.returncode != 0 and manager == "apt-get":
+            # A fresh machine or container has no package lists yet.
+            _run([*prefix, "apt-get", "update", "-q"])
+            done = _run(command)
+    if done.returncode == 0 and "mosquitto" in wanted and shutil.which("systemctl"):
+        _run([*prefix, "systemctl", "disable", "--now", "mosquitto"])
+    return f"`{' '.join(command)}` failed: {done.stdout.strip()[-300:]}"
+
+
+def _privilege(manager: str) -> tuple[str, ...] | None:
+    """Return what goes before the command, None when a password would be asked for."""
+    if manager == "brew" or os.geteuid() == 0:
+        return ()
+    if shutil.which("sudo") and _run(["sudo", "-n", "true"]).returncode == 0:
+        return ("sudo", "-n")
+    return None
+
+
+@contextlib.contextmanager
+def _no_service_starts(prefix: tuple[str, ...]) -> Iterator[None]:
+    """Keep Debian from starting the service that it installs, unless the machine has a policy already."""
+    if _POLICY.exists():
+        yield
+        return
+    with tempfile.NamedTemporaryFile("w", prefix="policy-rc.d.") as policy:
+        policy.write("#!/bin/sh\nexit 101\n")
+        policy.flush()
+        placed = _run([*prefix, "install", "-m", "755", policy.name, str(_POLICY)]).returncode == 0
+    try:
+        yield
+    finally:
+        if placed:
+            _run([*prefix, "rm", "-f", str(_POLICY)])
+
+
+def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
+    return subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment,
+        check=False,
+    )
+
+
+if __name__ == "__main__":
+    install_for_tests()

@@ -1,0 +1,102 @@
+"""Which certificates a house has issued: `pki/issued.json`.
+
+Knows names, roles, serial numbers and expiry, not keys. The ACL is made from
+it, so a name in here is a name that the broker lets in.
+"""
+
+import enum
+import re
+from pathlib import Path
+
+import msgspec
+
+from idlehands.house.files import write_private
+from idlehands.house.home import HouseError
+from schemas.names import NAME_PATTERN
+
+_NAME = re.compile(NAME_PATTERN)
+
+
+class Role(enum.StrEnum):
+    """What a certificate is for; the broker's ACL gives each its rights."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    AGENT = "agent"
+    #: A process of the HQ host: `hq`, `web` or `search`.
+    SERVICE = "service"
+    #: The broker's own server certificate; no client can use it.
+    BROKER = "broker"
+
+
+#: Names that only the house itself gives out.
+RESERVED = {"hq": Role.SERVICE, "web": Role.SERVICE, "search": Role.SERVICE, "broker": Role.BROKER}
+
+
+class InvalidName(HouseError):
+    """A name that no certificate may carry."""
+
+
+class NameTaken(HouseError):
+    """A certificate of that name was issued before."""
+
+
+class Issued(msgspec.Struct, frozen=True):
+    """One issued certificate: the newest of its name."""
+
+    name: str
+    role: Role
+    #: Hexadecimal: it has more bits than JSON numbers keep.
+    serial: str
+    #: Unix seconds.
+    expires: int
+
+
+def check_name(name: str) -> str:
+    """Return `name` if a certificate may carry it. Only checked names ever become paths.
+
+    Raises:
+        InvalidName: If not.
+    """
+    if not _NAME.fullmatch(name):
+        raise InvalidName(
+            f"{name[:80]!r} cannot be a name: 1 to 32 lower-case letters, digits and hyphens, "
+            "not beginning with a hyphen."
+        )
+    return name
+
+
+def check_role(name: str, role: Role) -> None:
+    """Check that `name` is not reserved for another role.
+
+    Raises:
+        NameTaken: If it is.
+    """
+    if (role in (Role.SERVICE, Role.BROKER)) != (name in RESERVED) or RESERVED.get(name, role) is not role:
+        raise NameTaken(
+            f"{name!r} with role {role.value} is not given out: the names {', '.join(sorted(RESERVED))} "
+            "are kept for the house's own processes, and they have no others. Choose another name."
+        )
+
+
+def read_issued(pki: Path) -> dict[str, Issued]:
+    """Return what was issued, by name; empty before the first.
+
+    Raises:
+        HouseError: If the registry cannot be understood.
+    """
+    file = pki / "issued.json"
+    try:
+        entries = msgspec.json.decode(file.read_bytes(), type=list[Issued])
+    except FileNotFoundError:
+        return {}
+    except msgspec.DecodeError as error:
+        raise HouseError(f"{file} cannot be understood: {error}. Restore it from a backup.") from error
+    # Names become topics and ACL lines: one that was edited in by hand is checked like any other.
+    return {check_name(entry.name): entry for entry in entries}
+
+
+def write_issued(pki: Path, issued: dict[str, Issued]) -> None:
+    """Replace the registry, whole or not at all."""
+    entries = sorted(issued.values(), key=lambda entry: entry.name)
+    write_private(pki / "issued.json", msgspec.json.format(msgspec.json.encode(entries)) + b"\n")
