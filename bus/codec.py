@@ -101,7 +101,9 @@ def decode(topic: Topic, payload: bytes) -> Received:
         raise MalformedMessage("too_big", f"{len(payload)} bytes, at most {MAX_MESSAGE_BYTES}")
     envelope = _decode_envelope(payload)
     if envelope.specversion != SPEC_VERSION:
-        raise MalformedMessage("unknown_version", f"specversion {envelope.specversion[:20]!r}, expected '1.0'")
+        raise MalformedMessage(
+            "unknown_version", f"specversion {envelope.specversion[:20]!r}, expected '1.0'"
+        )
     if envelope.type != topic.type:
         raise MalformedMessage("wrong_type", f"type {envelope.type[:80]!r} on a topic of {topic.type!r}")
     if not 1 <= len(envelope.id) <= 128:

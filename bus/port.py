@@ -53,6 +53,14 @@ class Disconnected(msgspec.Struct, frozen=True):
     why: str
 
 
+class LastWill(msgspec.Struct, frozen=True):
+    """What the broker publishes when this client goes, on `stop` as well as without a goodbye."""
+
+    topic: Topic
+    names: dict[str, str]
+    data: Any
+
+
 #: Everything a handler is called with.
 BusInput = Inbound | Refusal | Connected | Disconnected
 Handler = Callable[[BusInput], None]
@@ -71,6 +79,17 @@ class Bus(Protocol):
 
     def publish(self, topic: Topic, data: object, /, **names: str) -> None:
         """Send once, or drop it silently while disconnected.
+
+        Raises:
+            MessageTooBig: If the envelope is over the limit; nothing is sent.
+        """
+
+    def request(
+        self, data: object, /, *, client: str, correlation: bytes, message_id: str | None = None
+    ) -> None:
+        """Publish on `REQUEST`, asking for the answer on `client`'s own `REPLY` with this correlation.
+
+        Sending the same `message_id` again is the same request again.
 
         Raises:
             MessageTooBig: If the envelope is over the limit; nothing is sent.

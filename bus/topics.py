@@ -33,9 +33,7 @@ class Topic:
 
     def filter(self, **names: str) -> str:
         """Return a subscription filter below the root: `+` for every name not given."""
-        return "/".join(
-            names.get(part[1:-1], "+") if part.startswith("{") else part for part in self._parts
-        )
+        return "/".join(names.get(part[1:-1], "+") if part.startswith("{") else part for part in self._parts)
 
     def match(self, name: str) -> dict[str, str] | None:
         """Return the names in a topic name below the root, or None when it is another topic."""

@@ -1,0 +1,213 @@
+"""The real bus: a supervisor thread that keeps one connection to the broker alive.
+
+Each connection is a new paho client with a new random client id: a connection
+that went wrong in any way leaves nothing behind. Reconnects back off from
+0.1-0.5 s, doubling to 30 s. After a suspend, or when the process was stopped
+for long, the old connection is not trusted and is replaced at once.
+"""
+
+import logging
+import random
+import threading
+from collections.abc import Callable
+
+from paho.mqtt.properties import Properties
+
+from bus.clock import suspend_aware_seconds
+from bus.outgoing import Writer, reply_name
+from bus.paho_connection import PLAIN, Connection, Lost, Will, publish_properties
+from bus.paho_reading import Arrived
+from bus.port import BusInput, Connected, Disconnected, Handler, Inbound, LastWill, Refusal
+from bus.router import route
+from bus.settings import BusSettings
+from bus.topics import REPLY, REQUEST, Topic
+
+#: A thread that did not run for longer was suspended or stopped with its machine.
+SUSPEND_GAP_SECONDS = 10.0
+#: From connect to the last subscription acknowledged.
+READY_SECONDS = 10.0
+_STEP_SECONDS = 1.0
+_FIRST_RETRY = (0.1, 0.5)
+_LONGEST_RETRY = 30.0
+#: A connection that lasted this long was a good one: back-off starts anew.
+_GOOD_SECONDS = 5.0
+
+log = logging.getLogger(__name__)
+
+
+def _nobody(_what: BusInput) -> None:
+    """Stand in for the handler before `start`."""
+
+
+class PahoBus:
+    """`bus.port.Bus` over MQTT 5 with mutual TLS 1.3."""
+
+    def __init__(
+        self,
+        settings: BusSettings,
+        *,
+        will: LastWill | None = None,
+        clock: Callable[[], float] = suspend_aware_seconds,
+    ) -> None:
+        self._settings = settings
+        self._prefix = f"{settings.root}/"
+        self._clock = clock
+        self._writer = Writer(settings.name)
+        self._will = None if will is None else self._encode_will(will)
+        self._handler: Handler = _nobody
+        self._filters: dict[str, int] = {}
+        self._filters_lock = threading.Lock()
+        self._connection: Connection | None = None
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._why = ""
+
+    # --- bus.port.Bus -------------------------------------------------------
+
+    def subscribe(self, topic: Topic, **names: str) -> None:
+        name = self._prefix + topic.filter(**names)
+        # Others may send requests at QoS 1; asking for it here keeps their choice.
+        qos = 1 if topic is REQUEST else 0
+        with self._filters_lock:
+            self._filters = {**self._filters, name: qos}
+            connection = self._connection
+        if connection is not None:
+            connection.subscribe(name, qos)
+
+    def publish(self, topic: Topic, data: object, /, **names: str) -> None:
+        payload = self._writer.encode(topic, data)
+        self._send(self._prefix + topic.of(**names), payload, topic.retained, PLAIN)
+
+    def request(
+        self, data: object, /, *, client: str, correlation: bytes, message_id: str | None = None
+    ) -> None:
+        payload = self._writer.encode(REQUEST, data, message_id)
+        properties = publish_properties(self._prefix + REPLY.of(client=client), correlation)
+        self._send(self._prefix + REQUEST.of(client=client), payload, False, properties)
+
+    def reply(self, to: Inbound | Refusal, data: object) -> None:
+        name = reply_name(to, self._settings.root)
+        if name is None:
+            return
+        properties = PLAIN if to.correlation is None else publish_properties(None, to.correlation)
+        self._send(name, self._writer.encode(REPLY, data), False, properties)
+
+    def start(self, handler: Handler) -> None:
+        if self._thread is not None:
+            raise RuntimeError("a bus is started once")
+        self._settings.read_context()  # raises here, where someone sees it, if the files are no good
+        self._handler = handler
+        self._thread = threading.Thread(target=self._supervise, name="bus", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        connection = self._connection
+        if connection is not None:
+            connection.wake()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join()
+
+    # --- the supervisor -----------------------------------------------------
+
+    def _supervise(self) -> None:
+        retry = random.uniform(*_FIRST_RETRY)
+        while not self._stopping.is_set():
+            began = self._clock()
+            connection = self._build_connection()
+            try:
+                connection.open()
+                self._serve(connection)
+                connection.close(with_will=self._will is not None)
+                return
+            except Lost as lost:
+                why = str(lost)
+            except Exception as error:
+                # Whatever paho raises on hostile bytes: a new connection is the answer to all of it.
+                log.exception("the connection to the broker failed")
+                why = f"{type(error).__name__}: {error}"
+            connection.abandon()
+            self._connection = None
+            self._say_disconnected(why)
+            if self._clock() - began > _GOOD_SECONDS:
+                retry = random.uniform(*_FIRST_RETRY)
+            self._stopping.wait(retry)
+            retry = min(retry * 2 * random.uniform(0.8, 1.2), _LONGEST_RETRY)
+
+    def _build_connection(self) -> Connection:
+        with self._filters_lock:
+            connection = Connection(self._settings, self._will, self._filters)
+            self._connection = connection
+        return connection
+
+    def _serve(self, connection: Connection) -> None:
+        """Deliver until told to stop.
+
+        Raises:
+            Lost: When the connection has ended.
+        """
+        told = False
+        early: list[Arrived] = []
+        began = before = self._clock()
+        while not self._stopping.is_set():
+            messages = connection.step(_STEP_SECONDS)
+            now = self._clock()
+            if now - before > SUSPEND_GAP_SECONDS:
+                raise Lost(f"this machine slept or the process was stopped for {now - before:.0f} s")
+            before = now
+            if not told:
+                # Retained messages may overtake the acknowledgement of their subscription.
+                early += messages
+                if not connection.ready:
+                    if now - began > READY_SECONDS:
+                        raise Lost(f"the broker did not complete the session in {READY_SECONDS:.0f} s")
+                    continue
+                told, messages = True, early
+                self._catch_up(connection)
+                self._why = ""
+                self._deliver(Connected())
+            for message in messages:
+                self._deliver(self._read(message))
+
+    def _catch_up(self, connection: Connection) -> None:
+        """Subscribe to what was added while the connection was being made."""
+        for name, qos in list(self._filters.items()):
+            if name not in connection.filters:
+                connection.subscribe(name, qos)
+
+    def _say_disconnected(self, why: str) -> None:
+        # The same failure again and again is told once.
+        if why != self._why:
+            self._why = why
+            self._deliver(Disconnected(why))
+
+    def _read(self, message: Arrived) -> Inbound | Refusal:
+        try:
+            name = message.name.decode()
+        except UnicodeDecodeError:
+            return Refusal(None, {}, "bad_name", "the topic name is not UTF-8")
+        return route(
+            name.removeprefix(self._prefix),
+            message.payload,
+            response_topic=message.response_topic,
+            correlation=message.correlation,
+            retained=message.retained,
+        )
+
+    def _deliver(self, what: BusInput) -> None:
+        try:
+            self._handler(what)
+        except Exception:
+            # A handler that raises would end this thread while everything looks connected.
+            log.exception("a bus handler raised on %s", type(what).__name__)
+
+    # --- sending ------------------------------------------------------------
+
+    def _send(self, name: str, payload: bytes, retained: bool, properties: Properties) -> None:
+        connection = self._connection
+        if connection is not None and connection.ready:
+            connection.publish(name, payload, retained, properties)
+
+    def _encode_will(self, will: LastWill) -> Will:
+        name = self._prefix + will.topic.of(**will.names)
+        return Will(name, self._writer.encode(will.topic, will.data), will.topic.retained)
