@@ -1,10 +1,10 @@
 """Fold events: what a job, a sweep and the whole state are after one more fact.
 
-    QUEUED --claimed--> RUNNING --succeeded--> SUCCEEDED
-      |  ^                 |---failed--------> FAILED
-    held |                 '---returned, interrupted, lost, failed with retries left
-      v  |                          '--> QUEUED --died--> DEAD
-     HELD                any non-terminal --cancelled--> CANCELLED
+QUEUED --claimed--> RUNNING --succeeded--> SUCCEEDED
+  |  ^                 |---failed--------> FAILED
+held |                 '---returned, interrupted, lost, failed with retries left
+  v  |                          '--> QUEUED --died--> DEAD
+ HELD                any non-terminal --cancelled--> CANCELLED
 """
 
 from msgspec.structs import replace
@@ -87,10 +87,10 @@ def _evolve_live(job: Job, event: JobEvent, moment: Moment) -> Job:
     match event:
         case JobClaimed():
             if job.status is not JobStatus.QUEUED or event.token <= job.token:
-                raise InvalidTransition(f"claim {event.token} of job {job.id}: {job.status}, token {job.token}")
-            attempt = Attempt(
-                event.token, event.agent, event.boot, event.nonce, AttemptState.LIVE, moment.at
-            )
+                raise InvalidTransition(
+                    f"claim {event.token} of job {job.id}: {job.status}, token {job.token}"
+                )
+            attempt = Attempt(event.token, event.agent, event.boot, event.nonce, AttemptState.LIVE, moment.at)
             return replace(
                 job,
                 status=JobStatus.RUNNING,
@@ -118,8 +118,8 @@ def _evolve_live(job: Job, event: JobEvent, moment: Moment) -> Job:
             if token != job.token or job.status is not JobStatus.QUEUED:
                 raise InvalidTransition(f"attempt {token} of job {job.id} cannot resume: {job.status}")
             resumed = _mark(job, token, AttemptState.LIVE)
-            attempt = resumed.attempt(token)
-            agent = attempt.agent if attempt else None
+            holder = resumed.attempt(token)
+            agent = holder.agent if holder else None
             return replace(resumed, status=JobStatus.RUNNING, agent=agent, why="", delay_seconds=0)
         case AttemptLost(token=token, agent=agent, why=why, delay_seconds=delay):
             used = 1 if token == job.token else 0
@@ -181,7 +181,9 @@ def evolve_sweep(sweep: Sweep | None, event: SweepEvent, moment: Moment) -> Swee
     """
     if sweep is None:
         if not isinstance(event, SweepSubmitted):
-            raise InvalidTransition(f"{type(event).__name__} for sweep {event.sweep}, which was never submitted")
+            raise InvalidTransition(
+                f"{type(event).__name__} for sweep {event.sweep}, which was never submitted"
+            )
         return Sweep(
             id=event.sweep,
             spec=event.spec,
@@ -262,16 +264,19 @@ def _fold_job(state: State, event: JobEvent, moment: Moment) -> list[Change]:
     before = state.jobs.get(event.job)
     if before is None and isinstance(event, ResultSuperseded):
         # The job ended and left memory, or was never known here: only the result is kept.
-        return [_stored(None, event, event.agent, event.result, moment)]
+        stored = _stored(None, event, event.agent, event.result, moment)
+        state.remember_reported(stored.job, stored.token, stored.verdict)
+        return [stored]
     job = evolve_job(before, event, moment)
     changes: list[Change] = [job]
     state.jobs[job.id] = job
     result = getattr(event, "result", None)
     if result is not None:
-        token = event.token  # type: ignore[union-attr]
-        attempt = job.attempt(token)
+        attempt = job.attempt(result.token)
         agent = event.agent if isinstance(event, ResultSuperseded) else attempt.agent if attempt else ""
-        changes.append(_stored(job, event, agent, result, moment))
+        stored = _stored(job, event, agent, result, moment)
+        state.remember_reported(stored.job, stored.token, stored.verdict)
+        changes.append(stored)
     if job.status.is_final:
         state.remember_finished(job, getattr(event, "token", None) or 0)
         changes.extend(_count_trial(state, job, moment))

@@ -17,6 +17,8 @@ from schemas.states import AttemptState, JobStatus, SweepStatus
 
 #: How many finished jobs HQ remembers, to answer a repeated result or a late cancel at once.
 FINISHED_KEPT = 50_000
+#: How many results HQ remembers to have stored: a repeated one is acknowledged, never stored twice.
+REPORTED_KEPT = 100_000
 IDEMPOTENCY_SECONDS = 7 * 24 * 3600.0
 
 
@@ -154,6 +156,8 @@ class State:
         self.agents: dict[str, AgentRecord] = {}
         self.sweeps: dict[str, Sweep] = {}
         self.answers: OrderedDict[tuple[str, str], Answer] = OrderedDict()
+        #: (job, token) -> verdict of every result in the log, the latest `REPORTED_KEPT`.
+        self.reported: OrderedDict[tuple[str, int], str] = OrderedDict()
         #: job ids of each running sweep's live trials.
         self.trials: dict[str, set[str]] = {}
 
@@ -163,6 +167,12 @@ class State:
         self.finished[job.id] = Finished(job.status, token, job.revision)
         while len(self.finished) > FINISHED_KEPT:
             self.finished.popitem(last=False)
+
+    def remember_reported(self, job: str, token: int, verdict: str) -> None:
+        """Note that the result of an attempt is in the log."""
+        self.reported[job, token] = verdict
+        while len(self.reported) > REPORTED_KEPT:
+            self.reported.popitem(last=False)
 
     def remember_answer(self, answer: Answer) -> None:
         """Store an answer and forget those older than seven days."""

@@ -1,0 +1,173 @@
+"""What HQ says to clients: replies to requests, stored answers, refusals."""
+
+from collections import Counter
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from bus import topics
+from bus.port import Inbound, Refusal
+from hq.core.bookkeeping import Bookkeeping
+from hq.core.decide.requests import Refused, decide_request, digest_of
+from hq.core.explain import explain
+from hq.core.outputs import Answer, Output
+from hq.core.recording import Recording
+from schemas.events import RequestAnswered
+from schemas.messages import Reply, RequestError
+from schemas.requests import Explain, ReadSweeps, Retry, Submit
+from schemas.specs import JobSpec
+
+#: The only principal that may act for others: it has authenticated them.
+ON_BEHALF = "web"
+_AGENTS_SHOWN = 500
+_SWEEPS_SHOWN = 20
+
+
+class Answering:
+    """Clients' requests: every one is answered, once per idempotency key it changes something."""
+
+    def __init__(self, books: Bookkeeping, version: str) -> None:
+        self._books = books
+        self._state = books.state
+        self._version = version
+
+    # --- at once -----------------------------------------------------------------
+
+    def refuse_malformed(self, refusal: Refusal) -> list[Output]:
+        """Count a message that could not be used, and answer where somebody waits."""
+        self._books.count_refused(refusal.reason)
+        if refusal.topic is not topics.REQUEST or "client" not in refusal.names:
+            return []
+        return [self._error(refusal, refusal.reason, f"the request was refused: {refusal.detail}")]
+
+    def refuse(self, message: Inbound, code: str, why: str) -> Output:
+        """Answer a request with an error. Nothing was changed."""
+        self._books.count_refused(code)
+        return self._error(message, code, why)
+
+    def answer_now(self, message: Inbound, now: float, *, log_silent: bool) -> Output:
+        """Answer a question about HQ itself, also while the database is away."""
+        return Answer(message, Reply(message.id, True, self._state.position, self._status(now, log_silent)))
+
+    # --- decisions ---------------------------------------------------------------
+
+    def decide(self, recording: Recording, message: Inbound, now: float) -> None:
+        """Record what follows from a request, and its answer."""
+        request = message.data
+        try:
+            if isinstance(request, Explain):
+                result = {"job": request.job, "why": explain(request.job, self._books, now)}
+                recording.answer(message, Reply(message.id, True, self._state.position, result))
+            elif isinstance(request, ReadSweeps):
+                recording.answer(
+                    message, Reply(message.id, True, self._state.position, self._sweeps(request))
+                )
+            else:
+                self._decide_change(recording, message, request)
+        except Refused as refused:
+            self._books.count_refused(refused.code)
+            recording.outputs.append(self._error(message, refused.code, refused.message))
+
+    def decide_retry(self, recording: Recording, message: Inbound, specs: dict[str, JobSpec]) -> None:
+        """Record new jobs with the specs of old ones."""
+        request: Retry = message.data
+        missing = [job for job in request.jobs if job not in specs]
+        if missing:
+            self._books.count_refused("unknown_job")
+            error = self._error(message, "unknown_job", f"no job {', '.join(missing)}: nothing was retried")
+            recording.outputs.append(error)
+            return
+        again = tuple(
+            replace(specs[job], retry_of=job, sweep=None, trial=None, not_before=0, expires=0)
+            for job in dict.fromkeys(request.jobs)
+        )
+        try:
+            self._decide_change(recording, message, Submit(jobs=again, key=request.key), request)
+        except Refused as refused:
+            self._books.count_refused(refused.code)
+            recording.outputs.append(self._error(message, refused.code, refused.message))
+
+    def _decide_change(
+        self, recording: Recording, message: Inbound, change: Any, compared: Any | None = None
+    ) -> None:
+        submitter = self._submitter(message)
+        key = message.data.key or message.id
+        digest = digest_of(compared or change)
+        stored = self._state.answers.get((submitter, key))
+        if stored is not None:
+            if stored.digest != digest:
+                raise Refused(
+                    "key_reused", f"the idempotency key {key!r} was used for another request: use a new one"
+                )
+            recording.answer(message, Reply(message.id, True, stored.position, stored.answer))
+            return
+        events, answer = decide_request(
+            self._state, submitter, message.names["client"], change, recording.ids
+        )
+        for event in events:
+            recording.record(event)
+        recording.record(RequestAnswered(submitter, key, digest, answer))
+        recording.answer(message, Reply(message.id, True, recording.position, answer))
+
+    # --- details -----------------------------------------------------------------
+
+    def _submitter(self, message: Inbound) -> str:
+        client = message.names["client"]
+        on_behalf_of: str | None = message.data.on_behalf_of
+        if on_behalf_of is None:
+            return client
+        if client != ON_BEHALF:
+            raise Refused("not_allowed", f"{client} may not act on behalf of {on_behalf_of}")
+        return on_behalf_of
+
+    def _error(self, to: Inbound | Refusal, code: str, message: str) -> Output:
+        error = RequestError(code[:200], message[:8000])
+        return Answer(to, Reply(to.id[:200], False, self._state.position, error=error))
+
+    def _sweeps(self, request: ReadSweeps) -> dict[str, Any]:
+        after = request.after or ""
+        running = sorted(s for s in self._state.sweeps if s > after)
+        shown = [self._state.sweeps[name] for name in running[:_SWEEPS_SHOWN]]
+        return {
+            "sweeps": [
+                {
+                    "sweep": sweep.id,
+                    "spec": msgspec.to_builtins(sweep.spec),
+                    "proposed": sweep.proposed,
+                    "live": sweep.live,
+                    "exhausted": sweep.exhausted,
+                }
+                for sweep in shown
+            ],
+            "more": len(running) > len(shown),
+        }
+
+    def _status(self, now: float, log_silent: bool) -> dict[str, Any]:
+        books = self._books
+        state = self._state
+        agents = sorted(books.sightings.values(), key=lambda s: s.name)
+        return {
+            "version": self._version,
+            "epoch": state.epoch,
+            "position": state.position,
+            "database": "silent" if log_silent else "ok",
+            "jobs": {str(status): n for status, n in Counter(j.status for j in state.jobs.values()).items()},
+            "sweeps": len(state.sweeps),
+            "leases": len(books.leases),
+            "offers": len(books.scheduler.offered),
+            "refused": dict(books.refused),
+            "agents": [
+                {
+                    "agent": s.name,
+                    "boot": s.boot,
+                    "seconds_silent": round(now - s.seen_at, 1),
+                    "fresh": s.is_fresh(now),
+                    "slots": s.slots,
+                    "busy": len(s.occupied),
+                    "accepting": s.accepting,
+                    "reason": s.reason,
+                }
+                for s in agents[:_AGENTS_SHOWN]
+            ],
+        }

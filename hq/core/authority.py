@@ -1,0 +1,218 @@
+"""The authority: one machine without I/O that production, simulation and tests run alike.
+
+    receive(message, now)      heartbeats and questions at once, the rest waits
+    tick(now)                  the inbox is drained: after a long gap, renew all leases
+    decide(now, wall)          what waits, and what time brings, becomes decisions, held back
+    committed(now)             they are in the log: publish, then offer
+    take_outputs()             what to publish now
+
+Decisions are applied to `state` at once, so that each sees those before it,
+but nothing of them is published before `committed`. Meanwhile a heartbeat is
+told `keep` for every job that they touch: an uncommitted end must not leak.
+"""
+
+from collections import deque
+
+from bus import topics
+from bus.port import Inbound, Refusal
+from hq.core.answering import Answering
+from hq.core.bookkeeping import Bookkeeping
+from hq.core.contact import Contact
+from hq.core.decide.attempts import decide_interruption
+from hq.core.outputs import LookUp, Output, Publish, RecordProgress
+from hq.core.recording import Recording
+from hq.core.state import Change, State
+from hq.core.timing import CLAIM_SECONDS, LOOP_GAP_SECONDS
+from schemas.events import Decision, JobCancelled
+from schemas.messages import HqState, Offers, Presence
+from schemas.requests import CHANGES, Ping, ReadStatus, Retry
+from schemas.specs import JobSpec
+
+#: One append carries at most this many decisions: enough to be cheap, few enough to be quick.
+MAX_BATCH = 256
+#: With the log silent for longer, changes are refused instead of queued without end.
+LOG_SILENT_SECONDS = 5.0
+MAX_TIMED = 500
+MAX_WAITING = 20_000
+_UNAVAILABLE = "the database does not answer: nothing was changed, try again in some seconds"
+
+
+class Authority:
+    """HQ's mind. All times are on its suspend-aware monotonic clock unless they say wall.
+
+    Args:
+        state: The fold of the log up to and including this epoch's `EpochBegan`.
+        instance: 128 random bits, new at every start: the log's `op` is made from it.
+    """
+
+    def __init__(
+        self, state: State, *, instance: str, now: float, wall: float, version: str = "", rest: str = ""
+    ) -> None:
+        self.state = state
+        self.books = Bookkeeping(state, now, wall)
+        self._instance = instance
+        self._contact = Contact(self.books)
+        self._answering = Answering(self.books, version)
+        self._waiting: deque[Inbound | tuple[Inbound, dict[str, JobSpec]]] = deque()
+        self._outputs: list[Output] = []
+        self._held_back: list[Output] = []
+        self._changes: list[Change] = []
+        self._in_flight_since: float | None = None
+        self._last_loop = now
+        birth = HqState(True, state.epoch, version, rest, len(state.agents))
+        self._outputs.append(Publish(topics.HQ_STATE, {}, birth))
+
+    # --- inputs ---------------------------------------------------------------
+
+    def receive(self, message: Inbound | Refusal, now: float) -> None:
+        """Take in one message. Never raises for what a message says."""
+        if isinstance(message, Refusal):
+            self._outputs.extend(self._answering.refuse_malformed(message))
+            return
+        if message.topic is topics.HEARTBEAT:
+            self._on_heartbeat(message, now)
+        elif message.topic in (topics.PROGRESS, topics.LOG):
+            for topic, job, agent, data in self._contact.forward(message):
+                self._outputs.append(Publish(topic, {"job": job}, data))
+                self._outputs.append(RecordProgress(topic, agent, data))
+        elif message.topic is topics.REQUEST:
+            self._on_request(message, now)
+        elif message.topic is topics.PRESENCE:
+            self._on_presence(message, now)
+        elif len(self._waiting) < MAX_WAITING:
+            # Claims, declines and results: all are repeated or made good by their senders.
+            self._waiting.append(message)
+        else:
+            self.books.count_refused("overloaded")
+
+    def retry(self, request: Inbound, specs: dict[str, JobSpec]) -> None:
+        """Go on with a retry whose specs were looked up. Jobs that were not found are missing."""
+        self._waiting.append((request, specs))
+
+    def note_log_alive(self, at: float) -> None:
+        """Note that at `at` this HQ was the leader: an append or a ping sent then succeeded."""
+        self.books.note_leadership(at)
+
+    def shed(self, reason: str, now: float) -> None:
+        """Note that the shell dropped messages: agents may have called in vain."""
+        self.books.count_refused(reason)
+        self.books.leases.renew_all(now)
+
+    def tick(self, now: float) -> None:
+        """Note that the inbox is drained. Only after this may leases end."""
+        if now - self._last_loop > LOOP_GAP_SECONDS:
+            self.books.leases.renew_all(now)
+        self._last_loop = now
+
+    # --- decisions --------------------------------------------------------------
+
+    def decide(self, now: float, wall: float) -> tuple[Decision, ...]:
+        """Return the next decisions to append, in order; none while others are in flight."""
+        if self._in_flight_since is not None:
+            return ()
+        self.books.wall = wall
+        batch: list[Decision] = []
+        self._decide_time(batch, now, wall)
+        while self._waiting and len(batch) < MAX_BATCH:
+            message = self._waiting.popleft()
+            recording = Recording(self.books, self._instance, now, wall)
+            if isinstance(message, tuple):
+                self._answering.decide_retry(recording, *message)
+            elif message.topic is topics.REQUEST:
+                self._answering.decide(recording, message, now)
+            else:
+                self._contact.decide(recording, message, now)
+            self._keep(batch, recording)
+        if batch:
+            self._in_flight_since = now
+        else:
+            self._release(now)
+        return tuple(batch)
+
+    def committed(self, now: float) -> list[Change]:
+        """Publish what the decisions in flight brought; return their changes for the read models."""
+        self._in_flight_since = None
+        self.books.in_flight.clear()
+        self._release(now)
+        changes, self._changes = self._changes, []
+        return changes
+
+    def _release(self, now: float) -> None:
+        self._outputs.extend(self._held_back)
+        self._held_back.clear()
+        self._offer(now)
+
+    def _keep(self, batch: list[Decision], recording: Recording) -> None:
+        decision = recording.finish()
+        self._held_back.extend(recording.outputs)
+        self._changes.extend(recording.changes)
+        if decision is not None:
+            batch.append(decision)
+
+    def _decide_time(self, batch: list[Decision], now: float, wall: float) -> None:
+        """Decide what time alone brings: leases that ended, jobs that waited beyond `expires`."""
+        recording = Recording(self.books, self._instance, now, wall)
+        for key in self.books.leases.ended(now)[:MAX_TIMED]:
+            job = self.state.jobs[key[0]]
+            attempt = job.attempt(key[1])
+            agent = attempt.agent if attempt else ""
+            # Heard from, long after the claim, but not of this attempt: it dropped the grant.
+            sighting = self.books.sightings.get(agent)
+            knows = sighting is not None and sighting.seen_at > self.books.claimed_at[key] + CLAIM_SECONDS
+            dropped = knows and sighting is not None and key not in sighting.phases
+            why = f"{agent} knows nothing of it" if dropped else f"{agent} was not heard from"
+            recording.record(decide_interruption(job, key[1], why, unheard=not dropped))
+        for job in self.books.expired(MAX_TIMED):
+            recording.record(JobCancelled(job.id, "hq", "it waited beyond its `expires`"))
+        self._keep(batch, recording)
+
+    def take_outputs(self) -> list[Output]:
+        """Return what is to be done now, in order, and forget it."""
+        outputs, self._outputs = self._outputs, []
+        return outputs
+
+    def next_wake(self, now: float) -> float:
+        """Return how many seconds the shell may sleep when nothing arrives."""
+        return self.books.next_wake(now)
+
+    @property
+    def log_is_silent(self) -> bool:
+        """Tell whether an append has been in flight for too long to accept changes."""
+        since = self._in_flight_since
+        return since is not None and self._last_loop - since > LOG_SILENT_SECONDS
+
+    # --- details ----------------------------------------------------------------
+
+    def _on_heartbeat(self, message: Inbound, now: float) -> None:
+        agent = message.names["agent"]
+        answer = self._contact.hear(agent, message.data, now)
+        if answer.needs_decision and len(self._waiting) < MAX_WAITING:
+            self._waiting.append(message)
+        if answer.ack is not None:
+            self._outputs.append(Publish(topics.ACK, {"agent": agent}, answer.ack))
+
+    def _on_presence(self, message: Inbound, now: float) -> None:
+        presence: Presence = message.data
+        sighting = self.books.sightings.get(message.names["agent"])
+        if sighting is not None and not presence.online and presence.boot == sighting.boot:
+            # A hint only: no offers until it is heard again. Leases run on.
+            sighting.cool_until = max(sighting.cool_until, now + 1.0)
+
+    def _on_request(self, message: Inbound, now: float) -> None:
+        request = message.data
+        if isinstance(request, Ping | ReadStatus):
+            self._outputs.append(self._answering.answer_now(message, now, log_silent=self.log_is_silent))
+        elif isinstance(request, CHANGES) and (self.log_is_silent or len(self._waiting) >= MAX_WAITING):
+            self._outputs.append(self._answering.refuse(message, "unavailable", _UNAVAILABLE))
+        elif isinstance(request, Retry):
+            self._outputs.append(LookUp(message, request.jobs))
+        else:
+            self._waiting.append(message)
+
+    def _offer(self, now: float) -> None:
+        books = self.books
+        books.scheduler.expire(books.sightings.values(), self.state.jobs, now)
+        offers = books.scheduler.schedule(self.state, books.sightings, now)
+        for agent, offered in offers.items():
+            data = Offers(self.state.epoch, tuple(offered))
+            self._outputs.append(Publish(topics.OFFER, {"agent": agent}, data))

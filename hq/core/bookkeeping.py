@@ -1,0 +1,144 @@
+"""HQ's volatile tables, kept in step with the state: leases, queue, offers, sightings.
+
+Nothing here is stored: a start builds it anew, with every lease in full.
+"""
+
+import heapq
+from collections import Counter
+
+from hq.core.leases import AttemptKey, Leases
+from hq.core.scheduler import Scheduler
+from hq.core.sightings import Sighting
+from hq.core.state import Job, State
+from hq.core.timing import LEADERSHIP_SECONDS, OFFER_SECONDS
+from schemas.events import JobEvent, JobSubmitted, JobSucceeded
+from schemas.states import AttemptState, JobStatus, Phase
+
+_LONGEST_SLEEP = 1.0
+
+
+class Bookkeeping:
+    """The volatile tables. All times are on HQ's monotonic clock, `wall` is Unix seconds."""
+
+    def __init__(self, state: State, now: float, wall: float) -> None:
+        self.state = state
+        self.wall = wall
+        self.leases = Leases(now)
+        self.scheduler = Scheduler(state.epoch)
+        self.sightings: dict[str, Sighting] = {}
+        #: Attempts of each agent that are live or unheard.
+        self.open: dict[str, set[AttemptKey]] = {}
+        #: When this HQ handled the claim of a live attempt.
+        self.claimed_at: dict[AttemptKey, float] = {}
+        #: Jobs that decisions not yet committed touch.
+        self.in_flight: set[str] = set()
+        self.refused: Counter[str] = Counter()
+        self._led_at = now
+        self._expiries: list[tuple[float, str]] = []
+        for job in sorted(state.jobs.values(), key=lambda j: j.order):
+            self._take_up(job, now)
+
+    def _take_up(self, job: Job, now: float) -> None:
+        self._note_expiry(job)
+        if job.status is JobStatus.QUEUED:
+            self.scheduler.note_queued(job, now, self._ready_at(job, now))
+        elif job.status is JobStatus.RUNNING:
+            self.scheduler.note_running(job)
+        self._note_attempts(job, now)
+
+    # --- leadership and refusals -------------------------------------------------
+
+    def note_leadership(self, at: float) -> None:
+        """Note that this HQ was the leader at `at`."""
+        self._led_at = max(self._led_at, at)
+
+    @property
+    def leader_until(self) -> float:
+        """Until when exclusive leases may be renewed on the last proof of leadership."""
+        return self._led_at + LEADERSHIP_SECONDS
+
+    def count_refused(self, reason: str) -> None:
+        """Count a refused message by its reason."""
+        if reason in self.refused or len(self.refused) < 1000:
+            self.refused[reason] += 1
+
+    # --- following events ----------------------------------------------------------
+
+    def note_job(self, event: JobEvent, before: Job | None, after: Job, now: float) -> None:
+        """Bring the tables in step with one event of a job."""
+        self.in_flight.add(after.id)
+        was_running = before is not None and before.status is JobStatus.RUNNING
+        is_running = after.status is JobStatus.RUNNING
+        if after.status is not JobStatus.QUEUED:
+            self.scheduler.withdraw(after.id, self.sightings)
+            self.scheduler.queue.remove(after.id)
+        if is_running and not was_running:
+            self.scheduler.note_running(after)
+        if was_running and not is_running:
+            self.scheduler.note_stopped(after)
+        if after.status is JobStatus.QUEUED and (before is None or before.status is not JobStatus.QUEUED):
+            self.scheduler.note_queued(after, now, self._ready_at(after, now))
+        if isinstance(event, JobSubmitted):
+            self._note_expiry(after)
+        if isinstance(event, JobSucceeded):
+            self.scheduler.note_duration(after.spec.script.bundle, event.result.duration_seconds)
+        self._note_attempts(after, now)
+        if after.status.is_final:
+            self.scheduler.note_ended(after)
+
+    def _note_attempts(self, job: Job, now: float) -> None:
+        for attempt in job.attempts:
+            key = (job.id, attempt.token)
+            live = attempt.state is AttemptState.LIVE and job.status is JobStatus.RUNNING
+            if live and key not in self.leases:
+                self.leases.begin(key, now, exclusive=job.spec.exclusive)
+                self.claimed_at[key] = now
+            elif not live:
+                self.leases.end(key)
+                self.claimed_at.pop(key, None)
+            sighting = self.sightings.get(attempt.agent)
+            if sighting is not None:
+                (sighting.occupied.add if live else sighting.occupied.discard)(key)
+            is_open = attempt.state is not AttemptState.CLOSED and not job.status.is_final
+            if is_open:
+                self.open.setdefault(attempt.agent, set()).add(key)
+            elif attempt.agent in self.open:
+                self.open[attempt.agent].discard(key)
+
+    def note_heard(self, sighting: Sighting) -> None:
+        """Count what the agent says it holds, also what HQ has given up: it takes slots there."""
+        listed = {key for key, phase in sighting.phases.items() if phase is not Phase.SPOOLED}
+        live = {key for key in self.open.get(sighting.name, ()) if key in self.leases}
+        sighting.occupied = listed | live
+
+    def _ready_at(self, job: Job, now: float) -> float:
+        """Return when a queued job may be offered: after its back-off and its `not_before`."""
+        # A person's wish about wall time, turned into a wait once: a clock that
+        # jumps later changes nothing.
+        return now + max(job.delay_seconds, job.spec.not_before - self.wall, 0.0)
+
+    # --- time ------------------------------------------------------------------------
+
+    def _note_expiry(self, job: Job) -> None:
+        if job.spec.expires:
+            heapq.heappush(self._expiries, (job.spec.expires, job.id))
+
+    def expired(self, limit: int) -> list[Job]:
+        """Return at most `limit` jobs that waited beyond their `expires`, once each."""
+        over: list[Job] = []
+        while self._expiries and self._expiries[0][0] <= self.wall and len(over) < limit:
+            job = self.state.jobs.get(heapq.heappop(self._expiries)[1])
+            if job is not None and job.status in (JobStatus.QUEUED, JobStatus.HELD):
+                over.append(job)
+        return over
+
+    def next_wake(self, now: float) -> float:
+        """Return for how many seconds nothing happens by itself, at most one."""
+        times = [self.leases.next_end(), self.scheduler.queue.next_wake()]
+        if self.scheduler.offered:
+            times.append(
+                min((end for s in self.sightings.values() for end in s.offers.values()), default=None)
+            )
+        times.extend(s.cool_until for s in self.sightings.values() if s.cool_until > now)
+        soonest = min((t for t in times if t is not None), default=now + _LONGEST_SLEEP)
+        return min(_LONGEST_SLEEP, max(0.0, soonest - now), OFFER_SECONDS)

@@ -1,0 +1,235 @@
+"""What HQ says to agents: answers to heartbeats, grants, acknowledgements."""
+
+from typing import Any
+
+from msgspec import Struct
+
+from bus import topics
+from bus.port import Inbound
+from bus.topics import Topic
+from hq.core.bookkeeping import Bookkeeping
+from hq.core.decide.attempts import decide_boot, decide_claim, decide_result, decide_return
+from hq.core.leases import AttemptKey
+from hq.core.recording import Recording
+from hq.core.sightings import COOL_SECONDS, Sighting
+from hq.core.timing import LEASE_SECONDS
+from schemas.events import AttemptLost, AttemptResumed, JobClaimed
+from schemas.messages import (
+    Ack,
+    AttemptReport,
+    Claims,
+    Declines,
+    Denial,
+    Grant,
+    Grants,
+    Heartbeat,
+    JobLog,
+    JobProgress,
+    Order,
+    ResultAck,
+    Results,
+)
+from schemas.states import AttemptState, Command, JobStatus, Phase
+
+
+class HeartbeatAnswer(Struct, frozen=True):
+    """What to answer at once, and whether a decision must follow from the heartbeat."""
+
+    ack: Ack | None
+    needs_decision: bool = False
+
+
+class Contact:
+    """Agents' messages: heartbeats are answered at once, the rest becomes decisions."""
+
+    def __init__(self, books: Bookkeeping) -> None:
+        self._books = books
+        self._state = books.state
+
+    # --- at once ---------------------------------------------------------------
+
+    def hear(self, agent: str, heartbeat: Heartbeat, now: float) -> HeartbeatAnswer:
+        """Renew the leases that a heartbeat lists and return the answer to it."""
+        record = self._state.agents.get(agent)
+        if record is None or heartbeat.boot > record.boot:
+            # Nothing is answered before the boot is in the log: attempts of the
+            # boot before must be settled first.
+            return HeartbeatAnswer(None, needs_decision=True)
+        epoch = self._state.epoch
+        sighting = self._sighting(agent, heartbeat)
+        refused = sighting.note_instance(heartbeat, now)
+        if refused:
+            self._books.count_refused("two_machines_one_name")
+        elif heartbeat.boot < record.boot or heartbeat.instance != record.instance:
+            refused = (
+                f"HQ knows a later start of '{agent}' (boot {record.boot}): "
+                f"this one (boot {heartbeat.boot}) must be started again"
+            )
+            self._books.count_refused("old_boot")
+        if refused:
+            return HeartbeatAnswer(Ack(epoch, heartbeat.boot, heartbeat.seq, refused=refused))
+        sighting.note_heartbeat(heartbeat, now)
+        self._books.note_heard(sighting)
+        orders = tuple(self._order_for(agent, report, now) for report in heartbeat.attempts)
+        resumes = any(self._may_resume(agent, report) for report in heartbeat.attempts)
+        return HeartbeatAnswer(Ack(epoch, heartbeat.boot, heartbeat.seq, orders), resumes)
+
+    def _sighting(self, agent: str, heartbeat: Heartbeat) -> Sighting:
+        sighting = self._books.sightings.get(agent)
+        record = self._state.agents[agent]
+        if sighting is None:
+            sighting = Sighting(agent, record.boot, record.instance, facts=record.facts)
+            self._books.sightings[agent] = sighting
+        elif sighting.boot != record.boot:
+            sighting.boot = record.boot
+            sighting.instance = record.instance
+            sighting.seq = -1
+            sighting.facts = record.facts
+        return sighting
+
+    def _order_for(self, agent: str, report: AttemptReport, now: float) -> Order:
+        return Order(report.job, report.token, self._command_for(agent, report, now))
+
+    def _command_for(self, agent: str, report: AttemptReport, now: float) -> Command:
+        job = self._state.jobs.get(report.job)
+        if report.job in self._books.in_flight:
+            # What is decided of this job is not committed: say nothing of it yet.
+            self._renew((report.job, report.token), now)
+            return Command.KEEP
+        attempt = job.attempt(report.token) if job else None
+        if report.phase is Phase.SPOOLED:
+            self._renew((report.job, report.token), now)
+            return Command.KEEP
+        if job is None or attempt is None or attempt.agent != agent:
+            return Command.STOP
+        if attempt.state is AttemptState.LIVE:
+            self._renew((report.job, report.token), now)
+            return Command.KEEP
+        # An ordinary attempt whose lease ended goes on and delivers late.
+        return Command.STOP if job.spec.exclusive else Command.KEEP
+
+    def _renew(self, key: AttemptKey, now: float) -> None:
+        self._books.leases.renew(key, now, leader_until=self._books.leader_until)
+
+    def _may_resume(self, agent: str, report: AttemptReport) -> bool:
+        job = self._state.jobs.get(report.job)
+        attempt = job.attempt(report.token) if job else None
+        return (
+            job is not None
+            and attempt is not None
+            and attempt.agent == agent
+            and attempt.state is AttemptState.UNHEARD
+            and report.token == job.token
+            and job.status is JobStatus.QUEUED
+            and not job.spec.exclusive
+        )
+
+    def forward(self, message: Inbound) -> list[tuple[Topic, str, str, Any]]:
+        """Return (topic, job, agent, message) for what comes from lease holders."""
+        agent = message.names["agent"]
+        found: list[tuple[Topic, str, str, Any]] = []
+        for item in message.data.items:
+            job = self._state.jobs.get(item.job)
+            if job is None or job.token != item.token or job.agent != agent:
+                self._books.count_refused("not_the_lease_holder")
+            elif message.topic is topics.PROGRESS:
+                found.append((topics.JOB_PROGRESS, item.job, agent, JobProgress(agent, item)))
+            else:
+                found.append((topics.JOB_LOG, item.job, agent, JobLog(agent, item)))
+        return found
+
+    # --- decisions ---------------------------------------------------------------
+
+    def decide(self, recording: Recording, message: Inbound, now: float) -> None:
+        """Record what follows from an agent's message, and the answer to it."""
+        agent = message.names["agent"]
+        match message.data:
+            case Heartbeat():
+                self._decide_heartbeat(recording, agent, message.data, now)
+            case Claims():
+                self._decide_claims(recording, agent, message.data)
+            case Declines():
+                self._decide_declines(recording, agent, message.data, now)
+            case Results():
+                self._decide_results(recording, agent, message.data)
+
+    def _decide_heartbeat(self, recording: Recording, agent: str, heartbeat: Heartbeat, now: float) -> None:
+        record = self._state.agents.get(agent)
+        if record is None or heartbeat.boot > record.boot:
+            self._decide_boot(recording, agent, heartbeat, now)
+            answer = self.hear(agent, heartbeat, now)
+            if answer.ack is not None:
+                recording.publish(topics.ACK, answer.ack, agent=agent)
+        elif heartbeat.boot == record.boot and heartbeat.instance == record.instance:
+            for report in heartbeat.attempts:
+                if self._may_resume(agent, report):
+                    recording.record(AttemptResumed(report.job, report.token))
+
+    def _decide_boot(self, recording: Recording, agent: str, heartbeat: Heartbeat, now: float) -> None:
+        sighting = self._books.sightings.get(agent)
+        phases = dict(sighting.phases) if sighting else {}
+        attempts = sorted(self._books.open.get(agent, ()))
+        for event in decide_boot(self._state, agent, heartbeat, attempts, phases):
+            job = getattr(event, "job", None)
+            if job is not None and job not in self._state.jobs:
+                continue  # an event before this one ended the job
+            recording.record(event)
+            if isinstance(event, AttemptLost):
+                self._sighting(agent, heartbeat).penalise(now)
+
+    def _decide_claims(self, recording: Recording, agent: str, claims: Claims) -> None:
+        grants: list[Grant] = []
+        denials: list[Denial] = []
+        for claim in claims.claims:
+            job = self._state.jobs.get(claim.job)
+            attempt = job.attempt(claim.token) if job else None
+            if (
+                job
+                and attempt
+                and (attempt.agent, attempt.boot, attempt.nonce) == (agent, claims.boot, claim.nonce)
+            ):
+                # The claim came twice: the same grant again, for one that got lost.
+                if attempt.state is AttemptState.LIVE:
+                    grants.append(self._grant(claim.job, claim.token, agent, claims.boot, claim.nonce))
+                continue
+            offer = self._books.scheduler.offered.get(claim.job)
+            decided = decide_claim(self._state, agent, claims.boot, claim, offer[:2] if offer else None)
+            if isinstance(decided, JobClaimed):
+                recording.record(decided)
+                grants.append(self._grant(claim.job, claim.token, agent, claims.boot, claim.nonce))
+            else:
+                denials.append(Denial(claim.job, claim.token, claim.nonce, decided))
+        if grants or denials:
+            data = Grants(self._state.epoch, tuple(grants), tuple(denials))
+            recording.publish(topics.GRANT, data, agent=agent)
+
+    def _grant(self, job: str, token: int, agent: str, boot: int, nonce: str) -> Grant:
+        return Grant(job, token, agent, boot, nonce, LEASE_SECONDS, self._state.jobs[job].spec)
+
+    def _decide_declines(self, recording: Recording, agent: str, declines: Declines, now: float) -> None:
+        sighting = self._books.sightings.get(agent)
+        for decline in declines.declines:
+            offer = self._books.scheduler.offered.get(decline.job)
+            job = self._state.jobs.get(decline.job)
+            if offer is not None and offer[:2] == (agent, decline.token):
+                self._books.scheduler.withdraw(decline.job, self._books.sightings)
+                if job is not None:
+                    self._books.scheduler.note_queued(job, now)
+            elif job is not None:
+                event = decide_return(job, decline.token, agent, decline.why, interrupted=decline.interrupted)
+                if event is not None:
+                    recording.record(event)
+            if sighting is not None:
+                sighting.cool_until = max(sighting.cool_until, now + COOL_SECONDS)
+
+    def _decide_results(self, recording: Recording, agent: str, results: Results) -> None:
+        acks: list[ResultAck] = []
+        for result in results.results:
+            event, verdict = decide_result(self._state, agent, result)
+            if event is not None:
+                recording.record(event)
+            if verdict == "refused":
+                self._books.count_refused("foreign_result")
+            acks.append(ResultAck(result.job, result.token, verdict))
+        data = Ack(self._state.epoch, results.boot, results=tuple(acks))
+        recording.publish(topics.ACK, data, agent=agent)

@@ -1,0 +1,209 @@
+"""What follows from requests of clients."""
+
+import hashlib
+from base64 import b32encode
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from hq.core.state import State
+from schemas.events import (
+    AnyEvent,
+    JobCancelled,
+    JobHeld,
+    JobReleased,
+    JobSubmitted,
+    SweepCancelled,
+    SweepExhausted,
+    SweepSubmitted,
+    TrialProposed,
+)
+from schemas.requests import Cancel, CancelSweep, Change, Hold, Propose, Release, Submit, SubmitSweep
+from schemas.specs import Choice, FloatRange, IntRange, JobSpec, SweepSpec
+from schemas.states import JobStatus
+
+#: A grant carries the whole spec in one message.
+MAX_SPEC_BYTES = 200 * 1024
+#: Some hundred trials, each with its own copy of the spec, must fit one decision.
+MAX_SWEEP_JOB_BYTES = 4 * 1024
+MAX_PROPOSAL_BYTES = 128 * 1024
+MAX_PROPOSED = 200
+#: The only principal that may submit trials.
+SEARCH = "search"
+
+
+class Refused(Exception):
+    """A request that is not carried out; nothing changes.
+
+    Attributes:
+        code: A stable word for programs.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+Decided = tuple[list[AnyEvent], dict[str, Any]]
+
+
+class Ids:
+    """Makes ids from where in the log they will stand: unique, and no randomness in the core."""
+
+    def __init__(self, epoch: int, position: int) -> None:
+        self._seed = f"{epoch}/{position}"
+        self._count = 0
+
+    def make(self, kind: str) -> str:
+        """Return a new id: the letter of its kind and 60 bits in base32."""
+        self._count += 1
+        digest = hashlib.sha256(f"{self._seed}/{self._count}".encode()).digest()
+        return kind + b32encode(digest[:10]).decode().lower()[:12]
+
+
+def digest_of(request: Change) -> str:
+    """Return what the content of a request is compared by: all but its key."""
+    return hashlib.sha256(msgspec.json.encode(replace(request, key=None))).hexdigest()
+
+
+def decide_request(state: State, submitter: str, client: str, request: Change, ids: Ids) -> Decided:
+    """Return the events and the answer of a request.
+
+    Raises:
+        Refused: With a code and words for whoever asked.
+    """
+    match request:
+        case Submit(jobs=specs):
+            return _submit(specs, submitter, ids)
+        case Cancel(jobs=jobs):
+            return _on_jobs(state, jobs, submitter, "cancel")
+        case Hold(jobs=jobs):
+            return _on_jobs(state, jobs, submitter, "hold")
+        case Release(jobs=jobs):
+            return _on_jobs(state, jobs, submitter, "release")
+        case SubmitSweep(sweep=spec):
+            _check_sweep(spec)
+            sweep = ids.make("s")
+            return [SweepSubmitted(sweep, spec, submitter)], {"sweep": sweep}
+        case CancelSweep(sweep=sweep):
+            return _cancel_sweep(state, sweep, submitter)
+        case Propose():
+            return _propose(state, client, request, ids)
+        case _:
+            raise Refused("not_possible", f"HQ cannot carry out {type(request).__name__} here")
+
+
+def _submit(specs: tuple[JobSpec, ...], submitter: str, ids: Ids) -> Decided:
+    events: list[AnyEvent] = []
+    jobs: list[str] = []
+    for spec in specs:
+        _check_spec(spec)
+        jobs.append(ids.make("j"))
+        events.append(JobSubmitted(jobs[-1], spec, submitter))
+    return events, {"jobs": jobs}
+
+
+def _check_spec(spec: JobSpec) -> None:
+    if spec.sweep is not None or spec.trial is not None:
+        raise Refused("bad_spec", "sweep and trial are set by HQ: submit a sweep instead")
+    entry = spec.script.entry
+    if entry.startswith("/") or "\\" in entry or "\0" in entry or ".." in entry.split("/"):
+        raise Refused("bad_spec", f"entry {entry!r} must be a path inside the bundle")
+    size = len(msgspec.json.encode(spec))
+    if size > MAX_SPEC_BYTES:
+        raise Refused("too_big", f"the spec has {size} bytes, at most {MAX_SPEC_BYTES}: send data as a blob")
+
+
+def _check_sweep(spec: SweepSpec) -> None:
+    _check_spec(spec.job)
+    size = len(msgspec.json.encode(spec.job))
+    if size > MAX_SWEEP_JOB_BYTES:
+        raise Refused("too_big", f"a sweep's job has {size} bytes, at most {MAX_SWEEP_JOB_BYTES}")
+    if not spec.space:
+        raise Refused("bad_space", "the space is empty: name at least one parameter to vary")
+    for name, dimension in spec.space.items():
+        if not name:
+            raise Refused("bad_space", "a parameter of the space has no name")
+        match dimension:
+            case FloatRange(low=low, high=high, log=log):
+                if low > high:
+                    raise Refused("bad_space", f"{name}: low {low} is above high {high}")
+                if log and low <= 0:
+                    raise Refused("bad_space", f"{name}: a log range needs low > 0, not {low}")
+            case IntRange(low=low, high=high):
+                if low > high:
+                    raise Refused("bad_space", f"{name}: low {low} is above high {high}")
+            case Choice():
+                pass
+
+
+def _on_jobs(state: State, jobs: tuple[str, ...], by: str, verb: str) -> Decided:
+    """Do it for all jobs or, when one of them cannot, for none."""
+    events: list[AnyEvent] = []
+    for job_id in dict.fromkeys(jobs):
+        job = state.jobs.get(job_id)
+        if job is None:
+            done = state.finished.get(job_id)
+            if done is None:
+                raise Refused("unknown_job", f"no live job {job_id}: it never existed or ended long ago")
+            raise Refused("already_final", f"job {job_id} is {done.status}: too late to {verb} it")
+        if verb == "cancel":
+            events.append(JobCancelled(job_id, by))
+        elif verb == "hold":
+            if job.status is not JobStatus.QUEUED:
+                raise Refused("not_queued", f"job {job_id} is {job.status}: only queued jobs can be held")
+            events.append(JobHeld(job_id, by))
+        else:
+            if job.status is not JobStatus.HELD:
+                raise Refused("not_held", f"job {job_id} is {job.status}: only held jobs can be released")
+            events.append(JobReleased(job_id, by))
+    return events, {"jobs": list(dict.fromkeys(jobs))}
+
+
+def _cancel_sweep(state: State, sweep: str, by: str) -> Decided:
+    if sweep not in state.sweeps:
+        raise Refused("unknown_sweep", f"no running sweep {sweep}: it never existed or has ended")
+    events: list[AnyEvent] = [
+        JobCancelled(job, by, f"sweep {sweep} was cancelled by {by}")
+        for job in sorted(state.trials.get(sweep, ()))
+    ]
+    cancelled = len(events)
+    events.append(SweepCancelled(sweep, by))
+    return events, {"sweep": sweep, "cancelled": cancelled}
+
+
+def _propose(state: State, client: str, request: Propose, ids: Ids) -> Decided:
+    if client != SEARCH:
+        raise Refused("not_allowed", "only the search process proposes trials")
+    sweep = state.sweeps.get(request.sweep)
+    if sweep is None:
+        raise Refused("unknown_sweep", f"sweep {request.sweep} has ended or never existed")
+    if request.first != sweep.proposed or sweep.exhausted:
+        # The search process saw an older position: it reads again and asks anew.
+        raise Refused("stale", f"sweep {sweep.id} stands at trial {sweep.proposed}, not {request.first}")
+    if sweep.proposed + len(request.trials) > sweep.spec.trials:
+        raise Refused("too_many", f"sweep {sweep.id} has {sweep.spec.trials} trials in all")
+    size = len(msgspec.json.encode(request.trials))
+    if len(request.trials) > MAX_PROPOSED or size > MAX_PROPOSAL_BYTES:
+        raise Refused(
+            "too_big", f"propose at most {MAX_PROPOSED} trials in {MAX_PROPOSAL_BYTES} bytes at once"
+        )
+    events: list[AnyEvent] = []
+    jobs: list[str] = []
+    for trial, params in enumerate(request.trials, start=request.first):
+        jobs.append(ids.make("j"))
+        spec = replace(
+            sweep.spec.job,
+            params={**sweep.spec.job.params, **params},
+            sweep=sweep.id,
+            trial=trial,
+            name=sweep.spec.job.name or f"{sweep.spec.name or sweep.id} {trial}"[:200],
+        )
+        events.append(TrialProposed(sweep.id, trial, jobs[-1], params))
+        events.append(JobSubmitted(jobs[-1], spec, sweep.submitter))
+    total = sweep.proposed + len(request.trials)
+    if request.exhausted or total >= sweep.spec.trials:
+        events.append(SweepExhausted(sweep.id, total))
+    return events, {"sweep": sweep.id, "jobs": jobs}

@@ -1,0 +1,61 @@
+"""Why is it not running? An answer in one sentence for every job."""
+
+from hq.core.bookkeeping import Bookkeeping
+from hq.core.sightings import Sighting, misfit
+from hq.core.state import Job
+from schemas.states import JobStatus
+
+
+def explain(job_id: str, books: Bookkeeping, now: float) -> str:
+    """Return why a job stands where it stands, in words for a person."""
+    state = books.state
+    job = state.jobs.get(job_id)
+    if job is None:
+        done = state.finished.get(job_id)
+        return (
+            f"it is {done.status}"
+            if done
+            else "HQ knows no such live job: it ended long ago or never existed"
+        )
+    if job.status is JobStatus.RUNNING:
+        return f"it is running on {job.agent}"
+    if job.status is JobStatus.HELD:
+        return f"{job.why}: release it to let it run"
+    if books.scheduler.queue.is_delayed(job_id):
+        return f"it waits for its time: {job.why or 'not_before has not come'}"
+    offer = books.scheduler.offered.get(job_id)
+    if offer is not None:
+        return f"it is offered to {offer[0]} right now"
+    return _why_no_agent(job, books, now)
+
+
+def _why_no_agent(job: Job, books: Bookkeeping, now: float) -> str:
+    if not books.sightings:
+        return "no agent has been heard from: start one with `idlehands agent`"
+    reasons: list[str] = []
+    fitting: list[Sighting] = []
+    for sighting in sorted(books.sightings.values(), key=lambda s: s.name):
+        why = misfit(job.spec.needs, sighting.name, sighting.facts)
+        if not why:
+            fitting.append(sighting)
+        elif len(reasons) < 5:
+            reasons.append(f"{sighting.name}: {why}")
+    if not fitting:
+        return "no agent can run this, because " + "; ".join(reasons)
+    return "; ".join(f"{s.name}: {_why_not_there(s, now)}" for s in fitting[:5])
+
+
+def _why_not_there(sighting: Sighting, now: float) -> str:
+    if not sighting.is_fresh(now):
+        return f"not heard from for {now - sighting.seen_at:.0f} s"
+    if now < sighting.conflict_until:
+        return "two machines use its certificate"
+    if not sighting.accepting:
+        return sighting.reason or "its owner's policy does not allow jobs now"
+    if sighting.slots == 0:
+        return "it has no slots"
+    if sighting.load() >= sighting.slots:
+        return f"all {sighting.slots} slots are busy"
+    if now < sighting.cool_until:
+        return f"left alone for {sighting.cool_until - now:.0f} s after it declined or went down"
+    return "its turn comes next"

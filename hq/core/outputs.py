@@ -1,0 +1,42 @@
+"""What the authority wants done: orders to its shell, which does the I/O."""
+
+from typing import Any
+
+from msgspec import Struct
+
+from bus.port import Inbound, Refusal
+from bus.topics import Topic
+from schemas.messages import Reply
+
+
+class Publish(Struct, frozen=True):
+    """Publish a message. Everything published is derivable again: losing one costs time only."""
+
+    topic: Topic
+    names: dict[str, str]
+    data: Any
+
+
+class Answer(Struct, frozen=True):
+    """Answer a request."""
+
+    to: Inbound | Refusal
+    reply: Reply
+
+
+class LookUp(Struct, frozen=True):
+    """Read the specs of jobs that are not in memory, then call `Authority.retry`."""
+
+    request: Inbound
+    jobs: tuple[str, ...]
+
+
+class RecordProgress(Struct, frozen=True):
+    """Store what was forwarded: best effort, never awaited."""
+
+    topic: Topic
+    agent: str
+    data: Any
+
+
+Output = Publish | Answer | LookUp | RecordProgress

@@ -1,0 +1,121 @@
+"""The jobs that wait, grouped so that choosing one costs O(kinds of needs).
+
+Order of choice: effective priority (priority, aged), then the party with the
+fewest running jobs (fair share between submitters and sweeps), then order of
+submission. A job that must wait first sits in `delayed`.
+"""
+
+import heapq
+from collections.abc import Callable, Iterator
+
+from hq.core.state import Job
+from schemas.specs import Needs
+
+#: Waiting this long raises the effective priority by one, so that nothing starves.
+AGEING_SECONDS = 300.0
+
+Party = str
+
+
+def party_of(job: Job) -> Party:
+    """Return who shares the house fairly with whom: a sweep, or else a submitter."""
+    return job.spec.sweep or job.submitter
+
+
+class JobQueue:
+    """Queued jobs by needs, priority and party. Times are on HQ's monotonic clock."""
+
+    def __init__(self) -> None:
+        #: needs -> (priority, party) -> heap of (order, job id)
+        self._lanes: dict[Needs, dict[tuple[int, Party], list[tuple[int, str]]]] = {}
+        #: job id -> (needs, lane, when it became ready); absent = not queued (heaps clean up lazily)
+        self._queued: dict[str, tuple[Needs, tuple[int, Party], float]] = {}
+        self._delayed: list[tuple[float, str, int]] = []
+        self._delayed_jobs: dict[str, tuple[Job, int]] = {}
+        self._stamp = 0
+
+    def __len__(self) -> int:
+        return len(self._queued)
+
+    def __contains__(self, job: str) -> bool:
+        return job in self._queued or job in self._delayed_jobs
+
+    def add(self, job: Job, now: float, ready_at: float = 0.0) -> None:
+        """Queue a job, from `ready_at` on. A job that is queued already is queued anew."""
+        self.remove(job.id)
+        if ready_at > now:
+            self._stamp += 1
+            self._delayed_jobs[job.id] = (job, self._stamp)
+            heapq.heappush(self._delayed, (ready_at, job.id, self._stamp))
+            return
+        lane = (job.spec.priority, party_of(job))
+        heap = self._lanes.setdefault(job.spec.needs, {}).setdefault(lane, [])
+        heapq.heappush(heap, (job.order, job.id))
+        self._queued[job.id] = (job.spec.needs, lane, now)
+
+    def remove(self, job: str) -> None:
+        """Take a job out, wherever it waits. Safe to repeat."""
+        self._queued.pop(job, None)
+        self._delayed_jobs.pop(job, None)
+
+    def wake(self, now: float) -> None:
+        """Queue the jobs whose wait is over."""
+        while self._delayed and self._delayed[0][0] <= now:
+            _, job_id, stamp = heapq.heappop(self._delayed)
+            entry = self._delayed_jobs.get(job_id)
+            if entry is not None and entry[1] == stamp:
+                del self._delayed_jobs[job_id]
+                self.add(entry[0], now)
+
+    def next_wake(self) -> float | None:
+        """Return when the next wait is over, or None."""
+        return self._delayed[0][0] if self._delayed else None
+
+    def is_delayed(self, job: str) -> bool:
+        """Tell whether the job waits for a time and not for a machine."""
+        return job in self._delayed_jobs
+
+    def kinds(self) -> Iterator[Needs]:
+        """Yield the kinds of needs that somebody waits with."""
+        yield from self._lanes
+
+    def choose(
+        self,
+        fits: Callable[[Needs], bool],
+        running: Callable[[Party], int],
+        now: float,
+    ) -> str | None:
+        """Return the id of the job that should go next to a machine, or None. Does not remove it.
+
+        Args:
+            fits: Whether that machine satisfies the needs.
+            running: How many jobs of a party run or are on offer.
+        """
+        best: tuple[float, int, int] | None = None
+        chosen: str | None = None
+        for needs in list(self._lanes):
+            if not fits(needs):
+                continue
+            lanes = self._lanes[needs]
+            for lane in list(lanes):
+                head = self._head(needs, lane)
+                if head is None:
+                    del lanes[lane]
+                    continue
+                order, job_id = head
+                waited = now - self._queued[job_id][2]
+                rank = (-(lane[0] + int(waited / AGEING_SECONDS)), running(lane[1]), order)
+                if best is None or rank < best:
+                    best, chosen = rank, job_id
+            if not lanes:
+                del self._lanes[needs]
+        return chosen
+
+    def _head(self, needs: Needs, lane: tuple[int, Party]) -> tuple[int, str] | None:
+        heap = self._lanes[needs][lane]
+        while heap:
+            entry = self._queued.get(heap[0][1])
+            if entry is not None and entry[0] == needs and entry[1] == lane:
+                return heap[0]
+            heapq.heappop(heap)
+        return None

@@ -1,0 +1,88 @@
+"""A decision in the making: events are applied as they are recorded, and what follows is added."""
+
+from typing import Any
+
+from bus import topics
+from bus.port import Inbound
+from bus.topics import Topic
+from hq.core.bookkeeping import Bookkeeping
+from hq.core.decide.attempts import decide_death
+from hq.core.decide.requests import Ids
+from hq.core.evolve import Moment, evolve
+from hq.core.leases import AttemptKey
+from hq.core.outputs import Answer, Output, Publish
+from hq.core.state import Change, Job, Sweep
+from schemas.events import JOB_EVENTS, AnyEvent, Decision, SweepFinished
+from schemas.messages import Ack, JobNotice, Order, Reply, SweepNotice
+from schemas.states import AttemptState, Command, JobStatus
+
+
+class Recording:
+    """Collects the events of one decision, what they changed, and what to publish after the commit."""
+
+    def __init__(self, books: Bookkeeping, instance: str, now: float, wall: float) -> None:
+        self.books = books
+        self.position = books.state.position + 1
+        self.ids = Ids(books.state.epoch, self.position)
+        self.outputs: list[Output] = []
+        self.changes: list[Change] = []
+        self._instance = instance
+        self._now = now
+        self._wall = wall
+        self._events: list[AnyEvent] = []
+
+    def record(self, event: AnyEvent) -> None:
+        """Apply an event and whatever follows from it by itself: deaths, stop orders, ended sweeps."""
+        state = self.books.state
+        before = state.jobs.get(event.job) if isinstance(event, JOB_EVENTS) else None  # type: ignore[union-attr]
+        index = len(self._events)
+        self._events.append(event)
+        changes = evolve(state, event, Moment(self.position, index, self._wall))
+        self.changes.extend(changes)
+        for change in changes:
+            if isinstance(change, Job):
+                self.books.note_job(event, before, change, self._now)  # type: ignore[arg-type]
+                notice = JobNotice(self.position, index, change.revision, change.status, event)  # type: ignore[arg-type]
+                self.publish(topics.JOB_EVENT, notice, job=change.id)
+                self._follow_job(before, change, getattr(event, "token", None))
+            elif isinstance(change, Sweep):
+                if not isinstance(event, JOB_EVENTS):
+                    sweep_notice = SweepNotice(self.position, index, change.revision, change.status, event)  # type: ignore[arg-type]
+                    self.publish(topics.SWEEP_EVENT, sweep_notice, sweep=change.id)
+                self._follow_sweep(change)
+
+    def _follow_job(self, before: Job | None, job: Job, token: int | None) -> None:
+        if job.status is JobStatus.QUEUED:
+            death = decide_death(job)
+            if death is not None:
+                self.record(death)
+        elif job.status.is_final and before is not None:
+            for attempt in before.attempts:
+                if attempt.token != token and attempt.state is not AttemptState.CLOSED:
+                    self.order(attempt.agent, attempt.boot, (job.id, attempt.token), Command.STOP)
+
+    def _follow_sweep(self, sweep: Sweep) -> None:
+        if not sweep.status.is_final and sweep.exhausted and sweep.live == 0:
+            self.record(SweepFinished(sweep.id))
+
+    def publish(self, topic: Topic, data: Any, **names: str) -> None:
+        """Publish after the commit."""
+        self.outputs.append(Publish(topic, names, data))
+
+    def order(self, agent: str, boot: int, key: AttemptKey, command: Command) -> None:
+        """Push an order after the commit. The next heartbeat's answer repeats it."""
+        order = Order(key[0], key[1], command)
+        self.publish(topics.ACK, Ack(self.books.state.epoch, boot, orders=(order,)), agent=agent)
+
+    def answer(self, to: Inbound, reply: Reply) -> None:
+        """Answer a request after the commit."""
+        self.outputs.append(Answer(to, reply))
+
+    def finish(self) -> Decision | None:
+        """Return the decision, or None when nothing happened."""
+        if not self._events:
+            return None
+        state = self.books.state
+        state.position = self.position
+        op = f"{self._instance}-{self.position}"
+        return Decision(self.position, state.epoch, op, self._wall, tuple(self._events))

@@ -1,0 +1,125 @@
+"""What HQ saw of each agent since it started: volatile, rebuilt from heartbeats."""
+
+from msgspec import Struct, field
+
+from hq.core.leases import AttemptKey
+from hq.core.timing import FRESH_SECONDS, GUARD_SECONDS, LEASE_SECONDS
+from schemas.facts import MachineFacts
+from schemas.messages import Heartbeat
+from schemas.specs import Needs
+from schemas.states import Phase
+
+#: Two processes with one certificate are both refused until one was silent this long.
+CONFLICT_SECONDS = LEASE_SECONDS + GUARD_SECONDS
+#: An agent that declined an offer is left alone this long.
+COOL_SECONDS = 2.0
+_PENALTY_LONGEST = 300.0
+
+
+class Instance(Struct):
+    """One process that called itself by this agent's name."""
+
+    boot: int
+    seq: int
+    heard_at: float
+    #: Heartbeats with a growing seq after a newer instance had taken over.
+    advances: int = 0
+
+
+class Sighting(Struct):
+    """One agent as last heard."""
+
+    name: str
+    boot: int
+    instance: str
+    seq: int = -1
+    seen_at: float = 0.0
+    slots: int = 0
+    accepting: bool = True
+    #: The guest policy's reason, or the trouble that the agent reported.
+    reason: str = ""
+    degraded: str = ""
+    facts: MachineFacts = MachineFacts()
+    #: What the last heartbeat listed.
+    phases: dict[AttemptKey, Phase] = field(default_factory=dict)
+    #: Attempts that hold a slot or wait for one there.
+    occupied: set[AttemptKey] = field(default_factory=set)
+    #: Offers that are out: key -> when they expire.
+    offers: dict[AttemptKey, float] = field(default_factory=dict)
+    #: No offers before this time.
+    cool_until: float = 0.0
+    losses: int = 0
+    instances: dict[str, Instance] = field(default_factory=dict)
+    conflict_until: float = 0.0
+
+    def is_fresh(self, now: float) -> bool:
+        """Tell whether it was heard from lately enough to be offered work."""
+        return now - self.seen_at <= FRESH_SECONDS
+
+    def load(self) -> int:
+        """Return how many attempts and offers it has."""
+        return len(self.occupied) + len(self.offers)
+
+    def penalise(self, now: float) -> None:
+        """Leave a machine that goes down under jobs alone for 1, 2, 4 ... 300 s."""
+        self.losses += 1
+        self.cool_until = max(self.cool_until, now + min(_PENALTY_LONGEST, 2.0 ** (self.losses - 1)))
+
+    def note_heartbeat(self, heartbeat: Heartbeat, now: float) -> None:
+        """Take over what a heartbeat of the accepted boot says, unless a later one was heard."""
+        self.seen_at = now
+        if heartbeat.facts is not None:
+            self.facts = heartbeat.facts
+        if heartbeat.seq <= self.seq:
+            return
+        self.seq = heartbeat.seq
+        self.slots = heartbeat.slots
+        self.accepting = heartbeat.guest.accepting and not heartbeat.degraded
+        self.reason = heartbeat.degraded or heartbeat.guest.reason
+        self.degraded = heartbeat.degraded
+        self.phases = {(a.job, a.token): a.phase for a in heartbeat.attempts}
+
+    def note_instance(self, heartbeat: Heartbeat, now: float) -> str:
+        """Return why the sender must be refused, or "" when it is the only one of its name.
+
+        A copied disk gives two machines one certificate. They show as two
+        instances of one boot, or as an older boot that goes on counting after
+        a newer one began. One late heartbeat of an old boot is no conflict.
+        """
+        known = self.instances.get(heartbeat.instance)
+        if known is None:
+            known = Instance(heartbeat.boot, heartbeat.seq, now)
+            self.instances[heartbeat.instance] = known
+        elif heartbeat.seq > known.seq:
+            known.seq = heartbeat.seq
+            known.heard_at = now
+            newer = any(i.boot > known.boot for i in self.instances.values())
+            known.advances = known.advances + 1 if newer else 0
+        for name, other in list(self.instances.items()):
+            if now - other.heard_at > CONFLICT_SECONDS:
+                del self.instances[name]
+        others = [i for name, i in self.instances.items() if name != heartbeat.instance]
+        twins = any(i.boot == heartbeat.boot for i in others)
+        alternating = known.advances >= 2 or any(i.advances >= 2 for i in others)
+        if twins or alternating:
+            self.conflict_until = now + CONFLICT_SECONDS
+        if now < self.conflict_until:
+            return (
+                f"two machines use the certificate '{self.name}': stop one of them "
+                f"and issue it a certificate of its own (idlehands cert issue NAME --role agent)"
+            )
+        return ""
+
+
+def misfit(needs: Needs, name: str, facts: MachineFacts) -> str:
+    """Return why a machine cannot run jobs with these needs, or "" when it can."""
+    if needs.agent is not None and needs.agent != name:
+        return f"the job asks for {needs.agent}"
+    if needs.gpus > facts.gpus:
+        return f"it has {facts.gpus} GPUs, the job needs {needs.gpus}"
+    if facts.memory_mb and needs.memory_mb > facts.memory_mb:
+        return f"it has {facts.memory_mb} MB of memory, the job needs {needs.memory_mb}"
+    missing = sorted(set(needs.labels) - set(facts.labels))
+    if missing:
+        return f"it lacks the label {', '.join(missing)}"
+    return ""
