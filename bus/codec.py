@@ -112,6 +112,11 @@ def decode(topic: Topic, payload: bytes) -> Received:
         data = _data_decoder(topic.payload).decode(envelope.data)
     except msgspec.ValidationError as error:
         raise MalformedMessage("bad_data", str(error)[:500]) from None
+    except UnicodeDecodeError as error:
+        # The envelope only skims `data`: what is wrong inside its strings shows here.
+        raise MalformedMessage("not_utf8", str(error)[:200]) from None
+    except msgspec.DecodeError as error:
+        raise MalformedMessage("not_json", _why_not_json(payload, str(error))) from None
     except RecursionError:
         raise MalformedMessage("too_deep", f"nested deeper than {MAX_DEPTH}") from None
     if _needs_walk(payload):

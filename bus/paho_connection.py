@@ -24,7 +24,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from bus.codec import CONTENT_TYPE, MAX_MESSAGE_BYTES
 from bus.paho_reading import Arrived, QuickClient, client_class, read_message
-from bus.settings import BusSettings, BusSettingsError
+from bus.settings import BusSettings, BusSettingsError, HouseContext
 
 KEEPALIVE_SECONDS = 20
 CONNECT_TIMEOUT_SECONDS = 5.0
@@ -86,6 +86,7 @@ class Connection:
         self._wake_read.setblocking(False)
         self._wake_write.setblocking(False)
         self._selector.register(self._wake_read, selectors.EVENT_READ)
+        self._context: HouseContext | None = None
         self._socket: ssl.SSLSocket | None = None
         self._inbox: list[Arrived] = []
         self._unsent = 0
@@ -126,7 +127,8 @@ class Connection:
         properties.MaximumPacketSize = MAX_MESSAGE_BYTES + 16_384
         where = self._settings.address
         try:
-            self._client.tls_set_context(self._settings.read_context())
+            self._context = self._settings.read_context()
+            self._client.tls_set_context(self._context)
             self._client.connect(
                 self._settings.host,
                 self._settings.port,
@@ -151,7 +153,7 @@ class Connection:
             raise Lost(f"no connection to the broker at {where}: {error}") from None
         found = cast(ssl.SSLSocket | None, self._client.socket())
         if found is None:
-            raise Lost(f"the broker at {where} closed the connection at once")
+            raise Lost(self._hung_up())
         # Without it a small message waits for the acknowledgement of the one before: 43 ms.
         found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket = found
@@ -184,10 +186,9 @@ class Connection:
         self._selector.close()
         self._wake_read.close()
         self._wake_write.close()
-        left = self._client.socket()
-        if left is not None:
-            # A socket closed under paho makes it clean up as after any lost connection.
-            left.close()
+        if self._context is not None and self._context.made is not None:
+            # Closed under paho, which then cleans up as after any lost connection.
+            self._context.made.close()
         self._socket = None
         self.ready = False
 
@@ -290,9 +291,13 @@ class Connection:
         if flags.is_disconnect_packet_from_server:
             self._why = f"the broker ended the connection: {code}"
         elif not self.ready and not self._open_subscriptions:
-            self._why = (
-                f"the broker at {self._settings.address} hung up before it answered: it may be stopping, "
-                f"or the certificate in {self._settings.certificate} is revoked, expired or of another house"
-            )
+            self._why = self._hung_up()
         else:
             self._why = f"the connection to the broker at {self._settings.address} broke off ({code})"
+
+    def _hung_up(self) -> str:
+        # TLS 1.3: a refused client certificate shows only after the handshake, as a closed connection.
+        return (
+            f"the broker at {self._settings.address} hung up before it answered: it may be stopping, "
+            f"or the certificate in {self._settings.certificate} is revoked, expired or of another house"
+        )

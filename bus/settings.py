@@ -63,13 +63,13 @@ class BusSettings:
         except (ValueError, IndexError) as error:
             raise BusSettingsError(f"{path} is not a certificate with a name: {error}. {_WAY_OUT}") from None
 
-    def read_context(self) -> ssl.SSLContext:
+    def read_context(self) -> "HouseContext":
         """Return a TLS 1.3 context with this certificate, trusting only the house's CA.
 
         Raises:
             BusSettingsError: If a file is missing, unreadable or does not belong to the others.
         """
-        context = _FixedNameContext(ssl.PROTOCOL_TLS_CLIENT)
+        context = HouseContext(ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = ssl.TLSVersion.TLSv1_3
         for file in ("ca.pem", "cert.pem", "key.pem"):
             if not (self.certificate / file).is_file():
@@ -87,12 +87,16 @@ class BusSettings:
 _WAY_OUT = "`idlehands cert issue NAME --role ROLE --out DIR` on the HQ host makes one"
 
 
-class _FixedNameContext(ssl.SSLContext):
+class HouseContext(ssl.SSLContext):
     """Verifies the fixed name: addresses of a house change, its CA and this name do not."""
+
+    #: The last socket made: paho forgets to close one whose handshake failed.
+    made: ssl.SSLSocket | None = None
 
     def wrap_socket(self, *args: object, **kwargs: object) -> ssl.SSLSocket:
         kwargs["server_hostname"] = BROKER_NAME
-        return super().wrap_socket(*args, **kwargs)  # type: ignore[arg-type]
+        self.made = super().wrap_socket(*args, **kwargs)  # type: ignore[arg-type]
+        return self.made
 
 
 def _common_name(der: bytes) -> str:
