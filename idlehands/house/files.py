@@ -43,8 +43,10 @@ class LockTaken(Exception):
 
 
 @contextlib.contextmanager
-def locked(path: Path, *, wait: bool) -> Iterator[None]:
-    """Hold an exclusive lock on the file `path`; the kernel drops it when the process ends.
+def locked(path: Path, *, wait: bool) -> Iterator[int]:
+    """Hold an exclusive lock on the file `path`; the kernel drops it when its last holder ends.
+
+    Yields the descriptor that holds it: a process that inherits it holds the lock too.
 
     Args:
         path: The lock file; made where it is missing, never removed.
@@ -53,13 +55,13 @@ def locked(path: Path, *, wait: bool) -> Iterator[None]:
     Raises:
         LockTaken: If another process holds it and `wait` is false.
     """
-    # Close-on-exec (Python's default) keeps children from holding the lock beyond our end.
+    # Close-on-exec (Python's default) keeps other children from holding the lock beyond our end.
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
             raise LockTaken(str(path)) from None
-        yield
+        yield descriptor
     finally:
         os.close(descriptor)

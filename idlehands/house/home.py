@@ -15,6 +15,7 @@ One folder per house, `IDLEHANDS_HOME`, so that several fit on one machine:
 
 import os
 import random
+import re
 import socket
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +43,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What `house.json` holds. Edit it while the house is down."""
 
     ports: Ports
+    #: Name of the agent on this machine. Kept, because its spool belongs to that name.
+    machine: str
     #: Where broker and web listen. The database always listens on 127.0.0.1.
     address: str = "127.0.0.1"
 
@@ -76,10 +79,6 @@ class Home:
     @property
     def tokens_file(self) -> Path:
         return self.path / "tokens.json"
-
-    @property
-    def mongodb_uri_file(self) -> Path:
-        return self.mongodb / "uri"
 
     def service(self, name: str) -> Path:
         """Return the certificate folder of `hq`, `web` or `search`."""
@@ -147,7 +146,7 @@ def open_home(path: Path | None = None) -> Home:
             path.chmod(0o711)
         file = path / "house.json"
         if not file.exists():
-            settings = Settings(choose_ports())
+            settings = Settings(choose_ports(), machine_name())
             write_private(file, msgspec.json.format(msgspec.json.encode(settings)) + b"\n")
         home = Home(path, msgspec.json.decode(file.read_bytes(), type=Settings))
         for folder in (home.pki, home.broker, home.logs, home.run):
@@ -178,6 +177,14 @@ def read_home(path: Path | None = None) -> Home:
             "or set IDLEHANDS_HOME to the folder of the one you mean."
         )
     return open_home(path)
+
+
+def machine_name(host: str | None = None) -> str:
+    """Return the host name (default: of this machine) as a name that a certificate may carry."""
+    host = socket.gethostname() if host is None else host
+    name = re.sub(r"[^a-z0-9]+", "-", host.split(".")[0].lower()).strip("-")
+    # Room for the number of a second agent on the machine.
+    return name[:28].rstrip("-") or "agent"
 
 
 def choose_ports() -> Ports:

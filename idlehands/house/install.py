@@ -56,9 +56,9 @@ def find_or_install_mosquitto() -> Path:
 
 def install_for_tests() -> None:
     """Install broker and command-line clients where one of them is missing and no question is asked."""
-    if find_mosquitto() is None or shutil.which("mosquitto_sub") is None:
-        _install(("mosquitto", "mosquitto-clients"))
     find_or_install_mosquitto()
+    if shutil.which("mosquitto_sub") is None:
+        _install(("mosquitto-clients",))
 
 
 def _install(wanted: tuple[str, ...]) -> str:
@@ -70,7 +70,8 @@ def _install(wanted: tuple[str, ...]) -> str:
     if prefix is None:
         return f"{manager} needs a password to install it"
     arguments, packages = _MANAGERS[manager]
-    command = [*prefix, manager, *arguments, *(name for name in packages if name in wanted)]
+    # Where the clients are no package of their own, they come with the broker.
+    command = [*prefix, manager, *arguments, *({name for name in wanted if name in packages} or packages)]
     print(f"Installing {' and '.join(wanted)} with {manager} ...", flush=True)
     with _no_service_starts(prefix) if manager == "apt-get" else contextlib.nullcontext():
         done = _run(command)

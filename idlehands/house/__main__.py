@@ -1,0 +1,37 @@
+"""`python -m idlehands.house up`: the house without the command line's own dependencies."""
+
+import argparse
+import sys
+
+import msgspec
+
+from idlehands.house.components import AgentOptions
+from idlehands.house.home import HouseError, open_home, read_home
+from idlehands.house.status import describe, read_status
+from idlehands.house.up import up
+
+
+def main() -> int:
+    """Run one command and return its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m idlehands.house")
+    commands = parser.add_subparsers(dest="command", required=True)
+    starting = commands.add_parser("up")
+    starting.add_argument("--agents", type=int, default=1)
+    starting.add_argument("--slots", type=int)
+    starting.add_argument("--runner")
+    asking = commands.add_parser("status")
+    asking.add_argument("--json", action="store_true")
+    given = parser.parse_args()
+    try:
+        if given.command == "up":
+            return up(open_home(), AgentOptions(given.agents, given.slots, given.runner))
+        status = read_status(read_home())
+    except HouseError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 1
+    print(msgspec.json.encode(status).decode() if given.json else describe(status))
+    return 0 if status.up else 3
+
+
+if __name__ == "__main__":
+    sys.exit(main())

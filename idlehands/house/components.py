@@ -1,0 +1,172 @@
+"""The processes of a house: how each is run, and how one sees that it is ready.
+
+Only describes them; the supervisor starts them. Stages are the order of start
+and, backwards, of stop: who depends on whom.
+"""
+
+import json
+import sys
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bus.topics import DEFAULT_ROOT, HQ_STATE, PRESENCE, Topic
+from idlehands.house import broker, mongod, probe
+from idlehands.house.furnish import COMMAND_LINE, database_uri_file, external_database
+from idlehands.house.home import Home, HouseError
+from idlehands.house.install import find_or_install_mosquitto
+
+#: Broker and database have stages below this one.
+FOUNDATION = 2
+#: Given to a readiness check: true when waiting longer has no point.
+GiveUp = Callable[[], bool]
+
+
+@dataclass(frozen=True)
+class Component:
+    """One process of the house.
+
+    Attributes:
+        name: As in the status and in `logs/NAME.log`.
+        stage: Lower stages stop last. Those below `FOUNDATION` must be ready before the others start.
+        argv: The command line; stays in the foreground, ends on SIGTERM.
+        is_ready: One look, of two seconds at most.
+        stop_seconds: How long it may take to end before it is killed.
+    """
+
+    name: str
+    stage: int
+    argv: tuple[str, ...]
+    is_ready: Callable[[GiveUp], bool]
+    stop_seconds: float = 4.0
+
+
+@dataclass(frozen=True)
+class AgentOptions:
+    """How many agents this machine runs, and what they are told."""
+
+    count: int = 1
+    slots: int | None = None
+    runner: str | None = None
+
+
+def build_components(home: Home, agents: list[str], options: AgentOptions) -> list[Component]:
+    """Return all processes of a furnished house, in order of stage.
+
+    Raises:
+        HouseError: If broker or database are missing.
+    """
+    parts = [_broker(home)]
+    if external_database() is None:
+        parts.append(_mongod(home))
+    return [*parts, _hq(home), _search(home), _web(home), *(_agent(home, name, options) for name in agents)]
+
+
+def hq_command(home: Home) -> tuple[str, ...]:
+    """Return the command line of HQ."""
+    return (
+        *_python("hq", home, home.service("hq")),
+        *("--mongodb-file", str(database_uri_file(home)), "--rest", home.rest_url),
+    )
+
+
+def web_command(home: Home) -> tuple[str, ...]:
+    """Return the command line of the web process."""
+    host = home.settings.address
+    listen = f"[{host}]" if ":" in host else host
+    return (
+        *_python("dash_app", home, home.service("web")),
+        *("--mongodb-file", str(database_uri_file(home))),
+        *("--listen", f"{listen}:{home.settings.ports.web}", "--tokens", str(home.tokens_file)),
+    )
+
+
+def agent_command(home: Home, name: str, options: AgentOptions) -> tuple[str, ...]:
+    """Return the command line of the agent `name` on this machine."""
+    folder = home.agent(name)
+    command = [*_python("agents", home, folder), "--home", str(folder / "home")]
+    if options.slots is not None:
+        command += ["--slots", str(options.slots)]
+    if options.runner is not None:
+        command += ["--runner", options.runner]
+    return tuple(command)
+
+
+def _python(module: str, home: Home, certificate: Path) -> tuple[str, ...]:
+    # -P: the folder that we are in must not hide a package, and a house has folders `hq` and `agents`.
+    return (
+        *(sys.executable, "-P", "-m", module),
+        *("--broker", home.broker_address, "--certificate", str(certificate)),
+    )
+
+
+def _broker(home: Home) -> Component:
+    program = broker.prepare(home, find_or_install_mosquitto())
+
+    def is_ready(_: GiveUp) -> bool:
+        if not probe.accepts(home, home.client(COMMAND_LINE)):
+            return False
+        probe.check_closed(home)
+        return True
+
+    return Component("broker", 0, program.argv, is_ready, stop_seconds=3.0)
+
+
+def _mongod(home: Home) -> Component:
+    try:
+        program = mongod.prepare(home.mongodb, home.settings.ports.mongodb)
+    except mongod.MongodMissing as error:
+        raise HouseError(str(error)) from error
+
+    def is_ready(give_up: GiveUp) -> bool:
+        try:
+            mongod.ensure_ready(program.uri, timeout_seconds=2, should_give_up=give_up)
+        except mongod.MongodNotReady:
+            return False
+        return True
+
+    return Component("mongod", 1, program.argv, is_ready, stop_seconds=20.0)
+
+
+def _hq(home: Home) -> Component:
+    return Component("hq", 2, hq_command(home), lambda _: _is_online(home, HQ_STATE))
+
+
+def _search(home: Home) -> Component:
+    # It answers to nobody: that it runs is all that can be seen of it.
+    argv = _python("hq.search", home, home.service("search"))
+    return Component("search", 3, argv, lambda _: True)
+
+
+def _web(home: Home) -> Component:
+    return Component("web", 3, web_command(home), lambda _: _answers(f"{home.page_url}healthz"))
+
+
+def _agent(home: Home, name: str, options: AgentOptions) -> Component:
+    # It gives its scripts five seconds to end.
+    return Component(
+        f"agent-{name}",
+        4,
+        agent_command(home, name, options),
+        lambda _: _is_online(home, PRESENCE, agent=name),
+        stop_seconds=8.0,
+    )
+
+
+def _is_online(home: Home, topic: Topic, **names: str) -> bool:
+    try:
+        retained = probe.read_retained(home, home.client(COMMAND_LINE), f"{DEFAULT_ROOT}/{topic.of(**names)}")
+        return retained is not None and json.loads(retained)["data"]["online"] is True
+    except (OSError, EOFError, ValueError, LookupError):
+        return False
+
+
+def _answers(url: str) -> bool:
+    try:
+        # Never through a proxy that the environment names: this is our own machine.
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(url, timeout=2) as response:
+            return bool(response.status == 200)
+    except OSError:
+        return False

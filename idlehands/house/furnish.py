@@ -1,0 +1,84 @@
+"""What a house needs before its processes start: certificates, tokens, the database's URI.
+
+Everything here is safe to repeat and to interrupt; it runs at every start and
+renews what is about to expire.
+"""
+
+import os
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+from idlehands.house import mongod, pki, tokens
+from idlehands.house.files import make_private_folder, write_private
+from idlehands.house.home import Home, HouseError
+from idlehands.house.registry import RESERVED, Role, read_issued
+
+SERVICES = ("hq", "web", "search")
+#: The principal of the command line on the HQ host.
+COMMAND_LINE = "cli"
+
+
+def furnish(home: Home, *, agents: int) -> list[str]:
+    """Issue what is missing for the services, the command line and `agents` agents of this machine.
+
+    Returns:
+        The agents' names.
+
+    Raises:
+        HouseError: If something cannot be read or written.
+    """
+    pki.ensure_authority(home)
+    for service in SERVICES:
+        pki.ensure(home, service, Role.SERVICE, home.service(service))
+    pki.ensure(home, COMMAND_LINE, Role.OPERATOR, home.client(COMMAND_LINE))
+    tokens.ensure(home, tokens.TokenRole.OPERATOR, COMMAND_LINE, home.client(COMMAND_LINE) / "token")
+    names = _agent_names(home, agents)
+    for name in names:
+        pki.ensure(home, name, Role.AGENT, home.agent(name))
+        tokens.ensure(home, tokens.TokenRole.AGENT, name, home.agent(name) / "token")
+    return names
+
+
+def external_database() -> str | None:
+    """Return the URI in `IDLEHANDS_MONGODB` with a database name, None when it is not set.
+
+    Raises:
+        HouseError: If it is no MongoDB URI.
+    """
+    uri = os.environ.get("IDLEHANDS_MONGODB", "").strip()
+    if not uri:
+        return None
+    parts = urlsplit(uri)
+    if parts.scheme not in ("mongodb", "mongodb+srv") or not parts.netloc:
+        raise HouseError(
+            "IDLEHANDS_MONGODB is not a MongoDB URI. It looks like "
+            "mongodb://user:password@host:27017/idlehands?replicaSet=name; "
+            "unset it to let the house run a database of its own."
+        )
+    if parts.path in ("", "/"):
+        parts = parts._replace(path=f"/{mongod.DATABASE}")
+    return urlunsplit(parts)
+
+
+def database_uri_file(home: Home) -> Path:
+    """Return the file with the URI of the database in use, written anew if it is an external one.
+
+    Raises:
+        HouseError: If `IDLEHANDS_MONGODB` is no MongoDB URI.
+    """
+    external = external_database()
+    if external is None:
+        return home.mongodb / "uri"
+    # Beside the house's own URI file, which keeps the password of the house's own database.
+    file = make_private_folder(home.mongodb) / "external-uri"
+    write_private(file, external)
+    return file
+
+
+def _agent_names(home: Home, count: int) -> list[str]:
+    first = home.settings.machine
+    issued = read_issued(home.pki)
+    # A machine that is called like a service or like somebody's client: its agent gets another name.
+    if first in RESERVED or (first in issued and issued[first].role is not Role.AGENT):
+        first = f"{first[:22]}-agent"
+    return [first if number == 1 else f"{first}-{number}" for number in range(1, count + 1)]
