@@ -19,7 +19,9 @@ class NoopRunner:
     def start(self, grant: Grant) -> None:
         """Report the start and the success of an attempt."""
         self._report(RunStarted(grant.job, grant.token))
-        self._report(RunEnded(AttemptResult(grant.job, grant.token, Outcome.SUCCEEDED, exit_code=0, result={})))
+        self._report(
+            RunEnded(AttemptResult(grant.job, grant.token, Outcome.SUCCEEDED, exit_code=0, result={}))
+        )
 
     def wind_down(self, job: JobId, token: Token) -> None:
         """Do nothing: every attempt has ended already."""

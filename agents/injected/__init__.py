@@ -1,0 +1,1 @@
+"""The folder that scripts find on their path: it holds the optional module `idlehands`, nothing else."""

@@ -1,0 +1,91 @@
+"""For scripts that want more than arguments and output: progress, checkpoints, a polite end.
+
+Optional, and without effect outside a job: a script that imports it runs by
+hand as before, provided the import is possible there:
+
+    try:
+        import idlehands
+    except ImportError:
+        idlehands = None
+
+Only the standard library, and any Python 3.8 or later.
+"""
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+import threading
+from typing import Any, Optional
+
+_lock = threading.Lock()
+_own_checkpoints: Optional[str] = None  # noqa: UP045 - for Python 3.8
+
+
+def in_job() -> bool:
+    """Tell whether an agent started this script."""
+    return "IDLEHANDS_JOB" in os.environ
+
+
+def report(step: Any = None, **metrics: Any) -> None:
+    """Report numbers, live: `report(step=epoch, loss=0.31, accuracy=0.92)`.
+
+    Prints one JSON line. numpy and torch scalars are taken as numbers;
+    `percent` (0 to 100) moves the progress bar.
+    """
+    line = {} if step is None else {"step": _number(step)}
+    line.update((name, _number(value)) for name, value in metrics.items())
+    text = json.dumps(line) + "\n"
+    with _lock:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+
+def checkpoint_dir() -> str:
+    """Return a folder that outlives this attempt on this machine; by hand, a temporary one.
+
+    What an earlier attempt of the same job left there can be continued.
+    """
+    global _own_checkpoints
+    path = os.environ.get("IDLEHANDS_CHECKPOINTS")
+    if path:
+        os.makedirs(path, exist_ok=True)
+        return path
+    if _own_checkpoints is None:
+        _own_checkpoints = tempfile.mkdtemp(prefix="checkpoints-")
+    return _own_checkpoints
+
+
+def should_stop() -> bool:
+    """Tell whether this machine is wanted back: save what matters, print the result and exit."""
+    path = os.environ.get("IDLEHANDS_STOP_FILE")
+    return path is not None and os.path.exists(path)
+
+
+def save(name: str, path: str) -> None:
+    """Hand in a file under a name, such as `save("model.pt", "out/model.pt")`. By hand, does nothing.
+
+    Raises:
+        ValueError: If the name is not a plain file name.
+        OSError: If the file cannot be read.
+    """
+    if not name or name in (".", "..") or os.path.basename(name) != name or len(name) > 100:
+        raise ValueError(f"the name must be a plain file name of at most 100 characters, got {name!r}")
+    folder = os.environ.get("IDLEHANDS_SAVED")
+    if not folder:
+        return
+    os.makedirs(folder, exist_ok=True)
+    partial = os.path.join(folder, name + ".partial")
+    shutil.copyfile(path, partial)
+    os.replace(partial, os.path.join(folder, name))
+
+
+def _number(value: Any) -> Any:
+    item = getattr(value, "item", None)
+    if callable(item):
+        try:
+            value = item()
+        except (TypeError, ValueError, RuntimeError):
+            return str(value)
+    return value if isinstance(value, (int, float, str, bool)) or value is None else str(value)

@@ -1,0 +1,77 @@
+"""Names for how an attempt failed: what happened, why, and what to do about it. Pure.
+
+The kinds are stable words: script_missing, not_python, bundle_missing,
+bundle_broken, wall_time, output_limit, signal, exit, cannot_start,
+result_too_big, runner_error.
+"""
+
+import re
+import signal
+
+from schemas.facts import Failure
+
+_TRACEBACK = "Traceback (most recent call last):"
+_CHAINED = ("During handling of the above exception", "The above exception was the direct cause")
+_TRACEBACK_CHARACTERS = 16_000
+_SYNTAX = re.compile(r"^(?:SyntaxError|IndentationError|TabError): .*", re.M)
+_HINTS = {
+    "SIGKILL": "; when nobody asked for that, the machine most likely ran out of memory",
+    "SIGSEGV": ": the interpreter or a library in it crashed",
+    "SIGABRT": ": the interpreter or a library in it gave up",
+    "SIGBUS": ": the interpreter or a library in it crashed, or a disk is full",
+}
+
+
+def name_failure(kind: str, message: str, traceback: str = "") -> Failure:
+    """Return a failure within the limits of its fields."""
+    return Failure(kind, message[:4000], traceback[-_TRACEBACK_CHARACTERS:])
+
+
+def name_exit(returncode: int, entry: str, stderr: str, stdout: str = "") -> Failure:
+    """Return the failure for a process that ended with a code that is not 0.
+
+    Args:
+        returncode: As `subprocess` has it: negative for a signal.
+        entry: The script's name in its bundle.
+        stderr: The end of its standard error, where the traceback is.
+        stdout: The end of its standard output, used when stderr is empty.
+    """
+    if returncode < 0:
+        return _name_signal(-returncode, stderr)
+    if _TRACEBACK not in stderr and f'{entry}", line ' in stderr:
+        syntax = _SYNTAX.findall(stderr)
+        if syntax:
+            return name_not_python(entry, syntax[-1], find_traceback(stderr))
+    found = find_traceback(stderr) or find_traceback(stdout)
+    last = found.rstrip().rsplit("\n", 1)[-1].strip()
+    why = f": {last}" if last else ", and printed nothing on stderr"
+    return name_failure("exit", f"the script exited with code {returncode}{why}", found)
+
+
+def name_not_python(entry: str, why: str, where: str = "") -> Failure:
+    """Return the failure for a script that Python cannot compile."""
+    return name_failure(
+        "not_python", f"{entry} is not Python that this machine's interpreter can run: {why}", where
+    )
+
+
+def find_traceback(text: str) -> str:
+    """Return the last traceback in `text` with what it was chained from, or else the last 20 lines."""
+    start = text.rfind(_TRACEBACK)
+    if start < 0:
+        return "\n".join(text.rstrip().splitlines()[-20:])
+    while start > 0 and text[:start].rstrip().rsplit("\n", 1)[-1].startswith(_CHAINED):
+        earlier = text.rfind(_TRACEBACK, 0, start)
+        if earlier < 0:
+            break
+        start = earlier
+    return text[start:].rstrip()
+
+
+def _name_signal(number: int, stderr: str) -> Failure:
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        name = f"signal {number}"
+    hint = _HINTS.get(name, "")
+    return name_failure("signal", f"the script was killed by {name} ({number}){hint}", find_traceback(stderr))

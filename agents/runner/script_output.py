@@ -1,0 +1,179 @@
+"""What a script's output means: log, progress, metrics and, at its end, the result.
+
+Joins the line splitter, the readers of progress and the buffers. Fed by one
+thread, without clock or I/O of its own.
+"""
+
+import re
+from typing import Any
+
+import msgspec
+
+from agents.runner.output import LineSplitter, LogBuffer, Tail
+from agents.runner.progress import Gauge, read_line, read_object
+from agents.runner.result_line import RESULT_BYTES_AT_MOST, read_result, read_small
+from agents.runner.series import Series
+from schemas.facts import MetricPoint
+from schemas.messages import LogLines, Progress
+from schemas.names import JobId, Token
+
+_JSON_START = re.compile(rb"\s*\{")
+#: A longer JSON line is parsed once, at the end, and is never a metrics line.
+_METRICS_BYTES = 64 * 1024
+#: Lines of plain text examined for progress between two batches: a flood must stay cheap.
+_TEXT_LINES = 200
+#: A JSON line this fresh may still turn out to be the result.
+_HOLD_SECONDS = 0.25
+_PROGRESS_BYTES = 60 * 1024
+
+
+class ScriptOutput:
+    """The output of one attempt so far."""
+
+    def __init__(self, job: JobId, token: Token) -> None:
+        self._job, self._token = job, token
+        self._logs = LogBuffer(job, token)
+        self._splitters = {"stdout": LineSplitter(), "stderr": LineSplitter()}
+        self.tails = {"stdout": Tail(), "stderr": Tail()}
+        self.series = Series()
+        self._gauge = Gauge()
+        self._percent_told: float | None = None
+        self._text_budget = _TEXT_LINES
+        self.bytes_seen = 0
+        self._small: bytes | None = None
+        self._big: bytes | None = None
+        self._too_big = False
+        self._json_point: MetricPoint | None = None
+        self._json_at = 0.0
+        self._json_keys: frozenset[str] = frozenset()
+        self._keys_before: frozenset[str] | None = None
+
+    def feed(self, stream: str, chunk: bytes, at: float) -> None:
+        """Take in bytes of `stdout` or `stderr`, read at Unix time `at`."""
+        self.bytes_seen += len(chunk)
+        self.tails[stream].feed(chunk)
+        self._take_lines(stream, self._splitters[stream].feed(chunk), at)
+
+    def finish(self, at: float) -> None:
+        """Take in what no newline ended."""
+        for stream, splitter in self._splitters.items():
+            line = splitter.finish()
+            if line is not None:
+                self._take_lines(stream, [line], at)
+
+    def take_logs(self) -> list[LogLines]:
+        """Return the log since the last call."""
+        return self._logs.take()
+
+    def take_progress(self, at: float, *, final: bool = False) -> list[Progress]:
+        """Return the progress since the last call; what may be the result waits unless `final`."""
+        self._text_budget = _TEXT_LINES
+        if not final:
+            for splitter in self._splitters.values():
+                # tqdm ends no line until its next update, which may be minutes away.
+                self._take_bar(splitter.peek(), at)
+        held = None if final or at - self._json_at >= _HOLD_SECONDS else self._json_point
+        points = self.series.take_pending(held)
+        percent = self._gauge.percent
+        if not points and percent == self._percent_told:
+            return []
+        self._percent_told = percent
+        return [Progress(self._job, self._token, percent, part) for part in _split(points)]
+
+    def take_result(self) -> tuple[dict[str, Any] | None, tuple[str, ...]]:
+        """Return the result, or None, and notes for people. Call it once, after `finish`.
+
+        Raises:
+            ResultTooLong: If the last JSON line is over `RESULT_BYTES_AT_MOST`.
+        """
+        if self._too_big:
+            raise ResultTooLong
+        notes = self._notes()
+        if self._big is not None:
+            content, more = read_result(self._big)
+            if content is not None:
+                return content, (*notes, *more)
+            notes = (*notes, "the last line began like JSON but is none; the JSON line before it was used")
+        if self._small is None:
+            return None, notes
+        if self._json_point is not None and self._json_keys != self._keys_before:
+            # A script whose last metrics line is its result keeps that line in the series.
+            self.series.discard(self._json_point)
+        content, more = read_result(self._small)
+        return content, (*notes, *more)
+
+    def _notes(self) -> tuple[str, ...]:
+        dropped = self._logs.dropped
+        return (f"{dropped} log lines were dropped, as they came too fast",) if dropped else ()
+
+    def _take_lines(self, stream: str, lines: list[bytes], at: float) -> None:
+        if not lines:
+            return
+        logged: list[bytes] = []
+        examined_from = len(lines) - self._text_budget
+        for index, line in enumerate(lines):
+            if stream == "stdout" and _JSON_START.match(line) and self._take_json(line, at):
+                continue
+            examined = index >= examined_from
+            overwritten = line.endswith(b"\r")
+            if examined and len(line) > 2:
+                self._text_budget -= 1
+                is_bar = self._take_text(line, at)
+                if is_bar and overwritten:
+                    continue
+            if overwritten:
+                line = line[:-1]
+                if not line or not examined:
+                    continue
+            logged.append(line)
+        self._logs.add(stream, logged)
+
+    def _take_json(self, line: bytes, at: float) -> bool:
+        """Take a JSON line in; tell whether the log can do without it."""
+        if len(line) > RESULT_BYTES_AT_MOST:
+            self._too_big, self._big, self._small = True, None, None
+            return False
+        if len(line) > _METRICS_BYTES:
+            if not line.rstrip().endswith(b"}"):
+                return False
+            self._big, self._too_big = line, False
+            return True
+        content = read_small(line)
+        if content is None:
+            return False
+        self._small, self._big, self._too_big = line, None, False
+        self._keys_before, self._json_keys = self._json_keys, frozenset(content)
+        reading = read_object(content)
+        self._json_at = at
+        self._json_point = None
+        if reading is None:
+            return False
+        self._gauge.see(reading)
+        self._json_point = self.series.add(reading, at)
+        return True
+
+    def _take_text(self, line: bytes, at: float) -> bool:
+        reading = read_line(line[: 8 * 1024].decode("utf-8", "replace"))
+        if reading is None:
+            return False
+        self._gauge.see(reading)
+        if not reading.is_bar:
+            self.series.add(reading, at)
+        return reading.is_bar
+
+    def _take_bar(self, line: bytes, at: float) -> None:
+        if line and not _JSON_START.match(line):
+            reading = read_line(line.decode("utf-8", "replace"))
+            if reading is not None and reading.is_bar:
+                self._gauge.see(reading)
+
+
+class ResultTooLong(ValueError):
+    """The script's last JSON line is over the limit of a result."""
+
+
+def _split(points: tuple[MetricPoint, ...]) -> list[tuple[MetricPoint, ...]]:
+    if len(points) > 1 and len(msgspec.json.encode(points)) > _PROGRESS_BYTES:
+        middle = len(points) // 2
+        return [*_split(points[:middle]), *_split(points[middle:])]
+    return [points]
