@@ -109,7 +109,10 @@ def _evolve_live(job: Job, event: JobEvent, moment: Moment) -> Job:
                 raise InvalidTransition(f"job {job.id} cannot be released: it is {job.status}")
             return replace(job, status=JobStatus.QUEUED, why="", delay_seconds=0)
         case AttemptReturned(token=token, why=why):
-            return _queue_again(_close(job, token), token, why, 0)
+            # Nothing of it ran or will report: dropped, so that handing back
+            # many times does not make the job grow.
+            rest = tuple(attempt for attempt in job.attempts if attempt.token != token)
+            return _queue_again(replace(job, attempts=rest), token, why, 0)
         case AttemptInterrupted(token=token, why=why, delay_seconds=delay, unheard=unheard):
             state = AttemptState.UNHEARD if unheard else AttemptState.CLOSED
             job = replace(_mark(job, token, state), interruptions=job.interruptions + 1)

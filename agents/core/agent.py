@@ -1,0 +1,357 @@
+"""The agent without I/O: offers, grants, leases, heartbeats, results.
+
+    hear(message, now)      offers, grants, answers, HQ's state
+    run_ended(...), ...     what the runner reports
+    tick(now)               leases first, then what is due
+    take_effects()          what to do now, in order
+
+Times are on the agent's suspend-aware clock: a lease goes on in sleep.
+"""
+
+from collections.abc import Callable
+
+from agents.core.attempts import AttemptKey, Claimed, Held, Sent, Undelivered
+from agents.core.effects import Effect, Send, Spool, Start, Stop, Unspool, WindDown
+from agents.core.timing import (
+    CHANGE_SECONDS,
+    CLAIM_SECONDS,
+    HEARTBEAT_SECONDS,
+    HELD_SECONDS,
+    LEASE_SECONDS,
+    PREFETCH_LIMIT,
+    SPREAD_AGENTS,
+    SPREAD_SECONDS,
+)
+from bus import topics
+from bus.port import Inbound
+from schemas.facts import AttemptResult, GuestState, MachineFacts
+from schemas.messages import (
+    Ack,
+    AttemptReport,
+    Claim,
+    Claims,
+    Decline,
+    Declines,
+    Grant,
+    Grants,
+    Heartbeat,
+    HqState,
+    Offers,
+    Order,
+    Results,
+)
+from schemas.states import Command, Phase
+
+_RESULTS_PER_MESSAGE = 64
+
+
+class AgentCore:
+    """What one boot of an agent knows.
+
+    Args:
+        instance: 128 random bits, new at every process start.
+        spooled: Results of earlier boots that HQ has not acknowledged.
+        draw: Returns a random number from 0 up to 1, for jitter.
+        make_nonce: Returns 128 random bits as hex, for claims.
+    """
+
+    def __init__(
+        self,
+        *,
+        boot: int,
+        instance: str,
+        slots: int,
+        facts: MachineFacts,
+        spooled: list[AttemptResult],
+        now: float,
+        draw: Callable[[], float],
+        make_nonce: Callable[[], str],
+    ) -> None:
+        self.boot = boot
+        self.slots = slots
+        self.epoch = 0
+        self.rest = ""
+        #: Why HQ gives this machine no work, in HQ's words.
+        self.refused = ""
+        self.degraded = ""
+        self.attempts: dict[AttemptKey, Held] = {}
+        self._instance = instance
+        self._facts: MachineFacts | None = facts
+        self._guest = GuestState()
+        self._claims: dict[AttemptKey, Claimed] = {}
+        self._undelivered: dict[AttemptKey, Undelivered] = {}
+        self._declines: list[Decline] = []
+        self._effects: list[Effect] = []
+        self._sent = Sent()
+        self._seq = -1
+        self._heartbeat_at = now
+        self._heartbeat_sent = now - HEARTBEAT_SECONDS
+        self._draw = draw
+        self._make_nonce = make_nonce
+        for result in spooled:
+            key = (result.job, result.token)
+            self.attempts[key] = Held(key, Phase.SPOOLED, now, now)
+            self._undelivered[key] = Undelivered(result, now + CHANGE_SECONDS)
+
+    # --- messages ----------------------------------------------------------------
+
+    def hear(self, message: Inbound, now: float) -> None:
+        """Take in a message from HQ. One of an older epoch is ignored: that HQ was replaced."""
+        self._check_leases(now)
+        data = message.data
+        match data:
+            case HqState():
+                self._on_hq_state(data, now)
+            case Offers() if data.epoch >= self.epoch:
+                self._on_offers(data, now)
+            case Grants() if data.epoch >= self.epoch:
+                self._on_grants(data, now)
+            case Ack() if data.epoch >= self.epoch and data.boot == self.boot:
+                self._on_ack(data, now)
+
+    def connected(self, now: float) -> None:
+        """Say hello again: HQ may have missed anything meanwhile."""
+        self._heartbeat_at = min(self._heartbeat_at, now)
+        for waiting in self._undelivered.values():
+            waiting.next_send = min(waiting.next_send, now)
+            waiting.tries = 0
+
+    def _on_hq_state(self, state: HqState, now: float) -> None:
+        if state.online:
+            self.rest = state.rest or self.rest
+        if not state.online or state.epoch <= self.epoch:
+            return
+        self.epoch = state.epoch
+        spread = self._draw() * SPREAD_SECONDS * min(1.0, state.agents / SPREAD_AGENTS)
+        self._heartbeat_at = min(self._heartbeat_at, now + spread)
+        for waiting in self._undelivered.values():
+            waiting.next_send = min(waiting.next_send, now + spread)
+            waiting.tries = 0
+
+    def _on_offers(self, offers: Offers, now: float) -> None:
+        self.epoch = offers.epoch
+        claims: list[Claim] = []
+        for offer in offers.offers:
+            key = (offer.job, offer.token)
+            if key in self.attempts or key in self._claims:
+                continue
+            why = self._why_not_claim()
+            if why:
+                self._declines.append(Decline(offer.job, offer.token, why))
+                continue
+            nonce = self._make_nonce()
+            self._claims[key] = Claimed(nonce, now)
+            claims.append(Claim(offer.job, offer.token, nonce))
+        if claims:
+            self._effects.append(Send(topics.CLAIM, Claims(self.boot, tuple(claims))))
+        self._send_declines()
+
+    def _why_not_claim(self) -> str:
+        if self.degraded:
+            return self.degraded
+        if not self._guest.accepting:
+            return self._guest.reason
+        waiting = sum(a.phase is not Phase.SPOOLED for a in self.attempts.values()) + len(self._claims)
+        return "all slots are busy" if waiting >= self.slots * (1 + PREFETCH_LIMIT) else ""
+
+    def _on_grants(self, grants: Grants, now: float) -> None:
+        self.epoch = grants.epoch
+        for denial in grants.denials:
+            claim = self._claims.get((denial.job, denial.token))
+            if claim is not None and claim.nonce == denial.nonce:
+                del self._claims[denial.job, denial.token]
+        for grant in grants.grants:
+            self._on_grant(grant, now)
+        self._fill_slots(now)
+        self._send_declines()
+
+    def _on_grant(self, grant: Grant, now: float) -> None:
+        key = (grant.job, grant.token)
+        if key in self.attempts or grant.boot != self.boot:
+            return
+        claim = self._claims.pop(key, None)
+        if claim is None or claim.nonce != grant.nonce:
+            self._declines.append(Decline(*key, "the claim was dropped, its answer came too late"))
+            return
+        lease_until = claim.sent_at + LEASE_SECONDS
+        if now >= lease_until:
+            self._declines.append(Decline(*key, "the grant came after its lease had ended"))
+            return
+        self.attempts[key] = Held(key, Phase.HELD, now, lease_until, grant)
+        self._changed(now)
+
+    def _on_ack(self, ack: Ack, now: float) -> None:
+        self.epoch = ack.epoch
+        if ack.seq is not None:
+            self.refused = ack.refused
+            if not ack.refused:
+                self._facts = None  # HQ has them
+        for order in ack.orders:
+            self._on_order(order, ack.seq, now)
+        for answer in ack.results:
+            key = (answer.job, answer.token)
+            if self._undelivered.pop(key, None) is not None:
+                self.attempts.pop(key, None)
+                self._effects.append(Unspool(*key))
+                self._changed(now)
+        self._fill_slots(now)
+
+    def _on_order(self, order: Order, seq: int | None, now: float) -> None:
+        key = (order.job, order.token)
+        attempt = self.attempts.get(key)
+        if attempt is None:
+            return
+        if order.command is Command.STOP:
+            if attempt.phase is Phase.HELD:
+                del self.attempts[key]
+                self._changed(now)
+            elif attempt.phase is Phase.RUNNING and not attempt.stopping:
+                attempt.stopping = True
+                self._effects.append(Stop(*key))
+            return
+        until = self._sent.lease_until(seq, key)
+        if until is not None:
+            attempt.lease_until = max(attempt.lease_until, until)
+        if order.command is Command.WIND_DOWN and attempt.phase is Phase.RUNNING and not attempt.winding_down:
+            attempt.winding_down = True
+            self._effects.append(WindDown(*key))
+
+    # --- the runner's and the spool's reports ----------------------------------------
+
+    def run_ended(self, result: AttemptResult, now: float) -> None:
+        """Take in how an attempt ended: it goes to the spool before HQ hears of it."""
+        key = (result.job, result.token)
+        if key in self.attempts:
+            self._effects.append(Spool(result))
+
+    def run_stopped(self, job: str, token: int, now: float) -> None:
+        """Take in that an attempt was stopped and left no result."""
+        attempt = self.attempts.pop((job, token), None)
+        if attempt is not None and attempt.stopping_why:
+            self._declines.append(Decline(job, token, attempt.stopping_why, interrupted=True))
+        self._changed(now)
+        self._fill_slots(now)
+        self._send_declines()
+
+    def spooled(self, results: list[AttemptResult], now: float, trouble: str = "") -> None:
+        """Take in that results are on disk, or why not: then they are kept in memory."""
+        self.degraded = trouble
+        for result in results:
+            key = (result.job, result.token)
+            attempt = self.attempts.get(key)
+            if attempt is not None:
+                attempt.phase = Phase.SPOOLED
+                self._undelivered[key] = Undelivered(result, now)
+        self._changed(now)
+        self._fill_slots(now)
+
+    def set_guest(self, guest: GuestState, now: float) -> None:
+        """Take in what the owner's policy says now."""
+        if guest != self._guest:
+            self._guest = guest
+            self._changed(now)
+
+    # --- time --------------------------------------------------------------------
+
+    def tick(self, now: float) -> None:
+        """Do what is due. Leases come first: the machine may have slept."""
+        self._check_leases(now)
+        self._claims = {k: c for k, c in self._claims.items() if now - c.sent_at <= CLAIM_SECONDS}
+        self._hand_back_held(now)
+        self._fill_slots(now)
+        self._send_results(now)
+        self._send_declines()
+        if now >= self._heartbeat_at:
+            self._send_heartbeat(now)
+
+    def next_wake(self, now: float) -> float:
+        """Return for how many seconds nothing is due."""
+        times = [self._heartbeat_at]
+        times.extend(u.next_send for u in self._undelivered.values())
+        times.extend(c.sent_at + CLAIM_SECONDS for c in self._claims.values())
+        for attempt in self.attempts.values():
+            if attempt.phase is Phase.HELD:
+                times.append(attempt.granted_at + HELD_SECONDS)
+            elif attempt.is_exclusive and attempt.phase is Phase.RUNNING and not attempt.stopping:
+                times.append(attempt.lease_until)
+        return max(0.0, min(times) - now)
+
+    def take_effects(self) -> list[Effect]:
+        """Return what is to be done now, in order, and forget it."""
+        effects, self._effects = self._effects, []
+        return effects
+
+    def _check_leases(self, now: float) -> None:
+        for attempt in self.attempts.values():
+            over = attempt.phase is Phase.RUNNING and attempt.is_exclusive and now >= attempt.lease_until
+            if over and not attempt.stopping:
+                # HQ may give the job to another machine from now + guard on.
+                attempt.stopping = True
+                attempt.stopping_why = "the lease ended without contact to HQ"
+                self._effects.append(Stop(*attempt.key, at_once=True))
+
+    def _hand_back_held(self, now: float) -> None:
+        for key, attempt in list(self.attempts.items()):
+            if attempt.phase is not Phase.HELD:
+                continue
+            if now >= attempt.lease_until:
+                why = "its lease ended before a slot was free"
+            elif now - attempt.granted_at >= HELD_SECONDS:
+                why = "no slot became free soon"
+            else:
+                continue
+            del self.attempts[key]
+            self._declines.append(Decline(*key, why))
+            self._changed(now)
+
+    def _fill_slots(self, now: float) -> None:
+        busy = sum(a.phase is Phase.RUNNING for a in self.attempts.values())
+        if busy >= self.slots:
+            return
+        for attempt in list(self.attempts.values()):
+            if busy >= self.slots:
+                return
+            if attempt.phase is Phase.HELD and attempt.grant is not None and now < attempt.lease_until:
+                attempt.phase = Phase.RUNNING
+                busy += 1
+                self._effects.append(Start(attempt.grant))
+                self._changed(now)
+
+    def _send_results(self, now: float) -> None:
+        due = [u for u in self._undelivered.values() if u.next_send <= now]
+        for start in range(0, len(due), _RESULTS_PER_MESSAGE):
+            part = due[start : start + _RESULTS_PER_MESSAGE]
+            for waiting in part:
+                waiting.note_sent(now)
+            self._effects.append(Send(topics.RESULT, Results(self.boot, tuple(u.result for u in part))))
+
+    def _send_declines(self) -> None:
+        if self._declines:
+            self._effects.append(Send(topics.DECLINE, Declines(self.boot, tuple(self._declines))))
+            self._declines = []
+
+    def _send_heartbeat(self, now: float) -> None:
+        self._seq += 1
+        reports = tuple(AttemptReport(*key, attempt.phase) for key, attempt in self.attempts.items())
+        busy = sum(report.phase is Phase.RUNNING for report in reports)
+        heartbeat = Heartbeat(
+            boot=self.boot,
+            instance=self._instance,
+            seq=self._seq,
+            slots=self.slots,
+            free=max(0, self.slots - busy),
+            attempts=reports,
+            guest=self._guest,
+            facts=self._facts,
+            degraded=self.degraded,
+        )
+        self._effects.append(Send(topics.HEARTBEAT, heartbeat))
+        self._sent.note(self._seq, now, frozenset(self.attempts))
+        self._heartbeat_sent = now
+        # Before HQ knows this boot nothing can begin: ask again soon.
+        every = HEARTBEAT_SECONDS if self._facts is None else 1.0
+        self._heartbeat_at = now + every * (0.9 + 0.1 * self._draw())
+
+    def _changed(self, now: float) -> None:
+        soon = max(now, self._heartbeat_sent + CHANGE_SECONDS)
+        self._heartbeat_at = min(self._heartbeat_at, soon)

@@ -1,0 +1,53 @@
+"""What the agent's core wants done: orders to its shell."""
+
+from typing import Any
+
+from msgspec import Struct
+
+from bus.topics import Topic
+from schemas.facts import AttemptResult
+from schemas.messages import Grant
+
+
+class Send(Struct, frozen=True):
+    """Publish on this agent's own topic. What matters is repeated until answered."""
+
+    topic: Topic
+    data: Any
+
+
+class Start(Struct, frozen=True):
+    """Run the granted script."""
+
+    grant: Grant
+
+
+class Stop(Struct, frozen=True):
+    """End the attempt's whole tree; `at_once` without asking it first."""
+
+    job: str
+    token: int
+    at_once: bool = False
+
+
+class WindDown(Struct, frozen=True):
+    """Ask the script to stop by itself."""
+
+    job: str
+    token: int
+
+
+class Spool(Struct, frozen=True):
+    """Write the result to the spool, then call `AgentCore.spooled`."""
+
+    result: AttemptResult
+
+
+class Unspool(Struct, frozen=True):
+    """HQ has the result: delete it from the spool."""
+
+    job: str
+    token: int
+
+
+Effect = Send | Start | Stop | WindDown | Spool | Unspool

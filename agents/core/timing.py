@@ -1,0 +1,18 @@
+"""The agent's side of the protocol's durations, in seconds. HQ's is in `hq.core.timing`."""
+
+HEARTBEAT_SECONDS = 10.0
+#: The agent counts a lease from when it sent the claim or heartbeat.
+LEASE_SECONDS = 30.0
+#: A claim that is unanswered this long is dropped.
+CLAIM_SECONDS = 10.0
+#: A change is told at once, but many changes in a row share a heartbeat.
+CHANGE_SECONDS = 0.5
+#: An attempt that waits behind others for longer is handed back.
+HELD_SECONDS = 5.0
+RESEND_FIRST_SECONDS = 1.0
+RESEND_LONGEST_SECONDS = 30.0
+#: Reconnecting agents spread over this time when they are a thousand.
+SPREAD_SECONDS = 3.0
+SPREAD_AGENTS = 1000
+#: How many attempts may wait per slot.
+PREFETCH_LIMIT = 64
