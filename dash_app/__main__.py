@@ -1,0 +1,95 @@
+"""The web process: `python -m dash_app --broker ... --mongodb-file ... --listen ... --tokens ...`.
+
+Composes bus, database and server from flags, and runs until SIGTERM.
+"""
+
+import argparse
+import importlib.metadata
+import logging
+import sys
+from pathlib import Path
+
+import uvicorn
+from pymongo.errors import ConfigurationError, InvalidURI
+
+from bus.paho_bus import PahoBus
+from bus.settings import BusSettings, BusSettingsError
+from dash_app.server import build_server
+from hq.rest.database import open_database
+from hq.rest.house import build_house
+from hq.rest.tokens import TokenFile
+
+LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
+_MOST_CONNECTIONS = 500
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Serve until told to stop; exits with one clear error when that cannot be."""
+    options = _parse(argv)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        settings = BusSettings.parse(options.broker, options.certificate)
+        host, port = _parse_listen(options.listen)
+        uri = _read_uri(options.mongodb_file)
+        bus = PahoBus(settings)
+        settings.read_context()
+    except (BusSettingsError, ValueError, OSError) as error:
+        sys.exit(f"dash_app: {error}")
+    server = build_server(
+        build_house(bus, uri),
+        TokenFile(options.tokens),
+        [*LOOPBACK_NAMES, host, *options.allow_host],
+        importlib.metadata.version("idlehands"),
+    )
+    uvicorn.run(
+        server,
+        host=host,
+        port=port,
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=5,
+        limit_concurrency=_MOST_CONNECTIONS,
+    )
+
+
+def _parse(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m dash_app", description="REST (and, later, the page).")
+    parser.add_argument("--broker", required=True, metavar="HOST:PORT")
+    parser.add_argument(
+        "--certificate", required=True, type=Path, metavar="DIR", help="ca.pem cert.pem key.pem"
+    )
+    parser.add_argument(
+        "--mongodb-file", required=True, type=Path, metavar="FILE", help="holds the MongoDB URI"
+    )
+    parser.add_argument("--listen", required=True, metavar="HOST:PORT")
+    parser.add_argument("--tokens", required=True, type=Path, metavar="FILE", help="tokens.json of the house")
+    parser.add_argument(
+        "--allow-host", action="append", default=[], metavar="NAME", help="another name of this server"
+    )
+    return parser.parse_args(argv)
+
+
+def _parse_listen(address: str) -> tuple[str, int]:
+    host, colon, port = address.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not colon or not host or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise ValueError(f"--listen {address!r} is not HOST:PORT, such as 127.0.0.1:8080")
+    return host, int(port)
+
+
+def _read_uri(file: Path) -> str:
+    try:
+        uri = file.read_text().strip()
+        # Made only to see whether it can be understood: nothing is connected.
+        open_database(uri)
+    except OSError as error:
+        raise ValueError(f"cannot read {file}: {error.strerror}. It holds the MongoDB URI.") from None
+    except (ConfigurationError, InvalidURI) as error:
+        raise ValueError(f"{file} holds no MongoDB URI that can be used: {error}") from None
+    return uri
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""The web server: REST behind the gate. The page will be mounted here too.
+
+Builds the application from its parts; connects to nothing before it starts.
+"""
+
+import contextlib
+from collections.abc import AsyncIterator, Iterable
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from hq.rest import blob_routes, house_routes, job_routes, problems, sweep_routes
+from hq.rest.bodies import components
+from hq.rest.gate import Gate
+from hq.rest.house import House, answer
+from hq.rest.policy import API
+from hq.rest.tokens import TokenFile
+
+_DESCRIPTION = (
+    "Everything that the bus can do, and what the read models say. Every request needs a bearer token. "
+    "Errors are RFC 9457 problem details with a stable `code`."
+)
+
+
+def build_server(house: House, tokens: TokenFile, hosts: Iterable[str], version: str) -> ASGIApp:
+    """Return the whole server, gate first. The house starts and stops with it."""
+    return Gate(build_app(house, version), tokens, hosts)
+
+
+def build_app(house: House, version: str) -> FastAPI:
+    """Return the application behind the gate."""
+
+    @contextlib.asynccontextmanager
+    async def living(_app: FastAPI) -> AsyncIterator[None]:
+        house.start()
+        yield
+        await house.stop()
+
+    app = FastAPI(
+        title="Idlehands",
+        version=version,
+        description=_DESCRIPTION,
+        lifespan=living,
+        # Swagger's pages load their scripts from the internet; no request leaves the house.
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+        redirect_slashes=False,
+    )
+    problems.install(app)
+
+    @app.get("/healthz", tags=["house"])
+    async def healthz() -> Response:
+        """Say that the server lives; needs no token and tells nothing else."""
+        return answer({"ok": True})
+
+    api = APIRouter(prefix=API)
+    for part in (job_routes, sweep_routes, house_routes, blob_routes):
+        api.include_router(part.build_router(house))
+    app.include_router(api)
+    _use_own_schemas(app)
+    return app
+
+
+def _use_own_schemas(app: FastAPI) -> None:
+    """Put the vocabulary's own JSON Schemas and the one way to authenticate into the OpenAPI document."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = generate()
+            parts = document.setdefault("components", {})
+            parts["schemas"] = {**parts.get("schemas", {}), **components()}
+            parts["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+            document["security"] = [{"token": []}]
+            document["paths"]["/healthz"]["get"]["security"] = []
+            problem = {
+                "description": "A problem",
+                "content": {problems.CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemBody"}}},
+            }
+            for path in document["paths"].values():
+                for operation in path.values():
+                    operation["responses"].pop("422", None)
+                    operation["responses"]["default"] = problem
+            for name in ("HTTPValidationError", "ValidationError"):
+                parts["schemas"].pop(name, None)
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]

@@ -1,0 +1,110 @@
+"""What the routes work with: the database, the bus, and what is heard on it.
+
+Composed once by the server; the parts know nothing of each other.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from bus.codec import MalformedMessage, check_free_form
+from bus.port import Bus, BusInput
+from bus.topics import REPLY
+from hq.rest.asking import Asking
+from hq.rest.blobs import Blobs
+from hq.rest.database import Database, open_database
+from hq.rest.live import Live
+from hq.rest.problems import Problem
+from hq.rest.tokens import Principal
+
+#: The name under which HQ knows us and lets us act on behalf of others.
+CLIENT = "web"
+
+
+@dataclass
+class House:
+    """The parts behind the routes."""
+
+    mongodb_uri: str
+    asking: Asking
+    live: Live
+    bus: Bus
+    _database: Database | None = None
+    _blobs: Blobs | None = None
+
+    @property
+    def database(self) -> Database:
+        """The database. Its client belongs to the event loop that first asks for it."""
+        if self._database is None:
+            self._database = open_database(self.mongodb_uri)
+        return self._database
+
+    @property
+    def blobs(self) -> Blobs:
+        if self._blobs is None:
+            self._blobs = Blobs(self.database)
+        return self._blobs
+
+    def start(self) -> None:
+        """Connect to the broker in the background."""
+        self.live.subscribe(self.bus)
+        self.bus.subscribe(REPLY, client=CLIENT)
+        self.bus.start(self._handle)
+
+    async def stop(self) -> None:
+        """Disconnect from everything."""
+        self.bus.stop()
+        if self._database is not None:
+            await self._database.client.close()
+
+    def _handle(self, what: BusInput) -> None:
+        self.asking.handle(what)
+        self.live.handle(what)
+
+
+def build_house(bus: Bus, mongodb_uri: str) -> House:
+    """Return the parts, not yet connected."""
+    return House(mongodb_uri, Asking(bus, CLIENT), Live(), bus)
+
+
+def principal_of(request: Request) -> Principal:
+    """Return who is asking, as the gate has proven."""
+    found: Principal = request.scope["state"]["principal"]
+    return found
+
+
+def answer(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """Return a JSON response that no cache keeps."""
+    return Response(
+        msgspec.json.encode(content),
+        status,
+        {"cache-control": "no-store", **(headers or {})},
+        "application/json",
+    )
+
+
+async def read_body(request: Request, kind: type[Any]) -> Any:
+    """Return the request's JSON body as a Struct, free-form parts included fit to be stored.
+
+    Raises:
+        Problem: 400 when it is not JSON, 415 when it says so, 422 when it does not fit.
+    """
+    given = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    if given != "application/json":
+        raise Problem(415, "not_json", f"The body must be application/json, not {given[:80]!r}.")
+    raw = await request.body()
+    try:
+        body = msgspec.json.decode(raw, type=kind)
+        check_free_form(msgspec.to_builtins(body))
+    except msgspec.ValidationError as error:
+        raise Problem(422, "bad_data", f"The body does not fit: {error}.") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Problem(400, "not_json", f"The body is not JSON: {str(error)[:300]}.") from None
+    except RecursionError:
+        raise Problem(422, "too_deep", "The body is nested too deep.") from None
+    except MalformedMessage as error:
+        raise Problem(422, error.reason, f"The body cannot be used: {error.detail}.") from None
+    return body

@@ -1,0 +1,65 @@
+"""/status, /agents and /events: how the house is, who is in it, and what happened."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pymongo.errors import PyMongoError
+from starlette.responses import Response
+
+from hq.rest import queries
+from hq.rest.asking import NoAnswer
+from hq.rest.history import read_events
+from hq.rest.house import House, answer
+from hq.rest.parameters import AtLeast
+from schemas.requests import ReadStatus
+
+
+def build_router(house: House) -> APIRouter:
+    """Return the routes below the API's root."""
+    router = APIRouter(tags=["house"])
+
+    @router.get("/status")
+    async def get_status() -> Response:
+        """Say what runs and what does not; answers also when HQ, broker or database are away."""
+        return answer(await read_status(house))
+
+    @router.get("/agents")
+    async def list_agents(at_least: AtLeast = None) -> Response:
+        """List the machines: what each is, and what it said last."""
+        await queries.catch_up(house.database, at_least)
+        return answer({"agents": await read_house(house)})
+
+    @router.get("/events")
+    async def list_events(
+        after: Annotated[str | None, Query(max_length=40, description="`12` or `12.3`.")] = None,
+        limit: Annotated[int, Query(ge=1, le=1000)] = 200,
+    ) -> Response:
+        """Return committed events in order, after a position; for readers who missed a notice."""
+        return answer(await read_events(house.database, after=after, limit=limit))
+
+    return router
+
+
+async def read_status(house: House) -> dict[str, Any]:
+    """Return what HQ says of itself and how far the read models are, with what cannot be reached named."""
+    status: dict[str, Any] = {"hq": None, "read_models": None, "broker": house.live.connected, "trouble": []}
+    try:
+        reply = await house.asking.ask(ReadStatus(), 2.0)
+        status["hq"] = reply.result
+    except NoAnswer as error:
+        where = "HQ" if house.live.connected else "the broker is not reached and HQ"
+        status["trouble"].append(f"{where}: {error}")
+    try:
+        status["read_models"] = {"position": await queries.read_position(house.database)}
+    except PyMongoError as error:
+        status["trouble"].append(f"the database does not answer: {type(error).__name__}")
+    return status
+
+
+async def read_house(house: House) -> list[dict[str, Any]]:
+    """Return every machine: from the read model, with what was heard of it last."""
+    known = {agent["name"]: agent for agent in await queries.read_agents(house.database)}
+    # Heard but not stored yet: its boot is about to be committed.
+    for name in house.live.names():
+        known.setdefault(name, {"name": name})
+    return [{**agent, **house.live.agent(name)} for name, agent in sorted(known.items())]

@@ -1,0 +1,131 @@
+"""/jobs: submit, list, look at, and change."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from hq.rest import queries
+from hq.rest.asking import NoAnswer
+from hq.rest.bodies import JobsBody, takes
+from hq.rest.house import House, answer, principal_of, read_body
+from hq.rest.parameters import (
+    After,
+    AtLeast,
+    IdempotencyKey,
+    Limit,
+    OneJobStatus,
+    OneName,
+    OneSweep,
+    checked_job,
+    found,
+)
+from hq.rest.problems import Problem
+from schemas.requests import Cancel, Explain, Hold, Release, Retry, Submit
+from schemas.states import FINAL_STATUSES, JobStatus
+
+_VERBS = {"cancel": Cancel, "hold": Hold, "release": Release, "retry": Retry}
+
+
+def build_router(house: House) -> APIRouter:
+    """Return the routes below the API's root."""
+    router = APIRouter(tags=["jobs"])
+
+    @router.post("/jobs", status_code=201, openapi_extra=takes(JobsBody))
+    async def submit_jobs(request: Request, idempotency_key: IdempotencyKey = None) -> Response:
+        """Submit jobs. The answer has their ids and the log position that they stand at."""
+        body: JobsBody = await read_body(request, JobsBody)
+        wanted = Submit(key=idempotency_key, on_behalf_of=principal_of(request).name, jobs=body.jobs)
+        return answer(await house.asking.change(wanted), 201)
+
+    @router.get("/jobs")
+    async def list_jobs(
+        limit: Limit = 100,
+        after: After = None,
+        status: OneJobStatus = None,
+        sweep: OneSweep = None,
+        submitter: OneName = None,
+        agent: OneName = None,
+        at_least: AtLeast = None,
+    ) -> Response:
+        """List jobs, newest first."""
+        await queries.catch_up(house.database, at_least)
+        page = await queries.read_jobs(
+            house.database,
+            limit=limit,
+            after=after,
+            status=status,
+            sweep=sweep,
+            submitter=submitter,
+            agent=agent,
+        )
+        return answer(page)
+
+    @router.get("/jobs/{job}")
+    async def get_job(job: str, at_least: AtLeast = None) -> Response:
+        """Return one job with its attempts and all their results."""
+        checked_job(job)
+        await queries.catch_up(house.database, at_least)
+        return answer(found("job", job, await queries.read_job(house.database, job)))
+
+    @router.get("/jobs/{job}/logs")
+    async def get_logs(job: str, limit: Limit = 500, after: After = None) -> Response:
+        """Return log lines, oldest first. Ask again with `next` to follow."""
+        return answer(await queries.read_logs(house.database, checked_job(job), limit=limit, after=after))
+
+    @router.get("/jobs/{job}/progress")
+    async def get_progress(
+        job: str,
+        limit: Limit = 1000,
+        after: Annotated[int | None, Query(ge=0, le=2**53 - 1, description="Number of a point.")] = None,
+    ) -> Response:
+        """Return the metric points of the latest attempt that reported any."""
+        return answer(await queries.read_progress(house.database, checked_job(job), limit=limit, after=after))
+
+    @router.get("/jobs/{job}/why")
+    async def get_why(job: str, request: Request) -> Response:
+        """Say in words why a job stands where it stands."""
+        checked_job(job)
+        try:
+            reply = await house.asking.ask(Explain(job=job, on_behalf_of=principal_of(request).name), 3.0)
+        except NoAnswer:
+            reply = None
+        known = await queries.read_job(house.database, job)
+        if known is not None and JobStatus(known["status"]) in FINAL_STATUSES:
+            why = f"it is {known['status']}" + (f": {known['why']}" if known["why"] else "")
+        elif reply is not None and reply.ok:
+            why = str(reply.result.get("why", ""))
+        elif reply is not None:
+            raise Problem(409, reply.error.code if reply.error else "refused", _words(reply.error))
+        else:
+            known = found("job", job, known)
+            why = f"it is {known['status']}; HQ does not answer right now"
+        return answer({"job": job, "status": known["status"] if known else None, "why": why})
+
+    def add_change(verb: str) -> None:
+        kind = _VERBS[verb]
+
+        async def change_job(job: str, request: Request, idempotency_key: IdempotencyKey = None) -> Response:
+            wanted = kind(
+                key=idempotency_key, on_behalf_of=principal_of(request).name, jobs=(checked_job(job),)
+            )
+            return answer(await house.asking.change(wanted))
+
+        router.add_api_route(
+            f"/jobs/{{job}}/{verb}",
+            change_job,
+            methods=["POST"],
+            name=f"{verb}_job",
+            operation_id=f"{verb}_job",
+            summary=f"{verb.capitalize()} a job",
+            description="Retry makes a new job with `retry_of`." if verb == "retry" else "",
+        )
+
+    for verb in _VERBS:
+        add_change(verb)
+    return router
+
+
+def _words(error: object) -> str:
+    return str(getattr(error, "message", "HQ refused to explain this job."))

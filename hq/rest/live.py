@@ -1,0 +1,98 @@
+"""What agents say right now: their latest heartbeats, heard on the bus.
+
+Nothing of this is stored: heartbeats are no events. After a start of the
+server it takes up to one heartbeat's pause until everybody was heard; until
+then an agent is `heard: null`, which is the truth.
+"""
+
+import threading
+import time
+from typing import Any
+
+from msgspec import Struct, to_builtins
+
+from bus.port import Bus, BusInput, Connected, Disconnected, Inbound
+from bus.topics import HEARTBEAT, HQ_STATE, PRESENCE
+from schemas.messages import Heartbeat, HqState
+
+#: Three heartbeats missed: HQ's lease, without its guard.
+FRESH_SECONDS = 30.0
+
+
+class Heard(Struct):
+    """The latest of one agent. `at` is monotonic."""
+
+    heartbeat: Heartbeat
+    at: float
+    gone: bool = False
+
+
+class Live:
+    """Latest heartbeats by agent. Fed by the bus's thread, read by the server's."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._heard: dict[str, Heard] = {}
+        self._hq: HqState | None = None
+        self._connected = False
+
+    def subscribe(self, bus: Bus) -> None:
+        """Ask the bus for what `handle` takes."""
+        for topic in (HEARTBEAT, PRESENCE, HQ_STATE):
+            bus.subscribe(topic)
+
+    def handle(self, what: BusInput) -> None:
+        """Take what arrives on the bus; called on the bus's thread."""
+        now = time.monotonic()
+        with self._lock:
+            match what:
+                case Connected():
+                    self._connected = True
+                case Disconnected():
+                    self._connected = False
+                    self._hq = None
+                case Inbound() if what.topic is HQ_STATE:
+                    self._hq = what.data
+                case Inbound() if what.topic is HEARTBEAT:
+                    self._heard[what.names["agent"]] = Heard(what.data, now)
+                case Inbound() if what.topic is PRESENCE and not what.retained:
+                    heard = self._heard.get(what.names["agent"])
+                    if heard is not None and heard.heartbeat.boot == what.data.boot:
+                        heard.gone = not what.data.online
+
+    @property
+    def connected(self) -> bool:
+        """Tell whether the broker is reached."""
+        return self._connected
+
+    def hq_state(self) -> dict[str, Any] | None:
+        """Return what HQ last said of itself, or None."""
+        hq = self._hq
+        return None if hq is None else to_builtins(hq)
+
+    def agent(self, name: str) -> dict[str, Any]:
+        """Return what is known live of one agent."""
+        with self._lock:
+            heard = self._heard.get(name)
+            if heard is None:
+                return {"heard": None, "online": None}
+            silent = time.monotonic() - heard.at
+            beat = heard.heartbeat
+            return {
+                "heard": {
+                    "seconds_ago": round(silent, 1),
+                    "slots": beat.slots,
+                    "free": beat.free,
+                    "guest": {"accepting": beat.guest.accepting, "reason": beat.guest.reason},
+                    "degraded": beat.degraded,
+                    "attempts": [
+                        {"job": one.job, "token": one.token, "phase": str(one.phase)} for one in beat.attempts
+                    ],
+                },
+                "online": not heard.gone and silent < FRESH_SECONDS,
+            }
+
+    def names(self) -> list[str]:
+        """Return the agents that were heard, by name."""
+        with self._lock:
+            return sorted(self._heard)

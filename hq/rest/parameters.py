@@ -1,0 +1,80 @@
+"""Query parameters and headers that several routes share, with their bounds and words for OpenAPI."""
+
+import re
+from typing import Annotated, TypeVar
+
+from fastapi import Header, Query
+
+from hq.rest.problems import not_found
+from schemas.names import JOB_PATTERN, NAME_PATTERN, SWEEP_PATTERN
+from schemas.states import JobStatus, SweepStatus
+
+T = TypeVar("T")
+
+
+def _portable(pattern: str) -> str:
+    """Return the pattern without look-ahead: a bare `$` is exact in the validator here, and in OpenAPI."""
+    return pattern.replace(r"(?!\n)", "")
+
+
+Limit = Annotated[int, Query(ge=1, le=1000, description="Most rows of one page.")]
+After = Annotated[str | None, Query(max_length=200, description="`next` of the page before.")]
+AtLeast = Annotated[
+    int | None,
+    Query(
+        ge=0,
+        le=2**53 - 1,
+        description="Wait (up to 5 s) until the answer reflects this log position, such as the one that a "
+        "change was answered with.",
+    ),
+]
+OneJobStatus = Annotated[JobStatus | None, Query()]
+OneSweepStatus = Annotated[SweepStatus | None, Query()]
+OneSweep = Annotated[str | None, Query(pattern=_portable(SWEEP_PATTERN))]
+OneName = Annotated[str | None, Query(pattern=_portable(NAME_PATTERN))]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        min_length=1,
+        max_length=128,
+        pattern=r"^[\x21-\x7e]+$",
+        description="A repeat with the same key within seven days is the same request: it gets the first "
+        "one's answer and nothing happens twice.",
+    ),
+]
+
+_JOB = re.compile(JOB_PATTERN)
+_SWEEP = re.compile(SWEEP_PATTERN)
+
+
+def checked_job(job: str) -> str:
+    """Return the id.
+
+    Raises:
+        Problem: 404 when no job can have it.
+    """
+    if not _JOB.match(job):
+        raise not_found("job", job)
+    return job
+
+
+def checked_sweep(sweep: str) -> str:
+    """Return the id.
+
+    Raises:
+        Problem: 404 when no sweep can have it.
+    """
+    if not _SWEEP.match(sweep):
+        raise not_found("sweep", sweep)
+    return sweep
+
+
+def found(what: str, identity: str, value: T | None) -> T:
+    """Return the value.
+
+    Raises:
+        Problem: 404 when there is none.
+    """
+    if value is None:
+        raise not_found(what, identity)
+    return value

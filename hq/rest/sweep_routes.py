@@ -1,0 +1,96 @@
+"""/sweeps and /results: searches, their trials, and what came out."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from hq.rest import queries, results
+from hq.rest.bodies import SweepBody, takes
+from hq.rest.house import House, answer, principal_of, read_body
+from hq.rest.parameters import (
+    After,
+    AtLeast,
+    IdempotencyKey,
+    Limit,
+    OneSweep,
+    OneSweepStatus,
+    checked_sweep,
+    found,
+)
+from schemas.requests import CancelSweep, SubmitSweep
+
+
+def build_router(house: House) -> APIRouter:
+    """Return the routes below the API's root."""
+    router = APIRouter(tags=["sweeps"])
+
+    @router.post("/sweeps", status_code=201, openapi_extra=takes(SweepBody))
+    async def submit_sweep(request: Request, idempotency_key: IdempotencyKey = None) -> Response:
+        """Submit a sweep. The answer has its id and the log position that it stands at."""
+        body: SweepBody = await read_body(request, SweepBody)
+        wanted = SubmitSweep(key=idempotency_key, on_behalf_of=principal_of(request).name, sweep=body)
+        return answer(await house.asking.change(wanted), 201)
+
+    @router.get("/sweeps")
+    async def list_sweeps(
+        limit: Limit = 100, after: After = None, status: OneSweepStatus = None, at_least: AtLeast = None
+    ) -> Response:
+        """List sweeps, newest first."""
+        await queries.catch_up(house.database, at_least)
+        return answer(await queries.read_sweeps(house.database, limit=limit, after=after, status=status))
+
+    @router.get("/sweeps/{sweep}")
+    async def get_sweep(sweep: str, at_least: AtLeast = None) -> Response:
+        """Return one sweep with its space and how far it is."""
+        checked_sweep(sweep)
+        await queries.catch_up(house.database, at_least)
+        return answer(found("sweep", sweep, await queries.read_sweep(house.database, sweep)))
+
+    @router.get("/sweeps/{sweep}/trials")
+    async def list_trials(
+        sweep: str, limit: Limit = 200, after: After = None, at_least: AtLeast = None
+    ) -> Response:
+        """List a sweep's trials in order with parameters, status and result."""
+        checked_sweep(sweep)
+        await queries.catch_up(house.database, at_least)
+        found("sweep", sweep, await queries.read_sweep(house.database, sweep))
+        return answer(await queries.read_trials(house.database, sweep, limit=limit, after=after))
+
+    @router.post("/sweeps/{sweep}/cancel")
+    async def cancel_sweep(sweep: str, request: Request, idempotency_key: IdempotencyKey = None) -> Response:
+        """Cancel a sweep and all its trials that have not ended."""
+        name = principal_of(request).name
+        wanted = CancelSweep(key=idempotency_key, on_behalf_of=name, sweep=checked_sweep(sweep))
+        return answer(await house.asking.change(wanted))
+
+    @router.get("/results")
+    async def list_results(
+        request: Request,
+        limit: Annotated[int, Query(ge=1, le=10_000)] = 100,
+        after: After = None,
+        sweep: OneSweep = None,
+        sort: Annotated[
+            str | None,
+            Query(max_length=100, description="Such as -accuracy (largest first), params.layers, at."),
+        ] = None,
+        every: Annotated[bool, Query(description="Also results that do not count.")] = False,
+        form: Annotated[Literal["json", "csv"] | None, Query(alias="format")] = None,
+        at_least: AtLeast = None,
+    ) -> Response:
+        """List results, best first for a sweep with a metric; CSV by `?format=csv` or `Accept: text/csv`."""
+        await queries.catch_up(house.database, at_least)
+        page = await results.read_results(
+            house.database, limit=limit, after=after, sweep=sweep, sort=sort, every=every
+        )
+        accepts = request.headers.get("accept", "")
+        if form == "csv" or (form is None and "text/csv" in accepts):
+            headers = {
+                "content-disposition": f'attachment; filename="results{"-" + sweep if sweep else ""}.csv"',
+                "cache-control": "no-store",
+            }
+            return Response(results.to_csv(page["results"]), 200, headers, "text/csv; charset=utf-8")
+        return answer(page)
+
+    return router
