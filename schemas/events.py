@@ -33,7 +33,7 @@ class Event(Struct, frozen=True, tag_field="type", tag=True, omit_defaults=True)
     """Base of all events. The tag is the class name."""
 
 
-class EpochBegan(Event):
+class EpochBegan(Event, frozen=True):
     """An HQ took over. First decision of every epoch, and the fence for the one before."""
 
     epoch: Epoch
@@ -41,13 +41,13 @@ class EpochBegan(Event):
     version: int = LOG_VERSION
 
 
-class JobSubmitted(Event):
+class JobSubmitted(Event, frozen=True):
     job: JobId
     spec: JobSpec
     submitter: Name
 
 
-class JobClaimed(Event):
+class JobClaimed(Event, frozen=True):
     """An agent was granted the job: from here on it may have begun."""
 
     job: JobId
@@ -57,17 +57,17 @@ class JobClaimed(Event):
     nonce: Nonce
 
 
-class JobHeld(Event):
+class JobHeld(Event, frozen=True):
     job: JobId
     by: Name
 
 
-class JobReleased(Event):
+class JobReleased(Event, frozen=True):
     job: JobId
     by: Name
 
 
-class AttemptReturned(Event):
+class AttemptReturned(Event, frozen=True):
     """The agent gave the grant back before anything began. Counts as nothing."""
 
     job: JobId
@@ -75,7 +75,7 @@ class AttemptReturned(Event):
     why: Text
 
 
-class AttemptInterrupted(Event):
+class AttemptInterrupted(Event, frozen=True):
     """Sleep, network, owner or lease: not the job's fault, never a start used up."""
 
     job: JobId
@@ -86,14 +86,14 @@ class AttemptInterrupted(Event):
     unheard: bool = False
 
 
-class AttemptResumed(Event):
+class AttemptResumed(Event, frozen=True):
     """An unheard attempt reported again before anyone else claimed the job."""
 
     job: JobId
     token: Token
 
 
-class AttemptLost(Event):
+class AttemptLost(Event, frozen=True):
     """The machine went down under a running attempt: a start is used up."""
 
     job: JobId
@@ -103,7 +103,7 @@ class AttemptLost(Event):
     delay_seconds: Seconds
 
 
-class AttemptFailed(Event):
+class AttemptFailed(Event, frozen=True):
     """A failure with `retry_on_failure` left: a start is used up, the job is queued again."""
 
     job: JobId
@@ -112,31 +112,31 @@ class AttemptFailed(Event):
     delay_seconds: Seconds
 
 
-class JobSucceeded(Event):
+class JobSucceeded(Event, frozen=True):
     job: JobId
     token: Token
     result: AttemptResult
 
 
-class JobFailed(Event):
+class JobFailed(Event, frozen=True):
     job: JobId
     why: Text
     token: Token | None = None
     result: AttemptResult | None = None
 
 
-class JobCancelled(Event):
+class JobCancelled(Event, frozen=True):
     job: JobId
     by: Name
     why: Text = ""
 
 
-class JobDied(Event):
+class JobDied(Event, frozen=True):
     job: JobId
     why: Text
 
 
-class ResultSuperseded(Event):
+class ResultSuperseded(Event, frozen=True):
     """A result that does not count. Stored, never thrown away."""
 
     job: JobId
@@ -146,13 +146,13 @@ class ResultSuperseded(Event):
     result: AttemptResult
 
 
-class SweepSubmitted(Event):
+class SweepSubmitted(Event, frozen=True):
     sweep: SweepId
     spec: SweepSpec
     submitter: Name
 
 
-class TrialProposed(Event):
+class TrialProposed(Event, frozen=True):
     """A trial's parameters were chosen; its JobSubmitted follows in the same decision."""
 
     sweep: SweepId
@@ -161,24 +161,24 @@ class TrialProposed(Event):
     params: JsonObject
 
 
-class SweepExhausted(Event):
+class SweepExhausted(Event, frozen=True):
     """The sampler has nothing more to propose: no trial beyond `trials`."""
 
     sweep: SweepId
     trials: Count
 
 
-class SweepFinished(Event):
+class SweepFinished(Event, frozen=True):
     sweep: SweepId
     why: Text = ""
 
 
-class SweepCancelled(Event):
+class SweepCancelled(Event, frozen=True):
     sweep: SweepId
     by: Name
 
 
-class AgentBooted(Event):
+class AgentBooted(Event, frozen=True):
     """An agent's process started; attempts of its earlier boots ended unless listed as spooled."""
 
     agent: Name
@@ -188,7 +188,7 @@ class AgentBooted(Event):
     facts: MachineFacts
 
 
-class RequestAnswered(Event):
+class RequestAnswered(Event, frozen=True):
     """The answer stored under (submitter, key), in the same decision as what it did."""
 
     submitter: Name

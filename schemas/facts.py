@@ -13,7 +13,7 @@ class Fact(Struct, frozen=True, omit_defaults=True):
     """Base of what agents report. Unknown fields are ignored: agents may be newer than HQ."""
 
 
-class MachineFacts(Fact):
+class MachineFacts(Fact, frozen=True):
     """What a machine is. Reported at boot and when it changes."""
 
     system: ShortText = ""
@@ -26,14 +26,14 @@ class MachineFacts(Fact):
     version: ShortText = ""
 
 
-class GuestState(Fact):
+class GuestState(Fact, frozen=True):
     """Whether the owner's policy lets jobs run now, and why not."""
 
     accepting: bool = True
     reason: ShortText = ""
 
 
-class MetricPoint(Fact):
+class MetricPoint(Fact, frozen=True):
     """Metrics that a script reported at one moment. A value that was not finite is None."""
 
     seq: Count
@@ -43,7 +43,7 @@ class MetricPoint(Fact):
     step: float | None = None
 
 
-class Failure(Fact):
+class Failure(Fact, frozen=True):
     """A named failure: what kind, what happened, and the end of the traceback."""
 
     kind: ShortText
@@ -51,7 +51,7 @@ class Failure(Fact):
     traceback: Annotated[str, Meta(max_length=65_536)] = ""
 
 
-class AttemptResult(Fact):
+class AttemptResult(Fact, frozen=True):
     """How one attempt ended. Written to the agent's spool before it is first sent."""
 
     job: JobId

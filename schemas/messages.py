@@ -34,20 +34,20 @@ class Message(Struct, frozen=True, omit_defaults=True):
 # --- agent to HQ ---------------------------------------------------------------
 
 
-class Presence(Message):
+class Presence(Message, frozen=True):
     """Birth and death (last will). A hint only: the age of the last heartbeat is the truth."""
 
     online: bool
     boot: Boot
 
 
-class AttemptReport(Message):
+class AttemptReport(Message, frozen=True):
     job: JobId
     token: Token
     phase: Phase
 
 
-class Heartbeat(Message):
+class Heartbeat(Message, frozen=True):
     boot: Boot
     #: Random per process start: tells two machines with one certificate apart.
     instance: Nonce
@@ -63,18 +63,18 @@ class Heartbeat(Message):
     degraded: Text = ""
 
 
-class Claim(Message):
+class Claim(Message, frozen=True):
     job: JobId
     token: Token
     nonce: Nonce
 
 
-class Claims(Message):
+class Claims(Message, frozen=True):
     boot: Boot
     claims: tuple[Claim, ...]
 
 
-class Decline(Message):
+class Decline(Message, frozen=True):
     """An offer refused, or a grant handed back."""
 
     job: JobId
@@ -84,12 +84,12 @@ class Decline(Message):
     interrupted: bool = False
 
 
-class Declines(Message):
+class Declines(Message, frozen=True):
     boot: Boot
     declines: tuple[Decline, ...]
 
 
-class Progress(Message):
+class Progress(Message, frozen=True):
     job: JobId
     token: Token
     #: 0 to 100.
@@ -98,12 +98,12 @@ class Progress(Message):
     note: ShortText = ""
 
 
-class ProgressBatch(Message):
+class ProgressBatch(Message, frozen=True):
     boot: Boot
     items: tuple[Progress, ...]
 
 
-class LogLines(Message):
+class LogLines(Message, frozen=True):
     job: JobId
     token: Token
     #: Number of the first line; later lines count on. Gaps are lines that were dropped.
@@ -112,12 +112,12 @@ class LogLines(Message):
     stream: Annotated[str, Meta(max_length=8)] = "stdout"
 
 
-class LogBatch(Message):
+class LogBatch(Message, frozen=True):
     boot: Boot
     items: tuple[LogLines, ...]
 
 
-class Results(Message):
+class Results(Message, frozen=True):
     boot: Boot
     results: tuple[AttemptResult, ...]
     signature: Signature | None = None
@@ -126,17 +126,17 @@ class Results(Message):
 # --- HQ to agent ---------------------------------------------------------------
 
 
-class Offer(Message):
+class Offer(Message, frozen=True):
     job: JobId
     token: Token
 
 
-class Offers(Message):
+class Offers(Message, frozen=True):
     epoch: Epoch
     offers: tuple[Offer, ...]
 
 
-class Grant(Message):
+class Grant(Message, frozen=True):
     """The right to begin: names agent, boot, token and the claim's nonce."""
 
     job: JobId
@@ -148,34 +148,34 @@ class Grant(Message):
     spec: JobSpec
 
 
-class Denial(Message):
+class Denial(Message, frozen=True):
     job: JobId
     token: Token
     nonce: Nonce
     why: Text
 
 
-class Grants(Message):
+class Grants(Message, frozen=True):
     epoch: Epoch
     grants: tuple[Grant, ...] = ()
     denials: tuple[Denial, ...] = ()
     signature: Signature | None = None
 
 
-class Order(Message):
+class Order(Message, frozen=True):
     job: JobId
     token: Token
     command: Command
 
 
-class ResultAck(Message):
+class ResultAck(Message, frozen=True):
     job: JobId
     token: Token
     #: accepted, requeued or superseded; each lets the spool entry go.
     verdict: ShortText
 
 
-class Ack(Message):
+class Ack(Message, frozen=True):
     """The answer to one heartbeat (`seq` set), a pushed order, or acknowledged results."""
 
     epoch: Epoch
@@ -187,7 +187,7 @@ class Ack(Message):
     refused: Text = ""
 
 
-class HqState(Message):
+class HqState(Message, frozen=True):
     """Retained, with a last will. A new epoch makes agents send a heartbeat."""
 
     online: bool
@@ -202,7 +202,7 @@ class HqState(Message):
 # --- HQ to everybody -----------------------------------------------------------
 
 
-class JobNotice(Message):
+class JobNotice(Message, frozen=True):
     """One event of a job, after its commit."""
 
     position: Count
@@ -213,7 +213,7 @@ class JobNotice(Message):
     event: JobEvent
 
 
-class SweepNotice(Message):
+class SweepNotice(Message, frozen=True):
     position: Count
     index: Count
     revision: Count
@@ -221,14 +221,14 @@ class SweepNotice(Message):
     event: SweepEvent
 
 
-class JobProgress(Message):
+class JobProgress(Message, frozen=True):
     """Forwarded at once when it comes from the lease holder."""
 
     agent: Name
     progress: Progress
 
 
-class JobLog(Message):
+class JobLog(Message, frozen=True):
     agent: Name
     log: LogLines
 
@@ -236,13 +236,13 @@ class JobLog(Message):
 # --- answers to requests -------------------------------------------------------
 
 
-class RequestError(Message):
+class RequestError(Message, frozen=True):
     #: A stable word for programs; `message` says what happened and what to do.
     code: ShortText
     message: Text
 
 
-class Reply(Message):
+class Reply(Message, frozen=True):
     """The answer to one request. `position` is the log position that it reflects."""
 
     request: ShortText
@@ -252,7 +252,7 @@ class Reply(Message):
     error: RequestError | None = None
 
 
-class WhyWaiting(Message):
+class WhyWaiting(Message, frozen=True):
     """An answer to "why is it not running?"."""
 
     job: JobId

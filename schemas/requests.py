@@ -23,37 +23,37 @@ class Request(Struct, frozen=True, tag_field="kind", forbid_unknown_fields=True,
 JobIds = Annotated[tuple[JobId, ...], Meta(min_length=1, max_length=5000)]
 
 
-class Submit(Request, tag="submit", kw_only=True):
+class Submit(Request, tag="submit", kw_only=True, frozen=True):
     jobs: Annotated[tuple[JobSpec, ...], Meta(min_length=1, max_length=5000)]
 
 
-class Cancel(Request, tag="cancel", kw_only=True):
+class Cancel(Request, tag="cancel", kw_only=True, frozen=True):
     jobs: JobIds
 
 
-class Hold(Request, tag="hold", kw_only=True):
+class Hold(Request, tag="hold", kw_only=True, frozen=True):
     jobs: JobIds
 
 
-class Release(Request, tag="release", kw_only=True):
+class Release(Request, tag="release", kw_only=True, frozen=True):
     jobs: JobIds
 
 
-class Retry(Request, tag="retry", kw_only=True):
+class Retry(Request, tag="retry", kw_only=True, frozen=True):
     """Make new jobs with the same specs and `retry_of`."""
 
     jobs: JobIds
 
 
-class SubmitSweep(Request, tag="submit_sweep", kw_only=True):
+class SubmitSweep(Request, tag="submit_sweep", kw_only=True, frozen=True):
     sweep: SweepSpec
 
 
-class CancelSweep(Request, tag="cancel_sweep", kw_only=True):
+class CancelSweep(Request, tag="cancel_sweep", kw_only=True, frozen=True):
     sweep: SweepId
 
 
-class Propose(Request, tag="propose", kw_only=True):
+class Propose(Request, tag="propose", kw_only=True, frozen=True):
     """From the search process: the parameters of trials `first`, `first` + 1, ..."""
 
     sweep: SweepId
@@ -66,21 +66,21 @@ class Propose(Request, tag="propose", kw_only=True):
 # --- questions: change nothing, need no key --------------------------------------
 
 
-class Ping(Request, tag="ping", kw_only=True):
+class Ping(Request, tag="ping", kw_only=True, frozen=True):
     """Prove that one's own topic reaches HQ: a refused publish looks like success."""
 
 
-class ReadStatus(Request, tag="status", kw_only=True):
+class ReadStatus(Request, tag="status", kw_only=True, frozen=True):
     """Epoch, position, counts, agents and refused messages by reason."""
 
 
-class Explain(Request, tag="explain", kw_only=True):
+class Explain(Request, tag="explain", kw_only=True, frozen=True):
     """Why is it not running?"""
 
     job: JobId
 
 
-class ReadSweeps(Request, tag="read_sweeps", kw_only=True):
+class ReadSweeps(Request, tag="read_sweeps", kw_only=True, frozen=True):
     """The running sweeps with how many trials were proposed and are live."""
 
     after: SweepId | None = None

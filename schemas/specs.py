@@ -11,14 +11,14 @@ class Spec(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Base of all specs: a misspelt field is an error, never ignored."""
 
 
-class Signature(Spec):
+class Signature(Spec, frozen=True):
     """A detached Ed25519 signature over DSSE's pre-authentication encoding."""
 
     key: Sha256
     signature: Annotated[str, Meta(max_length=128)]
 
 
-class ScriptRef(Spec):
+class ScriptRef(Spec, frozen=True):
     """A script by content: the bundle's sha256 and the file inside it to run."""
 
     bundle: Sha256
@@ -28,7 +28,7 @@ class ScriptRef(Spec):
     signature: Signature | None = None
 
 
-class Needs(Spec):
+class Needs(Spec, frozen=True):
     """What a machine must have to run the job. Jobs with equal needs share a queue."""
 
     memory_mb: Annotated[int, Meta(ge=0, le=2**31)] = 0
@@ -38,7 +38,7 @@ class Needs(Spec):
     agent: Name | None = None
 
 
-class Limits(Spec):
+class Limits(Spec, frozen=True):
     """Bounds of one attempt; each is a named failure when exceeded. 0 means no bound."""
 
     wall_seconds: Annotated[float, Meta(ge=0, le=31_536_000)] = 0
@@ -49,7 +49,7 @@ class Limits(Spec):
 ArgumentStyle = Literal["flags", "positional", "stdin"]
 
 
-class JobSpec(Spec):
+class JobSpec(Spec, frozen=True):
     """One run of a script with one set of parameters."""
 
     script: ScriptRef
@@ -80,7 +80,7 @@ class JobSpec(Spec):
         return max(self.max_starts, self.retry_on_failure + 1)
 
 
-class FloatRange(Spec, tag="float"):
+class FloatRange(Spec, tag="float", frozen=True):
     """Real numbers from low to high, both included; `grid` evenly spaced points for grid search."""
 
     low: float
@@ -89,7 +89,7 @@ class FloatRange(Spec, tag="float"):
     grid: Annotated[int, Meta(ge=1, le=10_000)] = 3
 
 
-class IntRange(Spec, tag="int"):
+class IntRange(Spec, tag="int", frozen=True):
     """Whole numbers from low to high, both included, in steps."""
 
     low: int
@@ -97,7 +97,7 @@ class IntRange(Spec, tag="int"):
     step: Annotated[int, Meta(ge=1)] = 1
 
 
-class Choice(Spec, tag="choice"):
+class Choice(Spec, tag="choice", frozen=True):
     """One of the listed values."""
 
     values: Annotated[tuple[Any, ...], Meta(min_length=1, max_length=10_000)]
@@ -106,7 +106,7 @@ class Choice(Spec, tag="choice"):
 Dimension = FloatRange | IntRange | Choice
 
 
-class SweepSpec(Spec):
+class SweepSpec(Spec, frozen=True):
     """A search: one script, a space of parameters, a sampler, an objective."""
 
     job: JobSpec
