@@ -93,7 +93,8 @@ class Asking:
                 503,
                 "no_answer",
                 f"There is {error}. It may still have happened: repeat it with the same "
-                "Idempotency-Key, which never does it twice. `idlehands status` says whether HQ and the broker run.",
+                "Idempotency-Key, which never does it twice. `idlehands status` says whether HQ and "
+                "the broker run.",
                 {"retry-after": "2"},
             ) from None
         except MessageTooBig as error:

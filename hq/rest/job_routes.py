@@ -25,7 +25,12 @@ from hq.rest.problems import Problem
 from schemas.requests import Cancel, Explain, Hold, Release, Retry, Submit
 from schemas.states import FINAL_STATUSES, JobStatus
 
-_VERBS = {"cancel": Cancel, "hold": Hold, "release": Release, "retry": Retry}
+_VERBS: dict[str, type[Cancel | Hold | Release | Retry]] = {
+    "cancel": Cancel,
+    "hold": Hold,
+    "release": Release,
+    "retry": Retry,
+}
 
 
 def build_router(house: House) -> APIRouter:
