@@ -4,7 +4,7 @@ from typing import Any
 
 from pymongo import MongoClient
 from pymongo.database import Database
-from pymongo.errors import ConfigurationError, OperationFailure, PyMongoError
+from pymongo.errors import ConfigurationError, ConnectionFailure, OperationFailure, PyMongoError
 
 from hq.log.documents import CODEC
 from hq.log.port import LogUnavailable, LogUnreadable
@@ -53,7 +53,7 @@ def check_server(database: Database[dict[str, Any]]) -> None:
         database.command("count", "events", query={"_id": 0})
     except PyMongoError as error:
         why = explain(database, error)
-        raise (LogUnreadable(why) if is_refusal(error) else LogUnavailable(why)) from error
+        raise (LogUnreadable(why) if is_refusal(database, error) else LogUnavailable(why)) from error
     if "setName" not in hello and hello.get("msg") != "isdbgrid":
         raise LogUnreadable(
             f"MongoDB at {_hosts(database)} is a standalone server, which cannot promise durability. "
@@ -62,22 +62,25 @@ def check_server(database: Database[dict[str, Any]]) -> None:
         )
 
 
-def is_refusal(error: PyMongoError) -> bool:
+def is_refusal(database: Database[dict[str, Any]], error: Exception) -> bool:
     """Tell whether trying again is useless: the server answers and refuses this user."""
     if isinstance(error, OperationFailure):
         return error.code in _REFUSALS
-    return isinstance(error, ConfigurationError)
+    # After a refused login the driver counts the server as unknown, with the refusal as the reason.
+    servers = database.client.topology_description.server_descriptions().values()
+    return isinstance(error, ConfigurationError) or (
+        isinstance(error, ConnectionFailure)
+        and any(isinstance(one.error, OperationFailure) and one.error.code in _REFUSALS for one in servers)
+    )
 
 
 def explain(database: Database[dict[str, Any]], error: PyMongoError) -> str:
     """Return what happened and what to do, without the password."""
-    where = _hosts(database)
-    if is_refusal(error):
-        return (
-            f"MongoDB at {where} refuses this user: {error}. Check user, password and authSource in the URI."
-        )
+    where, what = _hosts(database), str(error).partition(", full error")[0][:300]
+    if is_refusal(database, error):
+        return f"MongoDB at {where} refuses this user: {what} Check user, password and authSource in the URI."
     return (
-        f"MongoDB at {where} does not answer: {str(error)[:300]}. Is it running? `idlehands up` starts one; "
+        f"MongoDB at {where} does not answer: {what}. Is it running? `idlehands up` starts one; "
         "set IDLEHANDS_MONGODB to use another."
     )
 

@@ -88,7 +88,7 @@ class MongoLog:
                 else:
                     _log_unknown(decisions, error, tries)
             except PyMongoError as error:
-                if is_refusal(error):
+                if is_refusal(self._database, error):
                     raise LogUnreadable(explain(self._database, error)) from error
                 _log_unknown(decisions, error, tries)
 
@@ -168,7 +168,7 @@ class MongoLog:
 
     def _unavailable(self, error: PyMongoError) -> LogUnavailable | LogUnreadable:
         why = explain(self._database, error)
-        return LogUnreadable(why) if is_refusal(error) else LogUnavailable(why)
+        return LogUnreadable(why) if is_refusal(self._database, error) else LogUnavailable(why)
 
 
 _HEADER = {"epoch": 1, "op": 1}

@@ -28,9 +28,15 @@ def events() -> st.SearchStrategy[Event]:
     """Every type of event, every field filled with what its constraints allow."""
     kinds = mi.type_info(AnyEvent)
     assert isinstance(kinds, mi.UnionType)
-    return st.one_of([_struct(kind) for kind in kinds.types]).map(
-        lambda plain: msgspec.convert(plain, AnyEvent)
-    )
+    return st.one_of([_struct(kind) for kind in kinds.types]).map(_to_event)
+
+
+def _to_event(plain: dict[str, Any]) -> Event:
+    # The one value that means something to the log itself: newer versions are refused.
+    if plain["type"] == "EpochBegan":
+        plain.pop("version", None)
+    event: Event = msgspec.convert(plain, AnyEvent)
+    return event
 
 
 def _struct(info: Any) -> st.SearchStrategy[dict[str, Any]]:
