@@ -103,7 +103,7 @@ def build_configuration(home: Home, account: str | None = None) -> str:
         "use_identity_as_username true",
         "allow_anonymous false",
         f"acl_file {folder / 'acl'}",
-        # A broker's memory proves nothing (docs: RELIABILITY): what matters is in MongoDB.
+        # What a broker keeps proves nothing: what matters is in MongoDB.
         "persistence false",
         "max_packet_size 300000",
         "max_keepalive 60",
@@ -117,6 +117,8 @@ def build_configuration(home: Home, account: str | None = None) -> str:
         "log_type error",
         "log_type warning",
         "log_type notice",
+        # Says when it has read its rules anew; connections are not logged.
+        "log_type information",
         "connection_messages false",
     ]
     if account is not None:

@@ -67,7 +67,7 @@ def hq_command(home: Home) -> tuple[str, ...]:
     """Return the command line of HQ."""
     return (
         *_python("hq", home, home.service("hq")),
-        *("--mongodb-file", str(database_uri_file(home)), "--rest", home.rest_url),
+        *("--mongodb-file", str(database_uri_file(home)), "--rest", home.web_url),
     )
 
 

@@ -108,12 +108,17 @@ class Home:
         return f"{_bracketed(self.reachable_at)}:{self.settings.ports.web}"
 
     @property
+    def web_url(self) -> str:
+        """What HQ tells agents and clients; they add `/api/v1/...`."""
+        return f"http://{self.web_address}"
+
+    @property
     def page_url(self) -> str:
-        return f"http://{self.web_address}/"
+        return f"{self.web_url}/"
 
     @property
     def rest_url(self) -> str:
-        return f"http://{self.web_address}/api/v1"
+        return f"{self.web_url}/api/v1"
 
     @property
     def broker_url(self) -> str:

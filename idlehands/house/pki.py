@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from bus.settings import BROKER_NAME
 from idlehands.house.files import locked, make_private_folder, write_private
 from idlehands.house.home import Home, HouseError
 from idlehands.house.registry import (
@@ -27,8 +28,6 @@ from idlehands.house.registry import (
     write_issued,
 )
 
-#: A name that is in every broker certificate, whatever the machine is called today.
-BROKER_SAN = "idlehands-hq"
 _CA_DAYS = 3650
 _LEAF_DAYS = 397
 #: The house's own certificates are renewed at a start when fewer days remain.
@@ -148,7 +147,8 @@ def _sign(home: Home, name: str, role: Role, key: ec.EllipticCurvePrivateKey) ->
 def _alternative_names(name: str, role: Role) -> x509.SubjectAlternativeName:
     if role is not Role.BROKER:
         return x509.SubjectAlternativeName([x509.DNSName(name)])
-    hosts = {"localhost", BROKER_SAN}
+    # The fixed name is what clients verify; the others are for programs of other people.
+    hosts = {"localhost", BROKER_NAME}
     for host in (socket.gethostname(), socket.getfqdn()):
         # A certificate name must be plain ASCII; a host that is called otherwise is reached by address.
         if host and host.isascii() and len(host) <= 253:

@@ -9,6 +9,7 @@ import ssl
 import struct
 from pathlib import Path
 
+from bus.settings import BROKER_NAME
 from idlehands.house.home import Home, HouseError
 
 _CONNECT, _CONNACK, _PUBLISH, _SUBSCRIBE, _SUBACK = 0x10, 0x20, 0x30, 0x82, 0x90
@@ -71,10 +72,9 @@ def _connect(home: Home, certificate: Path | None, *, tls: bool = True) -> socke
         if tls:
             context = ssl.create_default_context(cafile=str(home.pki / "ca.pem"))
             context.minimum_version = ssl.TLSVersion.TLSv1_3
-            context.check_hostname = False
             if certificate is not None:
                 context.load_cert_chain(certificate / "cert.pem", certificate / "key.pem")
-            connection = context.wrap_socket(connection)
+            connection = context.wrap_socket(connection, server_hostname=BROKER_NAME)
         # MQTT 3.1.1, clean session, no user name, an empty client id.
         _send(connection, _CONNECT, _text("MQTT") + b"\x04\x02" + struct.pack("!H", 30) + _text(""))
         kind, body = _receive(connection)
