@@ -32,6 +32,8 @@ from schemas.specs import JobSpec
 MAX_BATCH = 256
 #: With the log silent for longer, changes are refused instead of queued without end.
 LOG_SILENT_SECONDS = 5.0
+#: The leader says so this often; a standby that hears it does not take over.
+BEACON_SECONDS = 3.0
 MAX_TIMED = 500
 MAX_WAITING = 20_000
 _UNAVAILABLE = "the database does not answer: nothing was changed, try again in some seconds"
@@ -59,8 +61,10 @@ class Authority:
         self._changes: list[Change] = []
         self._in_flight_since: float | None = None
         self._last_loop = now
-        birth = HqState(True, state.epoch, version, rest, len(state.agents))
-        self._outputs.append(Publish(topics.HQ_STATE, {}, birth))
+        self._version = version
+        self._rest = rest
+        self._beacon_at = now
+        self.tick(now)
 
     # --- inputs ---------------------------------------------------------------
 
@@ -103,6 +107,10 @@ class Authority:
         if now - self._last_loop > LOOP_GAP_SECONDS:
             self.books.leases.renew_all(now)
         self._last_loop = now
+        if now >= self._beacon_at:
+            self._beacon_at = now + BEACON_SECONDS
+            state = HqState(True, self.state.epoch, self._version, self._rest, len(self.state.agents))
+            self._outputs.append(Publish(topics.HQ_STATE, {}, state))
 
     # --- decisions --------------------------------------------------------------
 
@@ -174,6 +182,11 @@ class Authority:
     def next_wake(self, now: float) -> float:
         """Return how many seconds the shell may sleep when nothing arrives."""
         return self.books.next_wake(now)
+
+    @property
+    def appending(self) -> bool:
+        """Tell whether decisions are in flight."""
+        return self._in_flight_since is not None
 
     @property
     def log_is_silent(self) -> bool:

@@ -82,9 +82,21 @@ class Bookkeeping:
             self._note_expiry(after)
         if isinstance(event, JobSucceeded):
             self.scheduler.note_duration(after.spec.script.bundle, event.result.duration_seconds)
+        if before is not None:
+            kept = {attempt.token for attempt in after.attempts}
+            for attempt in before.attempts:
+                if attempt.token not in kept:
+                    self._forget_attempt((after.id, attempt.token), attempt.agent)
         self._note_attempts(after, now)
         if after.status.is_final:
             self.scheduler.note_ended(after)
+
+    def _forget_attempt(self, key: AttemptKey, agent: str) -> None:
+        self.leases.end(key)
+        self.claimed_at.pop(key, None)
+        self.open.get(agent, set()).discard(key)
+        if agent in self.sightings:
+            self.sightings[agent].occupied.discard(key)
 
     def _note_attempts(self, job: Job, now: float) -> None:
         for attempt in job.attempts:

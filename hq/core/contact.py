@@ -70,7 +70,8 @@ class Contact:
             return HeartbeatAnswer(Ack(epoch, heartbeat.boot, heartbeat.seq, refused=refused))
         sighting.note_heartbeat(heartbeat, now)
         self._books.note_heard(sighting)
-        orders = tuple(self._order_for(agent, report, now) for report in heartbeat.attempts)
+        commands = ((report, self._command_for(agent, report, now)) for report in heartbeat.attempts)
+        orders = tuple(Order(r.job, r.token, command) for r, command in commands if command is not None)
         resumes = any(self._may_resume(agent, report) for report in heartbeat.attempts)
         return HeartbeatAnswer(Ack(epoch, heartbeat.boot, heartbeat.seq, orders), resumes)
 
@@ -87,29 +88,31 @@ class Contact:
             sighting.facts = record.facts
         return sighting
 
-    def _order_for(self, agent: str, report: AttemptReport, now: float) -> Order:
-        return Order(report.job, report.token, self._command_for(agent, report, now))
-
-    def _command_for(self, agent: str, report: AttemptReport, now: float) -> Command:
+    def _command_for(self, agent: str, report: AttemptReport, now: float) -> Command | None:
+        """Return what to do with an attempt, or None to say nothing: then its lease runs on."""
         job = self._state.jobs.get(report.job)
+        attempt = job.attempt(report.token) if job else None
         if report.job in self._books.in_flight:
             # What is decided of this job is not committed: say nothing of it yet.
-            self._renew((report.job, report.token), now)
-            return Command.KEEP
-        attempt = job.attempt(report.token) if job else None
+            return self._keep_if_renewed(report, now)
         if report.phase is Phase.SPOOLED:
-            self._renew((report.job, report.token), now)
+            self._renew(report, now)
             return Command.KEEP
         if job is None or attempt is None or attempt.agent != agent:
             return Command.STOP
         if attempt.state is AttemptState.LIVE:
-            self._renew((report.job, report.token), now)
-            return Command.KEEP
+            return self._keep_if_renewed(report, now)
         # An ordinary attempt whose lease ended goes on and delivers late.
         return Command.STOP if job.spec.exclusive else Command.KEEP
 
-    def _renew(self, key: AttemptKey, now: float) -> None:
-        self._books.leases.renew(key, now, leader_until=self._books.leader_until)
+    def _keep_if_renewed(self, report: AttemptReport, now: float) -> Command | None:
+        # An exclusive lease that HQ may not renew must not grow at the agent
+        # either: silence makes it end there before another HQ gives it away.
+        return Command.KEEP if self._renew(report, now) else None
+
+    def _renew(self, report: AttemptReport, now: float) -> bool:
+        key = (report.job, report.token)
+        return self._books.leases.renew(key, now, leader_until=self._books.leader_until)
 
     def _may_resume(self, agent: str, report: AttemptReport) -> bool:
         job = self._state.jobs.get(report.job)

@@ -1,0 +1,199 @@
+"""The judge: watches true time, the log and the ledger, and checks the invariants.
+
+Knows nothing of how HQ and agents work: it reads the log's documents, what
+scripts really did, what was spooled, and what clients were told.
+"""
+
+from collections import defaultdict
+from typing import Any
+
+from hq.core.evolve import apply
+from hq.core.state import State
+from hq.core.timing import GUARD_SECONDS, LEASE_SECONDS
+from schemas import events as ev
+from schemas.facts import AttemptResult
+from schemas.messages import Grant, Reply
+from schemas.specs import JobSpec
+from tests.simulation.agent_node import Execution, Plan
+from tests.simulation.store import Store
+
+
+class Violation(AssertionError):
+    """An invariant that did not hold."""
+
+
+TERMINAL = (ev.JobSucceeded, ev.JobFailed, ev.JobCancelled, ev.JobDied)
+
+
+class Oracle:
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.plans: dict[str, Plan] = {}
+        self.ledger: list[Execution] = []
+        self.specs: dict[str, JobSpec] = {}
+        self.spooled: set[tuple[str, int]] = set()
+        self.accepted: dict[str, str] = {}
+        self.answers: dict[tuple[str, str], Any] = {}
+        self.cancelled: set[str] = set()
+        self._begun: set[tuple[str, int]] = set()
+        self._read = 0
+        self._claims: dict[tuple[str, int], ev.JobClaimed] = {}
+        self._results: set[tuple[str, int]] = set()
+
+    def plan_of(self, spec: JobSpec) -> Plan:
+        return self.plans[spec.name]
+
+    # --- as it happens -----------------------------------------------------------
+
+    def _catch_up(self) -> None:
+        """Read what is committed since the last look."""
+        for decision in self.store.decisions[self._read :]:
+            for event in decision.events:
+                if isinstance(event, ev.JobClaimed):
+                    self._claims[event.job, event.token] = event
+                result = getattr(event, "result", None)
+                if result is not None:
+                    self._results.add((result.job, result.token))
+        self._read = len(self.store.decisions)
+
+    def on_begin(self, execution: Execution, grant: Grant) -> None:
+        key = (execution.job, execution.token)
+        self._catch_up()
+        claim = self._claims.get(key)
+        if claim is None:
+            raise Violation(f"I5: {key} began without a committed grant")
+        if claim.agent != execution.agent:
+            raise Violation(f"I5: {key} was granted to {claim.agent} and began on {execution.agent}")
+        if key in self._begun:
+            raise Violation(f"I5: {key} began twice")
+        self._begun.add(key)
+        self.specs[execution.job] = grant.spec
+        self.ledger.append(execution)
+
+    def on_spooled(self, results: list[AttemptResult]) -> None:
+        self.spooled.update((r.job, r.token) for r in results)
+
+    def on_unspool(self, job: str, token: int, *, in_memory: bool) -> None:
+        self._catch_up()
+        if (job, token) not in self._results:
+            raise Violation(f"I4: the spool let go of {(job, token)}, which is not in the log")
+
+    def on_reply(self, client: str, reply: Reply) -> None:
+        if not reply.ok:
+            return
+        known = self.answers.setdefault((client, reply.request), reply.result)
+        if known != reply.result:
+            raise Violation(f"I7: {reply.request} was answered {known} and then {reply.result}")
+        if reply.position > self.store.tail:
+            raise Violation(f"I1: {reply.request} was answered before its commit")
+        for job in reply.result.get("jobs", ()):
+            if reply.request.startswith("submit"):
+                self.accepted[job] = client
+            else:
+                self.cancelled.add(job)
+
+    def check_leases(self, hqs: list[Any], quiet_since: float, now: float) -> None:
+        """I10: with HQ and database up, nothing is running without a live lease for long."""
+        for hq in hqs:
+            if hq.authority is None or hq.paused or hq.authority.appending:
+                continue
+            if now - max(hq.led_since, quiet_since) < LEASE_SECONDS + GUARD_SECONDS + 2:
+                continue
+            clock = hq.clock.monotonic()
+            for job in hq.authority.state.jobs.values():
+                if job.status != "running":
+                    continue
+                deadline = hq.authority.books.leases.deadline((job.id, job.token))
+                if deadline is None or (deadline < clock - 2 and not job.spec.exclusive):
+                    raise Violation(f"I10: {job.id} is running without a live lease")
+
+    # --- at the end ----------------------------------------------------------------
+
+    def check_all(self) -> None:
+        state = State()
+        by_job: dict[str, list[Any]] = defaultdict(list)
+        keys: set[tuple[str, str]] = set()
+        last_epoch = 0
+        for expected, decision in enumerate(self.store.decisions, start=1):
+            if decision.position != expected:
+                raise Violation(f"I6: position {decision.position} where {expected} should stand")
+            if decision.epoch < last_epoch:
+                raise Violation(f"I15: epoch {decision.epoch} after {last_epoch}")
+            last_epoch = decision.epoch
+            apply(state, decision)
+            for event in decision.events:
+                if isinstance(event, ev.JobEvent):
+                    by_job[event.job].append(event)
+                if isinstance(event, ev.RequestAnswered):
+                    if (event.submitter, event.key) in keys:
+                        raise Violation(f"I7: {event.key} was carried out twice")
+                    keys.add((event.submitter, event.key))
+        for job, events in by_job.items():
+            self._check_job(job, events)
+        for job in self.accepted:
+            if job not in by_job:
+                raise Violation(f"I1: {job} was accepted and is not in the log")
+        for job in self.cancelled:
+            if not any(isinstance(e, ev.JobCancelled) for e in by_job[job]):
+                raise Violation(f"I12: the cancel of {job} was answered and is not in the log")
+        self._catch_up()
+        missing = self.spooled - self._results
+        if missing:
+            raise Violation(f"I4: spooled results never reached the log: {sorted(missing)}")
+        self._check_exclusive()
+
+    def _check_job(self, job: str, events: list[Any]) -> None:
+        ends = [e for e in events if isinstance(e, TERMINAL)]
+        if len(ends) != 1:
+            raise Violation(f"I1: {job} has {len(ends)} terminal events: {[type(e).__name__ for e in events]}")
+        tokens = [e.token for e in events if isinstance(e, ev.JobClaimed)]
+        if tokens != sorted(set(tokens)):
+            raise Violation(f"I6: tokens of {job} do not increase: {tokens}")
+        end = ends[0]
+        if isinstance(end, ev.JobSucceeded):
+            done = any(x.job == job and x.token == end.token and x.finished for x in self.ledger)
+            if not done:
+                raise Violation(f"I3: {job} succeeded by attempt {end.token}, which never ran to its end")
+        spec = next(e.spec for e in events if isinstance(e, ev.JobSubmitted))
+        self._check_starts(job, spec, events, end)
+
+    def _check_starts(self, job: str, spec: JobSpec, events: list[Any], end: Any) -> None:
+        starts = 0
+        agents: set[str] = set()
+        token = 0
+        for event in events:
+            if isinstance(event, ev.JobClaimed):
+                token = event.token
+                if starts >= spec.starts_allowed:
+                    raise Violation(f"I8: {job} was granted again after {starts} starts")
+            elif isinstance(event, ev.AttemptLost):
+                agents.add(event.agent)
+                starts += event.token == token
+            elif isinstance(event, ev.AttemptFailed | ev.JobSucceeded):
+                starts += 1
+            elif isinstance(event, ev.JobFailed) and event.token is not None:
+                starts += 1
+        if starts > spec.starts_allowed:
+            raise Violation(f"I8: {job} used up {starts} of {spec.starts_allowed} starts")
+        if isinstance(end, ev.JobDied) and starts < spec.starts_allowed and len(agents) < 2:
+            raise Violation(f"I8: {job} is dead after {starts} starts on {agents}")
+        lost = sum(isinstance(e, ev.AttemptLost) for e in events)
+        killed = sum(x.job == job and not x.finished for x in self.ledger)
+        unbegun = sum(isinstance(e, ev.JobClaimed) for e in events) - sum(x.job == job for x in self.ledger)
+        if lost > killed + unbegun:
+            raise Violation(f"I8: {job} counts {lost} losses, but only {killed} attempts were cut short")
+
+    def _check_exclusive(self) -> None:
+        spans: dict[str, list[tuple[float, float, int]]] = defaultdict(list)
+        for execution in self.ledger:
+            if execution.span_began is not None:
+                raise Violation(f"I12: {execution.job} still runs at the end")
+            if self.specs[execution.job].exclusive:
+                for begin, end in execution.spans:
+                    if begin < end:  # killed at the moment it woke: it did nothing
+                        spans[execution.job].append((begin, end, execution.token))
+        for job, found in spans.items():
+            found.sort()
+            for (_, end, one), (begin, _, other) in zip(found, found[1:], strict=False):
+                if begin < end and one != other:
+                    raise Violation(f"I2: exclusive {job} ran twice at {begin:.2f}: {one} and {other}")
