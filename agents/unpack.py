@@ -17,6 +17,7 @@ BYTES_AT_MOST = 256 * 1024 * 1024
 #: A bomb swells a thousandfold; source code ten times.
 RATIO_AT_MOST = 200
 _RATIO_FREE_BYTES = 8 * 1024 * 1024
+_HEADER_BYTES = 64 * 1024
 
 
 class BundleBroken(Exception):
@@ -39,6 +40,15 @@ def unpack(archive: Path, folder: Path) -> None:
         raise BundleBroken(f"it is not a tar.gz archive that can be read: {error}") from None
 
 
+class _Member(tarfile.TarInfo):
+    """A header whose own extras are small: tarfile reads long names and pax records into memory whole."""
+
+    def _proc_member(self, tar: tarfile.TarFile) -> tarfile.TarInfo:
+        if self.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) and self.size > _HEADER_BYTES:
+            raise BundleBroken(f"it has a header of {self.size} bytes, at most {_HEADER_BYTES} are allowed")
+        return super()._proc_member(tar)  # type: ignore[misc,no-any-return]
+
+
 class _Bounded:
     """Reads a stream up to a limit: headers lie, the bytes do not."""
 
@@ -55,7 +65,7 @@ class _Bounded:
 
 def _unpack_tar(stream: _Bounded, folder: Path) -> None:
     # "r|" never seeks, so that every byte passes the bound.
-    with tarfile.open(fileobj=stream, mode="r|") as tar:  # type: ignore[call-overload]
+    with tarfile.open(fileobj=stream, mode="r|", tarinfo=_Member) as tar:  # type: ignore[call-overload]
         for count, member in enumerate(tar, 1):
             if count > ENTRIES_AT_MOST:
                 raise BundleBroken(f"it has more than {ENTRIES_AT_MOST} entries")

@@ -80,6 +80,11 @@ class ScriptOutput:
         self._percent_told = percent
         return [Progress(self._job, self._token, percent, part) for part in _split(points)]
 
+    @property
+    def has_pending(self) -> bool:
+        """Tell whether points wait for `take_progress`."""
+        return self.series.has_pending
+
     def take_result(self) -> tuple[dict[str, Any] | None, tuple[str, ...]]:
         """Return the result, or None, and notes for people. Call it once, after `finish`.
 

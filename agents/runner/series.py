@@ -37,6 +37,11 @@ class Series:
             self._pending.append(point)
         return point
 
+    @property
+    def has_pending(self) -> bool:
+        """Tell whether points wait for `take_pending`."""
+        return bool(self._pending)
+
     def discard(self, point: MetricPoint) -> None:
         """Take back a recent point that turned out to be the result's line."""
         for points in (self._points, self._pending):

@@ -1,0 +1,215 @@
+"""One granted attempt, from fetching its bundle to reporting its end, in a thread of its own."""
+
+import subprocess
+import time
+import traceback
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from agents.bundles import BundleMissing
+from agents.runner.arguments import build_stdin, build_words
+from agents.runner.delivery import deliver_saved, fit
+from agents.runner.failures import name_exit, name_failure
+from agents.runner.port import RunEnded, RunLog, RunProgress, RunStarted, RunStopped
+from agents.runner.result_line import RESULT_BYTES_AT_MOST
+from agents.runner.script_output import ResultTooLong, ScriptOutput
+from agents.runner.site import Site
+from agents.runner.tree import Tree
+from agents.runner.watch import Ending, StopRequest, Watch
+from agents.runner.workspace import Workspace
+from agents.unpack import BundleBroken
+from schemas.facts import AttemptResult, Failure
+from schemas.messages import Grant
+from schemas.states import Outcome
+
+
+class Attempt:
+    """Runs once. `stop` may be asked from any thread at any time."""
+
+    def __init__(self, grant: Grant, site: Site) -> None:
+        self.grant = grant
+        self.stop = StopRequest()
+        self._site = site
+        self._workspace = Workspace(site.home, grant)
+        self._output = ScriptOutput(grant.job, grant.token)
+        self._began_at = time.time()
+        self._is_winding_down = False
+
+    def wind_down(self) -> None:
+        """Raise the flag that `should_stop()` reads."""
+        self._is_winding_down = True
+        try:
+            self._workspace.stop_file.touch()
+        except OSError:
+            # The folder is not there yet, and `_prepare` will do it; or no more, and it is over.
+            return
+
+    def run(self) -> RunEnded | RunStopped:
+        """Run the script and return the report that ends the attempt; never raises."""
+        try:
+            result = self._run()
+        except Exception as error:
+            result = self._fail(
+                name_failure("runner_error", f"the agent itself failed: {error!r}", traceback.format_exc())
+            )
+        finally:
+            stopped = self.stop.event.is_set()
+            self.stop.close()
+        succeeded = not stopped and result.outcome is Outcome.SUCCEEDED
+        self._workspace.remove(with_checkpoints=succeeded)
+        return RunStopped(self.grant.job, self.grant.token) if stopped else RunEnded(result)
+
+    def _run(self) -> AttemptResult:
+        prepared = self._prepare()
+        if isinstance(prepared, Failure):
+            return self._fail(prepared)
+        if self.stop.event.is_set():
+            return self._fail(name_failure("stopped", "stopped before it began"))
+        process = self._start(prepared)
+        if isinstance(process, Failure):
+            return self._fail(process)
+        self._began_at = time.time()
+        try:
+            self._site.report(RunStarted(self.grant.job, self.grant.token))
+        finally:
+            # Whatever the report does, a process that runs must be watched to its end.
+            ending = self._watch(process)
+        return self._conclude(ending)
+
+    def _prepare(self) -> list[str] | Failure:
+        """Return the words of the command line once all files are in place."""
+        script, workspace = self.grant.spec.script, self._workspace
+        try:
+            workspace.make()
+            if self._is_winding_down:
+                workspace.stop_file.touch()
+            self._site.bundles.copy(script.bundle, workspace.folder, self.stop.event.wait)
+            found = workspace.find_script(script.entry)
+            if isinstance(found, Failure):
+                return found
+            source = found.read_bytes()
+            failure = self._site.check(script.bundle, script.entry, source)
+            if failure is not None:
+                return failure
+            words = build_words(self.grant.spec, source.decode("utf-8", "replace"))
+        except BundleMissing as error:
+            return name_failure("bundle_missing", str(error))
+        except BundleBroken as error:
+            return name_failure("bundle_broken", str(error))
+        except (OSError, ValueError) as error:
+            return name_failure("cannot_start", f"the attempt could not be prepared: {error}")
+        # "-c.py" as a first word would be an option of the interpreter.
+        entry = f"./{script.entry}" if script.entry.startswith("-") else script.entry
+        return [self._site.interpreter, entry, *words]
+
+    def _start(self, words: list[str]) -> "subprocess.Popen[bytes] | Failure":
+        workspace = self._workspace
+        stdin = build_stdin(self.grant.spec)
+        # A file, not a pipe: a script that never reads its stdin blocks nobody.
+        source = workspace.private / "stdin.json"
+        try:
+            if stdin is not None:
+                source.write_bytes(stdin)
+            with open(source if stdin is not None else "/dev/null", "rb") as opened:
+                return self._site.spawn(lambda: self._popen(words, opened.fileno()))
+        except (OSError, ValueError, subprocess.SubprocessError) as error:
+            why = "its command line is longer than this system allows; send the parameters on stdin"
+            known = isinstance(error, OSError) and error.errno == 7
+            return name_failure("cannot_start", f"the script could not be started: {why if known else error}")
+
+    def _popen(self, words: list[str], stdin: int) -> "subprocess.Popen[bytes]":
+        import os
+
+        workspace = self._workspace
+        return subprocess.Popen(
+            words,
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            cwd=workspace.folder,
+            env=workspace.build_environment(os.environ, self.grant, self._site.marker),
+            start_new_session=True,
+        )
+
+    def _watch(self, process: "subprocess.Popen[bytes]") -> Ending:
+        tree = Tree(process.pid, f"{self._site.marker}.{self._workspace.name}")
+        watch = Watch(
+            process, tree, self.grant.spec.limits, self._output, self.stop, self._flush, self._site.reap
+        )
+        try:
+            return watch.run()
+        except BaseException:
+            tree.kill()
+            raise
+        finally:
+            if process.returncode is None:
+                process.wait()
+            self._site.forget(process.pid)
+
+    def _flush(self, *, final: bool = False) -> None:
+        for log in self._output.take_logs():
+            self._site.report(RunLog(log))
+        for progress in self._output.take_progress(time.time(), final=final):
+            self._site.report(RunProgress(progress))
+
+    def _conclude(self, ending: Ending) -> AttemptResult:
+        self._output.finish(time.time())
+        if self.stop.event.is_set():
+            self._flush(final=True)
+            return self._fail(name_failure("stopped", "stopped on request"))
+        failure = self._name_ending(ending)
+        content, notes = None, tuple[str, ...]()
+        try:
+            content, notes = self._output.take_result()
+        except ResultTooLong:
+            limit = RESULT_BYTES_AT_MOST // (1024 * 1024)
+            message = (
+                f"the script's last JSON line has over {limit} MiB, the limit of a result, and was not kept. "
+                "Print less, or hand in a file with idlehands.save()"
+            )
+            failure = failure or name_failure("result_too_big", message)
+        self._flush(final=True)
+        series = self._output.series.all()
+        if self._output.series.was_thinned:
+            notes = (*notes, "the metric series was thinned evenly to fit the limits of a result")
+        saved = deliver_saved(self._workspace, self._site, self.stop)
+        result = AttemptResult(
+            self.grant.job,
+            self.grant.token,
+            Outcome.FAILED if failure else Outcome.SUCCEEDED,
+            exit_code=ending.returncode if ending.returncode >= 0 else 128 - ending.returncode,
+            result=content,
+            failure=failure,
+            series=series,
+            started_at=self._began_at,
+            ended_at=time.time(),
+            duration_seconds=ending.seconds,
+            cpu_seconds=ending.cpu_seconds,
+            max_rss_mb=ending.max_rss_mb,
+            output_bytes=self._output.bytes_seen,
+            notes=tuple(note[:8000] for note in (*notes, *saved)),
+        )
+        return fit(result, self._workspace, self._site, self.stop)
+
+    def _name_ending(self, ending: Ending) -> Failure | None:
+        limits, tails = self.grant.spec.limits, self._output.tails
+        if ending.reason == "wall_time":
+            return name_failure(
+                "wall_time",
+                f"the script ran longer than the {limits.wall_seconds:g} s allowed, and was stopped",
+            )
+        if ending.reason == "output_limit":
+            return name_failure(
+                "output_limit",
+                f"the script printed more than the {limits.output_mb} MiB allowed, and was killed",
+            )
+        if ending.returncode == 0:
+            return None
+        entry = Path(self.grant.spec.script.entry).name
+        return name_exit(ending.returncode, entry, tails["stderr"].text(), tails["stdout"].text())
+
+    def _fail(self, failure: Failure) -> AttemptResult:
+        result = AttemptResult(self.grant.job, self.grant.token, Outcome.FAILED, failure=failure)
+        return replace(result, started_at=self._began_at, ended_at=time.time())

@@ -1,0 +1,114 @@
+"""What all attempts of one agent process share: its home, its marker, its warden, its children.
+
+An orphan of a script becomes a child of this process and is told from a
+child of its own by the session. So whatever else of the agent starts a
+process must leave it in the agent's session, or it will be taken for one.
+"""
+
+import secrets
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agents.blobs import Blobs
+from agents.bundles import BundleStore
+from agents.runner.port import ReportTo
+from agents.runner.tree import (
+    Process,
+    become_subreaper,
+    find_adopted,
+    home_marker,
+    kill_all,
+    read_process,
+    reap,
+)
+from agents.runner.warden import Warden
+from agents.runner.workspace import check_source
+from schemas.facts import Failure
+from schemas.names import Sha256
+
+if TYPE_CHECKING:
+    from subprocess import Popen
+
+_CHECKED_AT_MOST = 64
+
+
+class Site:
+    """Shared by the attempts' threads; every method may be called from any of them."""
+
+    def __init__(
+        self, home: Path, report: ReportTo, blobs: Blobs, interpreter: str, upload_patience_seconds: float
+    ) -> None:
+        self.home, self.report, self.blobs, self.interpreter = home, report, blobs, interpreter
+        self.upload_patience_seconds = upload_patience_seconds
+        self.bundles = BundleStore(home / "bundles", blobs)
+        #: The home's word, so that a later agent finds orphans, and this process's own after the dot:
+        #: the warden of an agent that died must not kill the scripts of the one that replaced it.
+        self.marker = f"{home_marker(home)}.{secrets.token_hex(8)}"
+        self.warden = Warden(self.marker)
+        self._lock = threading.Lock()
+        self._is_subreaper = False
+        #: Children that this process waits for itself. Reaping one of them would lose its exit code.
+        self._own: set[int] = set()
+        #: When the first script began: older children are not its orphans.
+        self._since: int | None = None
+        self._checked: dict[tuple[str, str], Failure | None] = {}
+
+    def spawn(self, start: Callable[[], "Popen[bytes]"]) -> "Popen[bytes]":
+        """Start a process with the warden on guard, and remember it as one's own.
+
+        Raises:
+            OSError, ValueError: If it cannot be started.
+        """
+        with self._lock:
+            if not self._is_subreaper:
+                self._is_subreaper = become_subreaper()
+            self.warden.ensure()
+            process = start()
+            self._own.add(process.pid)
+            if self._since is None:
+                first = read_process(process.pid)
+                self._since = 0 if first is None else first.started
+            return process
+
+    def forget(self, pid: int) -> None:
+        """Take note that a process has been waited for, and clean up after it.
+
+        The last one to leave also kills the orphans that nobody could be made
+        responsible for: those that dropped environment, session and parents.
+        """
+        with self._lock:
+            self._own.discard(pid)
+            reap(self._adopted())
+            if not self._own:
+                kill_all(lambda: [process for process in self._adopted() if not process.is_zombie], 5.0)
+                reap(self._adopted())
+
+    def reap(self) -> None:
+        """Take dead orphans out of the process table."""
+        with self._lock:
+            reap(self._adopted())
+
+    def check(self, bundle: Sha256, entry: str, source: bytes) -> Failure | None:
+        """Return why a script cannot be compiled, or None; compiled once for a whole sweep."""
+        key = (bundle, entry)
+        with self._lock:
+            if key in self._checked:
+                return self._checked[key]
+        failure = check_source(source, entry)
+        with self._lock:
+            if len(self._checked) >= _CHECKED_AT_MOST:
+                self._checked.pop(next(iter(self._checked)))
+            self._checked[key] = failure
+        return failure
+
+    def close(self) -> None:
+        """Let the warden go."""
+        with self._lock:
+            self.warden.close()
+
+    def _adopted(self) -> list[Process]:
+        warden = self.warden.pid
+        found = find_adopted(self._own if warden is None else self._own | {warden})
+        return [process for process in found if process.started >= (self._since or 0)]

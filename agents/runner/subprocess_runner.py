@@ -1,0 +1,125 @@
+"""Implements `Runner` with a fresh interpreter per attempt and one thread that watches it."""
+
+import os
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agents.runner.port import ReportTo, RunEnded
+from agents.runner.workspace import clean_home
+from schemas.facts import AttemptResult, Failure
+from schemas.messages import Grant
+from schemas.names import JobId, Token
+from schemas.states import Outcome
+
+if TYPE_CHECKING:
+    from agents.runner.attempt import Attempt
+    from agents.runner.site import Site
+
+
+class SubprocessRunner:
+    """Runs scripts as subprocesses below an agent's home."""
+
+    def __init__(
+        self,
+        home: Path,
+        report: ReportTo,
+        *,
+        rest_url: Callable[[], str],
+        token: Callable[[], str],
+        cafile: Path | None = None,
+        interpreter: str | None = None,
+        upload_patience_seconds: float = 60.0,
+    ) -> None:
+        """Clean the home of what earlier attempts left; start nothing yet.
+
+        Construct it under the home's lock and after `tree.kill_orphans(home)`.
+
+        Args:
+            home: The agent's folder; made if missing.
+            report: Called from the attempts' threads; must not block for long.
+            rest_url: Tells REST's base URL now, "" while it is unknown.
+            token: Tells the bearer token for REST now.
+            cafile: The house's CA, for an https URL.
+            interpreter: The Python for scripts; the agent's own by default.
+            upload_patience_seconds: How long a result waits for REST before it is kept here.
+        """
+        self._home = Path(os.path.realpath(home))
+        self._report = report
+        self._rest_url, self._token, self._cafile = rest_url, token, cafile
+        self._interpreter = interpreter or sys.executable
+        self._upload_patience_seconds = upload_patience_seconds
+        self._site: Site | None = None
+        self._lock = threading.Lock()
+        self._attempts: dict[tuple[JobId, Token], tuple[Attempt, threading.Thread]] = {}
+        self._is_closed = False
+        self._home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        clean_home(self._home)
+
+    def start(self, grant: Grant) -> None:
+        """Begin an attempt in a thread of its own; see `Runner.start`."""
+        key = (grant.job, grant.token)
+        try:
+            # Late: an idle agent needs none of it.
+            from agents.runner.attempt import Attempt
+
+            with self._lock:
+                if self._is_closed:
+                    raise RuntimeError("the agent is closing")
+                if key in self._attempts:
+                    return
+                attempt = Attempt(grant, self._ready_site())
+                thread = threading.Thread(target=self._run, args=(attempt,), name=f"{grant.job}", daemon=True)
+                self._attempts[key] = (attempt, thread)
+                try:
+                    thread.start()
+                except RuntimeError:
+                    del self._attempts[key]
+                    attempt.stop.close()
+                    raise
+        except Exception as error:
+            failure = Failure("cannot_start", f"the agent could not begin the attempt: {error}"[:4000])
+            self._report(RunEnded(AttemptResult(grant.job, grant.token, Outcome.FAILED, failure=failure)))
+
+    def wind_down(self, job: JobId, token: Token) -> None:
+        """Raise the script's stop flag; see `Runner.wind_down`."""
+        found = self._attempts.get((job, token))
+        if found is not None:
+            found[0].wind_down()
+
+    def stop(self, job: JobId, token: Token, *, at_once: bool = False) -> None:
+        """Ask the attempt's thread to end it; see `Runner.stop`."""
+        found = self._attempts.get((job, token))
+        if found is not None:
+            found[0].stop.ask(at_once=at_once)
+
+    def close(self) -> None:
+        """Stop every attempt at once, wait for their ends, and let the warden go."""
+        with self._lock:
+            self._is_closed = True
+            running = list(self._attempts.values())
+        for attempt, _ in running:
+            attempt.stop.ask(at_once=True)
+        for _, thread in running:
+            thread.join()
+        if self._site is not None:
+            self._site.close()
+
+    def _run(self, attempt: "Attempt") -> None:
+        report = attempt.run()
+        with self._lock:
+            self._attempts.pop((attempt.grant.job, attempt.grant.token), None)
+        self._report(report)
+
+    def _ready_site(self) -> "Site":
+        if self._site is None:
+            from agents.blobs import Blobs
+            from agents.runner.site import Site
+
+            blobs = Blobs(self._rest_url, self._token, self._cafile)
+            self._site = Site(
+                self._home, self._report, blobs, self._interpreter, self._upload_patience_seconds
+            )
+        return self._site

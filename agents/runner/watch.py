@@ -1,0 +1,241 @@
+"""Watches one process until it and its whole tree are gone: output, limits, stop requests.
+
+One thread, one selector. It knows deadlines on the monotonic clock and
+nothing of bundles or results.
+"""
+
+import os
+import selectors
+import threading
+import time
+from collections.abc import Callable
+from subprocess import Popen
+
+from msgspec import Struct
+
+from agents.runner.output import LINE_BYTES
+from agents.runner.script_output import ScriptOutput
+from agents.runner.tree import TERM, Tree
+from schemas.specs import Limits
+
+_CHUNK = 8 * LINE_BYTES
+_FLUSH_SECONDS = 0.2
+#: A burst is one batch, not a single line and then the rest.
+_GATHER_SECONDS = 0.02
+_TERM_SECONDS = 5.0
+#: After the process has ended, for what its last children print.
+_DRAIN_SECONDS = 2.0
+#: Without pidfd, how often to ask whether the process has ended.
+_ASK_SECONDS = 0.05
+_FIRST_LOOK_SECONDS, _LAST_LOOK_SECONDS = 0.5, 10.0
+
+
+class Ending(Struct, frozen=True):
+    """How a process ended. `reason` is None when it ended by itself, else stop, wall_time or output_limit."""
+
+    returncode: int
+    reason: str | None
+    seconds: float
+    cpu_seconds: float
+    max_rss_mb: float
+
+
+class StopRequest:
+    """Asked from any thread, seen by the watcher's selector. Open until `close`."""
+
+    def __init__(self) -> None:
+        self.event = threading.Event()
+        self.at_once = False
+        self._lock = threading.Lock()
+        self._reader, self._writer = os.pipe()
+        os.set_blocking(self._writer, False)
+
+    def ask(self, *, at_once: bool) -> None:
+        """Ask for the end. Safe to repeat; `at_once` sticks."""
+        with self._lock:
+            self.at_once = self.at_once or at_once
+            self.event.set()
+            if self._writer >= 0:
+                try:
+                    os.write(self._writer, b"s")
+                except BlockingIOError:
+                    return
+
+    def fileno(self) -> int:
+        """Return what becomes readable with every request."""
+        return self._reader
+
+    def take(self) -> None:
+        """Forget what made it readable."""
+        os.read(self._reader, 64)
+
+    def close(self) -> None:
+        """Close the pipe; later requests change nothing."""
+        with self._lock:
+            if self._writer >= 0:
+                os.close(self._writer)
+                os.close(self._reader)
+                self._writer = self._reader = -1
+
+
+class Watch:
+    """One process from its start to the end of its tree. Call `run` once."""
+
+    def __init__(
+        self,
+        process: "Popen[bytes]",
+        tree: Tree,
+        limits: Limits,
+        output: ScriptOutput,
+        stop: StopRequest,
+        flush: Callable[[], None],
+        reap: Callable[[], None],
+    ) -> None:
+        self._process, self._tree, self._limits = process, tree, limits
+        self._output, self._stop, self._flush, self._reap = output, stop, flush, reap
+        self._selector = selectors.DefaultSelector()
+        self._pipes = 0
+        self._began = time.monotonic()
+        self._flushed_at = 0.0
+        self._flush_at: float | None = None
+        self._reason: str | None = None
+        self._kill_at: float | None = None
+        self._drain_until: float | None = None
+        self._look_seconds = _FIRST_LOOK_SECONDS
+        self._look_at = self._began + _FIRST_LOOK_SECONDS
+        self._pidfd = -1
+
+    def run(self) -> Ending:
+        """Return when the process and its tree are gone and its output is read."""
+        try:
+            self._open()
+            while not self._is_over():
+                self._turn()
+            ended_after = time.monotonic() - self._began
+            # Before the leader is waited for: until then its session's number is its own.
+            self._tree.kill()
+            return self._wait(ended_after)
+        finally:
+            self._close()
+
+    def _open(self) -> None:
+        for name, pipe in (("stdout", self._process.stdout), ("stderr", self._process.stderr)):
+            if pipe is not None:
+                self._selector.register(pipe.fileno(), selectors.EVENT_READ, name)
+                self._pipes += 1
+        self._selector.register(self._stop.fileno(), selectors.EVENT_READ, "stop")
+        try:
+            self._pidfd = os.pidfd_open(self._process.pid)
+            self._selector.register(self._pidfd, selectors.EVENT_READ, "exit")
+        except (AttributeError, OSError):
+            self._pidfd = -1
+
+    def _is_over(self) -> bool:
+        if self._drain_until is None:
+            return False
+        return not self._pipes or time.monotonic() >= self._drain_until
+
+    def _turn(self) -> None:
+        for key, _ in self._selector.select(self._timeout()):
+            if key.data == "stop":
+                self._stop.take()
+            elif key.data == "exit":
+                self._selector.unregister(key.fd)
+                self._note_exit()
+            else:
+                self._read(key.fd, key.data)
+        now = time.monotonic()
+        if self._pidfd < 0 and self._drain_until is None and self._has_exited():
+            self._note_exit()
+        self._check_stop(now)
+        self._check_limits(now)
+        if self._flush_at is not None and now >= self._flush_at:
+            self._flushed_at, self._flush_at = now, None
+            self._flush()
+            if self._output.has_pending:
+                self._flush_at = now + _FLUSH_SECONDS
+        if now >= self._look_at:
+            # Seen once, a process is known for good, whatever it does to hide.
+            self._tree.find()
+            self._reap()
+            self._look_seconds = min(2 * self._look_seconds, _LAST_LOOK_SECONDS)
+            self._look_at = now + self._look_seconds
+
+    def _timeout(self) -> float:
+        moments = [self._look_at]
+        moments.extend(at for at in (self._flush_at, self._kill_at, self._drain_until) if at is not None)
+        if self._limits.wall_seconds and self._reason is None:
+            moments.append(self._began + self._limits.wall_seconds)
+        if self._pidfd < 0:
+            moments.append(time.monotonic() + _ASK_SECONDS)
+        return max(0.0, min(moments) - time.monotonic())
+
+    def _read(self, descriptor: int, name: str) -> None:
+        chunk = os.read(descriptor, _CHUNK)
+        if not chunk:
+            self._selector.unregister(descriptor)
+            self._pipes -= 1
+            return
+        self._output.feed(name, chunk, time.time())
+        if self._flush_at is None:
+            now = time.monotonic()
+            self._flush_at = max(now + _GATHER_SECONDS, self._flushed_at + _FLUSH_SECONDS)
+
+    def _check_stop(self, now: float) -> None:
+        if self._stop.event.is_set() and (self._reason != "stop" or self._stop.at_once):
+            self._end("stop", now, at_once=self._stop.at_once)
+
+    def _check_limits(self, now: float) -> None:
+        if self._drain_until is not None:
+            return
+        if self._reason is None:
+            if self._output.bytes_seen > self._limits.output_mb * 1024 * 1024:
+                # It floods: no time for a polite end.
+                self._end("output_limit", now, at_once=True)
+            elif self._limits.wall_seconds and now - self._began >= self._limits.wall_seconds:
+                self._end("wall_time", now, at_once=False)
+        if self._kill_at is not None and now >= self._kill_at:
+            self._tree.kill()
+            self._kill_at = now + _TERM_SECONDS
+
+    def _end(self, reason: str, now: float, *, at_once: bool) -> None:
+        already_asked = self._reason is not None
+        self._reason = "stop" if "stop" in (reason, self._reason) else reason
+        if self._drain_until is not None:
+            self._drain_until = now
+        elif at_once:
+            self._kill_at = now
+        elif not already_asked:
+            self._tree.send(TERM)
+            self._kill_at = now + _TERM_SECONDS
+
+    def _note_exit(self) -> None:
+        # Asked to end, nobody waits for what its children still print.
+        patience = _DRAIN_SECONDS if self._reason is None else 0.1
+        self._drain_until = time.monotonic() + patience
+        self._kill_at = None
+
+    def _has_exited(self) -> bool:
+        try:
+            return os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        except (AttributeError, OSError):
+            return self._process.poll() is not None
+
+    def _wait(self, seconds: float) -> Ending:
+        if self._process.returncode is None and hasattr(os, "wait4"):
+            _, status, usage = os.wait4(self._process.pid, 0)
+            self._process.returncode = os.waitstatus_to_exitcode(status)
+            scale = 1024 * 1024 if os.uname().sysname == "Darwin" else 1024
+            cpu, rss = usage.ru_utime + usage.ru_stime, usage.ru_maxrss / scale
+        else:
+            self._process.wait()
+            cpu = rss = 0.0
+        return Ending(self._process.returncode, self._reason, seconds, cpu, rss)
+
+    def _close(self) -> None:
+        self._selector.close()
+        if self._pidfd >= 0:
+            os.close(self._pidfd)
+        for pipe in (self._process.stdout, self._process.stderr):
+            if pipe is not None:
+                pipe.close()
