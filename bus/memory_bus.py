@@ -135,6 +135,10 @@ class MemoryBus:
         if self.online:
             self._hub.give_retained(self, wanted)
 
+    def unsubscribe(self, topic: Topic, **names: str) -> None:
+        name = self._prefix + topic.filter(**names)
+        self.filters = tuple(other for other in self.filters if other != name)
+
     def publish(self, topic: Topic, data: object, /, **names: str) -> None:
         payload = self._writer.encode(topic, data)
         if self.online:

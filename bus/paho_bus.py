@@ -74,6 +74,14 @@ class PahoBus:
         if connection is not None:
             connection.subscribe(name, qos)
 
+    def unsubscribe(self, topic: Topic, **names: str) -> None:
+        name = self._prefix + topic.filter(**names)
+        with self._filters_lock:
+            self._filters = {other: qos for other, qos in self._filters.items() if other != name}
+            connection = self._connection
+        if connection is not None:
+            connection.unsubscribe(name)
+
     def publish(self, topic: Topic, data: object, /, **names: str) -> None:
         payload = self._writer.encode(topic, data)
         self._send(self._prefix + topic.of(**names), payload, topic.retained, PLAIN)
@@ -170,10 +178,14 @@ class PahoBus:
                 self._deliver(self._read(message))
 
     def _catch_up(self, connection: Connection) -> None:
-        """Subscribe to what was added while the connection was being made."""
-        for name, qos in list(self._filters.items()):
+        """Subscribe to what was added, and undo what was removed, while the connection was being made."""
+        wanted = self._filters
+        for name, qos in wanted.items():
             if name not in connection.filters:
                 connection.subscribe(name, qos)
+        for name in connection.filters:
+            if name not in wanted:
+                connection.unsubscribe(name)
 
     def _say_disconnected(self, why: str) -> None:
         # The same failure again and again is told once.

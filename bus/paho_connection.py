@@ -213,6 +213,12 @@ class Connection:
             if self.ready:
                 self._client.subscribe(name, qos)
 
+    def unsubscribe(self, name: str) -> None:
+        """Remove a filter."""
+        with self._lock:
+            if self.ready:
+                self._client.unsubscribe(name)
+
     def step(self, timeout: float) -> list[Arrived]:
         """Read, write and keep alive for at most `timeout` seconds; return what arrived.
 

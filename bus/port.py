@@ -77,6 +77,9 @@ class Bus(Protocol):
     def subscribe(self, topic: Topic, **names: str) -> None:
         """Receive what matches; `+` for every name not given. Survives reconnects."""
 
+    def unsubscribe(self, topic: Topic, **names: str) -> None:
+        """Undo a `subscribe` of the same filter. What is on its way may still arrive."""
+
     def publish(self, topic: Topic, data: object, /, **names: str) -> None:
         """Send once, or drop it silently while disconnected.
 

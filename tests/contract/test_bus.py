@@ -127,6 +127,19 @@ def test_a_subscription_added_while_connected_works_and_brings_what_is_retained(
     assert seen.wait(Inbound)[0].data.epoch == 6
 
 
+def test_after_unsubscribe_nothing_more_arrives_and_the_rest_goes_on(world: World) -> None:
+    hq = world.bus("hq")
+    for client in ("cli", "eve"):
+        hq.subscribe(REPLY, client=client)
+    seen = join(hq)
+
+    hq.unsubscribe(REPLY, client="cli")
+    for client in ("cli", "eve"):
+        hq.publish(REPLY, Reply(client, ok=True), client=client)
+
+    assert [m.data.request for m in seen.wait(Inbound)] == ["eve"]
+
+
 def test_messages_of_one_publisher_keep_their_order(world: World) -> None:
     hq, attic = world.bus("hq"), world.bus("attic")
     hq.subscribe(HEARTBEAT)

@@ -1,0 +1,20 @@
+"""The Python client: `with connect(settings) as house: house.submit([...])`."""
+
+from idlehands.client.client import Changed, Client, connect
+from idlehands.client.errors import ClientError, HqUnreachable, RequestRefused
+from idlehands.client.feed import Feed
+from idlehands.client.following import LogUpdate, ProgressUpdate, StatusUpdate, Update
+
+__all__ = [
+    "Changed",
+    "Client",
+    "ClientError",
+    "Feed",
+    "HqUnreachable",
+    "LogUpdate",
+    "ProgressUpdate",
+    "RequestRefused",
+    "StatusUpdate",
+    "Update",
+    "connect",
+]

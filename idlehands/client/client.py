@@ -1,0 +1,330 @@
+"""The house for Python programs: submit and change over the bus, read over REST.
+
+Synchronous and thread-safe. It knows no processes and no files but its
+certificate directory.
+"""
+
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from types import TracebackType
+from typing import Any
+
+import msgspec
+
+from bus.paho_bus import PahoBus
+from bus.port import Bus, BusInput, Connected, Disconnected, Inbound
+from bus.settings import BusSettings, BusSettingsError
+from bus.topics import HQ_STATE, REPLY, Topic
+from idlehands.client.asking import Asking
+from idlehands.client.errors import ClientError, HqUnreachable
+from idlehands.client.feed import Feed, Feeds
+from idlehands.client.following import Update, follow_job
+from idlehands.client.rest import Rest
+from schemas.messages import HqState
+from schemas.requests import (
+    Cancel,
+    CancelSweep,
+    Explain,
+    Hold,
+    Ping,
+    ReadStatus,
+    Release,
+    Request,
+    Retry,
+    Submit,
+    SubmitSweep,
+)
+from schemas.specs import JobSpec, SweepSpec
+
+DEADLINE_SECONDS = 30.0
+CONNECT_SECONDS = 5.0
+#: Specs are put into one request up to this size, well below the limit of a message.
+_BATCH_BYTES = 160 * 1024
+_BATCH_JOBS = 1000
+
+
+class Changed(msgspec.Struct, frozen=True):
+    """What a request did: ids of jobs, or of one sweep, and the log position it stands at."""
+
+    position: int
+    jobs: tuple[str, ...] = ()
+    sweep: str = ""
+
+
+def connect(
+    settings: BusSettings, *, rest_url: str | None = None, timeout_seconds: float = CONNECT_SECONDS
+) -> "Client":
+    """Return a connected client. Close it, or use it in a `with` statement.
+
+    Args:
+        settings: Broker and certificate directory; its file `token` is for REST.
+        rest_url: Where REST is, when HQ should not be asked for it.
+        timeout_seconds: How long broker and HQ may take to appear.
+
+    Raises:
+        HqUnreachable: If they do not appear.
+        ClientError: If the certificate cannot be used.
+    """
+    try:
+        client = Client(PahoBus(settings), settings.name, settings, rest_url)
+        client.start()
+    except BusSettingsError as error:
+        raise ClientError(str(error)) from None
+    try:
+        client.wait_connected(timeout_seconds)
+    except BaseException:
+        client.close()
+        raise
+    return client
+
+
+class Client:
+    """One connection to the house. Made by `connect`."""
+
+    def __init__(self, bus: Bus, name: str, settings: BusSettings, rest_url: str | None = None) -> None:
+        self.name = name
+        self._bus = bus
+        self._settings = settings
+        self._rest_url = rest_url
+        self._rest: Rest | None = None
+        self._feeds = Feeds(bus)
+        self._asking = Asking(bus, name, self._explain_silence)
+        self._changed = threading.Condition()
+        self._connected = False
+        self._why = ""
+        self._hq: HqState | None = None
+
+    # --- life ---------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to connect, in the background."""
+        self._bus.subscribe(REPLY, client=self.name)
+        self._bus.subscribe(HQ_STATE)
+        self._bus.start(self._handle)
+
+    def wait_connected(self, timeout_seconds: float) -> None:
+        """Return when the broker is there.
+
+        Raises:
+            HqUnreachable: If it is not in time; the text says why.
+        """
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._connected, timeout_seconds):
+                raise HqUnreachable(self._explain_silence())
+
+    def close(self) -> None:
+        """Disconnect. Safe to repeat."""
+        self._bus.stop()
+        if self._rest is not None:
+            self._rest.close()
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self.close()
+
+    # --- asking HQ ------------------------------------------------------------
+
+    def request(self, request: Request, *, deadline_seconds: float = DEADLINE_SECONDS) -> Changed:
+        """Ask HQ once, however often the bus loses it: repeated until answered.
+
+        Raises:
+            RequestRefused: If HQ says no.
+            HqUnreachable: If there is no answer within the deadline.
+            MessageTooBig: If the request does not fit one message.
+        """
+        reply = self._asking.ask(request, deadline_seconds)
+        return Changed(reply.position, tuple(reply.result.get("jobs", ())), reply.result.get("sweep", ""))
+
+    def submit(
+        self,
+        specs: Iterable[JobSpec],
+        *,
+        key: str | None = None,
+        deadline_seconds: float = DEADLINE_SECONDS,
+    ) -> Changed:
+        """Submit jobs; the ids come back in the order of the specs. Many are sent in several requests.
+
+        Args:
+            specs: What to run.
+            key: Idempotency key: the same key with the same specs is the same submission, for seven
+                days, whoever crashed in between. Without it each call submits anew.
+            deadline_seconds: How long HQ may be silent.
+
+        Raises:
+            RequestRefused: If HQ refuses one; requests before it may have been accepted.
+            HqUnreachable: If there is no answer within the deadline; some may have been accepted.
+            MessageTooBig: If one spec alone does not fit a message.
+        """
+        batches = [
+            Submit(jobs=batch, key=None if key is None else f"{key}/{number}")
+            for number, batch in enumerate(_batches(specs))
+        ]
+        replies = self._asking.ask_all(batches, deadline_seconds)
+        jobs = tuple(job for reply in replies for job in reply.result["jobs"])
+        return Changed(max((reply.position for reply in replies), default=0), jobs)
+
+    def submit_sweep(self, spec: SweepSpec, *, key: str | None = None) -> Changed:
+        """Submit a sweep. Raises as `request`."""
+        return self.request(SubmitSweep(sweep=spec, key=key))
+
+    def cancel(self, jobs: Sequence[str]) -> Changed:
+        """Cancel jobs: all of them or, when one cannot be, none. Raises as `request`."""
+        return self.request(Cancel(jobs=tuple(jobs)))
+
+    def hold(self, jobs: Sequence[str]) -> Changed:
+        """Keep queued jobs from starting. Raises as `request`."""
+        return self.request(Hold(jobs=tuple(jobs)))
+
+    def release(self, jobs: Sequence[str]) -> Changed:
+        """Let held jobs start. Raises as `request`."""
+        return self.request(Release(jobs=tuple(jobs)))
+
+    def retry(self, jobs: Sequence[str]) -> Changed:
+        """Submit new jobs with the same specs. Raises as `request`."""
+        return self.request(Retry(jobs=tuple(jobs)))
+
+    def cancel_sweep(self, sweep: str) -> Changed:
+        """Cancel a sweep and its trials. Raises as `request`."""
+        return self.request(CancelSweep(sweep=sweep))
+
+    def ping(self, deadline_seconds: float = DEADLINE_SECONDS) -> int:
+        """Return HQ's log position; also proves that earlier subscriptions are in place."""
+        return self._asking.ask(Ping(), deadline_seconds).position
+
+    def status(self, deadline_seconds: float = DEADLINE_SECONDS) -> dict[str, Any]:
+        """Return what HQ says of itself: epoch, position, counts, agents, refused messages by reason."""
+        return self._asking.ask(ReadStatus(), deadline_seconds).result
+
+    def explain(self, job: str) -> str:
+        """Return why a job is not running, in words. Raises as `request`."""
+        return str(self._asking.ask(Explain(job=job), DEADLINE_SECONDS).result.get("why", ""))
+
+    # --- watching -------------------------------------------------------------
+
+    def watch(self, *wanted: tuple[Topic, dict[str, str]]) -> Feed:
+        """Return a feed of what arrives on these topics, to be used in a `with` statement."""
+        return self._feeds.open(*wanted)
+
+    def follow(self, job: str) -> Iterator[Update]:
+        """Yield a job's status, progress and log as they happen, until its status is final.
+
+        Raises:
+            RequestRefused: If there is no such job.
+            HqUnreachable: If HQ or web do not answer.
+        """
+        return follow_job(self, job)
+
+    # --- REST -----------------------------------------------------------------
+
+    @property
+    def rest(self) -> Rest:
+        """REST, at the address that HQ names.
+
+        Raises:
+            HqUnreachable: If HQ is not there to name it.
+        """
+        if self._rest is None:
+            url = self._rest_url or self._ask_rest_url()
+            self._rest = Rest(url, self._settings.certificate / "token")
+        return self._rest
+
+    def jobs(self, **query: Any) -> Iterator[dict[str, Any]]:
+        """Yield jobs, newest first; filter by status, sweep, submitter, agent."""
+        return self.rest.pages("/jobs", "jobs", **query)
+
+    def job(self, job: str, *, at_least: int | None = None) -> dict[str, Any]:
+        """Return one job with its attempts and results, reflecting at least that log position."""
+        return dict(self.rest.get(f"/jobs/{job}", at_least=at_least))
+
+    def logs(self, job: str) -> Iterator[dict[str, Any]]:
+        """Yield the stored pieces of a job's log, oldest first."""
+        return self.rest.pages(f"/jobs/{job}/logs", "logs")
+
+    def progress(self, job: str, *, after: int | None = None) -> dict[str, Any]:
+        """Return the metric points of a job's latest attempt."""
+        return dict(self.rest.get(f"/jobs/{job}/progress", after=after))
+
+    def sweep(self, sweep: str, *, at_least: int | None = None) -> dict[str, Any]:
+        """Return one sweep."""
+        return dict(self.rest.get(f"/sweeps/{sweep}", at_least=at_least))
+
+    def trials(self, sweep: str, *, at_least: int | None = None) -> Iterator[dict[str, Any]]:
+        """Yield a sweep's trials in order, with parameters, status and result."""
+        return self.rest.pages(f"/sweeps/{sweep}/trials", "trials", at_least=at_least)
+
+    def results(self, **query: Any) -> Iterator[dict[str, Any]]:
+        """Yield results, best first for a sweep with a metric; filter by sweep, sort by any number."""
+        return self.rest.pages("/results", "results", **query)
+
+    def agents(self) -> list[dict[str, Any]]:
+        """Return every machine: what it is and what it said last."""
+        return list(self.rest.get("/agents")["agents"])
+
+    def put_blob(self, content: bytes) -> str:
+        """Store content and return its sha256."""
+        return self.rest.put_blob(content)
+
+    def get_blob(self, sha256: str) -> bytes:
+        """Return content by its sha256."""
+        return self.rest.get_blob(sha256)
+
+    # --- the bus's thread -------------------------------------------------------
+
+    def _handle(self, what: BusInput) -> None:
+        match what:
+            case Connected():
+                self._set_connected(True, "")
+                self._asking.resend()
+            case Disconnected(why=why):
+                self._set_connected(False, why)
+            case Inbound() if what.topic is REPLY:
+                self._asking.settle(what)
+                return
+            case Inbound() if what.topic is HQ_STATE:
+                with self._changed:
+                    self._hq = what.data
+                    self._changed.notify_all()
+        self._feeds.put(what)
+
+    def _set_connected(self, connected: bool, why: str) -> None:
+        with self._changed:
+            self._connected, self._why = connected, why
+            self._changed.notify_all()
+
+    def _explain_silence(self) -> str:
+        with self._changed:
+            if not self._connected:
+                why = self._why or f"the broker at {self._settings.address} does not answer"
+                return f"{why[0].upper()}{why[1:]}"
+            if self._hq is None or not self._hq.online:
+                return "The broker is there, but HQ is not: `idlehands status` says what runs."
+            return (
+                "HQ is online but silent: its database may be away, or the broker does not let "
+                f"{self.name!r} send requests. `idlehands status` and HQ's log say more."
+            )
+
+    def _ask_rest_url(self) -> str:
+        with self._changed:
+            self._changed.wait_for(lambda: self._hq is not None and self._hq.rest, CONNECT_SECONDS)
+            if self._hq is None or not self._hq.rest:
+                raise HqUnreachable(
+                    "HQ has not said where REST is: it is not running. `idlehands status` says what runs."
+                )
+            return self._hq.rest
+
+
+def _batches(specs: Iterable[JobSpec]) -> Iterator[tuple[JobSpec, ...]]:
+    encoder = msgspec.json.Encoder()
+    batch: list[JobSpec] = []
+    size = 0
+    for spec in specs:
+        own = len(encoder.encode(spec)) + 1
+        if batch and (size + own > _BATCH_BYTES or len(batch) == _BATCH_JOBS):
+            yield tuple(batch)
+            batch, size = [], 0
+        batch.append(spec)
+        size += own
+    if batch:
+        yield tuple(batch)

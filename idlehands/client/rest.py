@@ -1,0 +1,154 @@
+"""REST as the client uses it: read models and blobs, with the standard library only."""
+
+import hashlib
+import http.client
+import threading
+import urllib.parse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from idlehands.client.errors import HqUnreachable, RequestRefused
+
+TIMEOUT_SECONDS = 30.0
+
+
+class Rest:
+    """One connection to the web process, kept open. Safe to use from several threads."""
+
+    def __init__(self, url: str, token_file: Path) -> None:
+        """Take the base URL, such as `http://127.0.0.1:8080/api/v1`, and where the bearer token is."""
+        self.url = url.rstrip("/")
+        self._token_file = token_file
+        self._parts = urllib.parse.urlsplit(self.url)
+        self._lock = threading.Lock()
+        self._connection: http.client.HTTPConnection | None = None
+
+    def get(self, path: str, **query: Any) -> Any:
+        """Return the JSON at `path` below the base URL; queries that are None are left out.
+
+        Raises:
+            RequestRefused: With the server's code and words.
+            HqUnreachable: If the web process does not answer.
+        """
+        given = {name: value for name, value in query.items() if value is not None}
+        tail = f"?{urllib.parse.urlencode(given)}" if given else ""
+        return msgspec.json.decode(self._send("GET", path + tail))
+
+    def pages(self, path: str, field: str, **query: Any) -> Iterator[Any]:
+        """Yield the rows of all pages of a list, in its order."""
+        after: str | None = None
+        while True:
+            page = self.get(path, after=after, **query)
+            yield from page[field]
+            after = page.get("next")
+            if after is None or not page[field]:
+                return
+
+    def put_blob(self, content: bytes) -> str:
+        """Store content under its sha256, which is returned. Does not send what is there already.
+
+        Raises:
+            RequestRefused: With the server's code and words.
+            HqUnreachable: If the web process does not answer.
+        """
+        sha256 = hashlib.sha256(content).hexdigest()
+        try:
+            self._send("HEAD", f"/blobs/{sha256}")
+        except RequestRefused as refused:
+            if refused.code != "not_found":
+                raise
+            self._send("PUT", f"/blobs/{sha256}", content, "application/octet-stream")
+        return sha256
+
+    def get_blob(self, sha256: str) -> bytes:
+        """Return content by its sha256, checked.
+
+        Raises:
+            RequestRefused: If there is none, or what came is not it.
+            HqUnreachable: If the web process does not answer.
+        """
+        content = self._send("GET", f"/blobs/{sha256}")
+        if hashlib.sha256(content).hexdigest() != sha256:
+            raise RequestRefused("damaged", f"The blob {sha256} came damaged. Ask again.")
+        return content
+
+    def close(self) -> None:
+        """Close the connection. Safe to repeat; it opens again when needed."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def _send(self, method: str, path: str, body: bytes | None = None, kind: str | None = None) -> bytes:
+        headers = {"authorization": f"Bearer {self._read_token()}"}
+        if kind is not None:
+            headers["content-type"] = kind
+        with self._lock:
+            # A kept connection may have been closed by the other side meanwhile: a second try is safe,
+            # since everything that is sent here can be repeated.
+            for attempt in (1, 2):
+                try:
+                    status, content = self._exchange(method, path, body, headers)
+                    break
+                except (OSError, http.client.HTTPException) as error:
+                    fresh = self._connection is None or attempt == 2
+                    if self._connection is not None:
+                        self._connection.close()
+                        self._connection = None
+                    if fresh:
+                        raise self._unreachable(error) from None
+        if status >= 400:
+            raise _refusal(status, method, content)
+        return content
+
+    def _exchange(
+        self, method: str, path: str, body: bytes | None, headers: dict[str, str]
+    ) -> tuple[int, bytes]:
+        if self._connection is None:
+            kind = (
+                http.client.HTTPSConnection if self._parts.scheme == "https" else http.client.HTTPConnection
+            )
+            connection = kind(self._parts.netloc, timeout=TIMEOUT_SECONDS)
+            connection.connect()
+            self._connection = connection
+        self._connection.request(method, self._parts.path + path, body, headers)
+        response = self._connection.getresponse()
+        return response.status, response.read()
+
+    def _read_token(self) -> str:
+        try:
+            return self._token_file.read_text().strip()
+        except OSError as error:
+            raise RequestRefused(
+                "no_token",
+                f"Cannot read the REST token {self._token_file}: {error.strerror}. "
+                "`idlehands token create --role operator --name NAME` on the HQ host makes one.",
+            ) from None
+
+    def _unreachable(self, error: Exception) -> HqUnreachable:
+        what = "refused the connection" if isinstance(error, ConnectionRefusedError) else str(error)
+        return HqUnreachable(
+            f"REST at {self.url} does not answer ({what or type(error).__name__}). "
+            "`idlehands status` on the HQ host says whether `web` runs."
+        )
+
+
+class _Problem(msgspec.Struct):
+    code: str = "refused"
+    detail: str = ""
+
+
+_CODES = {401: "unauthorized", 403: "forbidden", 404: "not_found"}
+
+
+def _refusal(status: int, method: str, content: bytes) -> RequestRefused:
+    if method == "HEAD" or not content:
+        return RequestRefused(_CODES.get(status, "refused"), f"REST answered {status}.")
+    try:
+        problem = msgspec.json.decode(content, type=_Problem)
+    except msgspec.DecodeError:
+        return RequestRefused(_CODES.get(status, "refused"), f"REST answered {status}: {content[:200]!r}")
+    return RequestRefused(problem.code, problem.detail)
