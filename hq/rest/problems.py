@@ -26,7 +26,10 @@ log = logging.getLogger(__name__)
 STATUS_OF_CODE = {
     "malformed": 400,
     "bad_data": 422,
-    "forbidden": 403,
+    "bad_spec": 422,
+    "bad_space": 422,
+    "not_possible": 422,
+    "not_allowed": 403,
     "not_found": 404,
     "unknown_job": 404,
     "unknown_sweep": 404,

@@ -1,0 +1,214 @@
+"""A house in one process: the real authority and log, the real MongoDB, the memory bus, the real server.
+
+The agent in it is a few lines that speak the protocol: it claims what it is
+offered and reports what its script would print.
+"""
+
+import queue
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import msgspec
+import uvicorn
+from pymongo import MongoClient
+
+from bus.memory_bus import MemoryBus, MemoryHub
+from bus.port import BusInput, Connected, Disconnected, Inbound, Refusal
+from bus.topics import ACK, CLAIM, GRANT, HEARTBEAT, OFFER, RESULT, TO_HQ
+from hq.core.authority import Authority
+from hq.core.evolve import apply
+from hq.core.outputs import Answer as AnswerOutput
+from hq.core.outputs import LookUp, Publish
+from hq.core.state import AgentRecord, Job, State, StoredResult, Sweep
+from hq.log.documents import encode_document
+from hq.log.mongo import MongoLog
+from schemas.events import Decision, EpochBegan
+from schemas.facts import AttemptResult, MachineFacts
+from schemas.messages import Claim, Claims, Heartbeat, Results
+from schemas.specs import JobSpec
+from schemas.states import Outcome
+
+INSTANCE = "a" * 32
+Script = Callable[[JobSpec], dict[str, Any]]
+
+
+def eventually(check: Callable[[], Any], seconds: float = 10.0) -> Any:
+    """Return what `check` returns once that is true."""
+    end = time.monotonic() + seconds
+    while not (found := check()):
+        assert time.monotonic() < end, f"not within {seconds} s: {check}"
+        time.sleep(0.01)
+    return found
+
+
+class LittleHq:
+    """The authority's shell: receive, decide, append, project, publish."""
+
+    def __init__(self, hub: MemoryHub, uri: str) -> None:
+        self._client: MongoClient[dict[str, Any]] = MongoClient(uri)
+        self._database = self._client.get_default_database()
+        self._log = MongoLog(self._database)
+        self._bus = MemoryBus(hub, "hq")
+        self._inbox: queue.SimpleQueue[BusInput | None] = queue.SimpleQueue()
+        self._specs: dict[str, JobSpec] = {}
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        state = State()
+        first = Decision(1, 7, INSTANCE, time.time(), (EpochBegan(7, INSTANCE),))
+        self._log.append([first])
+        apply(state, first)
+        self.authority = Authority(
+            state, instance=INSTANCE, now=time.monotonic(), wall=time.time(), version="0", rest=""
+        )
+
+    def start(self) -> None:
+        for topic in TO_HQ:
+            self._bus.subscribe(topic)
+        self._bus.start(self._inbox.put)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._inbox.put(None)
+        self._thread.join()
+        self._bus.stop()
+        self._client.close()
+
+    def _run(self) -> None:
+        while (what := self._inbox.get()) is not None:
+            if isinstance(what, Connected | Disconnected):
+                continue
+            self.authority.receive(what, time.monotonic())
+            self.authority.tick(time.monotonic())
+            self._perform()
+            while decisions := self.authority.decide(time.monotonic(), time.time()):
+                self._log.append(decisions)
+                self._project(self.authority.committed(time.monotonic()))
+                self._perform()
+            self._perform()
+
+    def _project(self, changes: list[Any]) -> None:
+        for change in changes:
+            match change:
+                case Job(id=identity):
+                    name = "jobs"
+                    self._specs[identity] = change.spec
+                case Sweep(id=identity):
+                    name = "sweeps"
+                case AgentRecord(name=identity):
+                    name = "agents"
+                case StoredResult():
+                    name, identity = "results", f"{change.job}-{change.token}"
+                case _:
+                    continue
+            document = encode_document({"_id": identity, **msgspec.to_builtins(change)})
+            self._database[name].replace_one({"_id": identity}, document, upsert=True)
+        position = {"$set": {"position": self.authority.state.position}}
+        self._database["checkpoints"].update_one({"_id": "read_models"}, position, upsert=True)
+
+    def _perform(self) -> None:
+        for output in self.authority.take_outputs():
+            match output:
+                case Publish():
+                    self._bus.publish(output.topic, output.data, **output.names)
+                case AnswerOutput():
+                    self._bus.reply(output.to, output.reply)
+                case LookUp():
+                    specs = {job: self._specs[job] for job in output.jobs if job in self._specs}
+                    self.authority.retry(output.request, specs)
+
+
+class LittleAgent:
+    """Claims every offer and reports at once what `script` says."""
+
+    def __init__(self, hub: MemoryHub, name: str, script: Script, slots: int = 4) -> None:
+        self.name = name
+        self._bus = MemoryBus(hub, name)
+        self._script = script
+        self._slots = slots
+        self._seq = 0
+
+    def start(self) -> None:
+        for topic in (OFFER, GRANT, ACK):
+            self._bus.subscribe(topic, agent=self.name)
+        self._bus.start(self._handle)
+
+    def stop(self) -> None:
+        self._bus.stop()
+
+    def beat(self) -> None:
+        """Send a heartbeat."""
+        self._seq += 1
+        facts = MachineFacts(system="TestOS", cores=2)
+        beat = Heartbeat(1, "b" * 32, self._seq, self._slots, self._slots, facts=facts)
+        self._bus.publish(HEARTBEAT, beat, agent=self.name)
+
+    def _handle(self, what: BusInput) -> None:
+        if isinstance(what, Connected):
+            self.beat()
+        if not isinstance(what, Inbound):
+            assert not isinstance(what, Refusal), what
+            return
+        if what.topic is OFFER:
+            claims = tuple(Claim(offer.job, offer.token, "c" * 32) for offer in what.data.offers)
+            self._bus.publish(CLAIM, Claims(1, claims), agent=self.name)
+        elif what.topic is GRANT and what.data.grants:
+            results = tuple(
+                AttemptResult(
+                    grant.job,
+                    grant.token,
+                    Outcome.SUCCEEDED,
+                    exit_code=0,
+                    result=self._script(grant.spec),
+                    duration_seconds=0.5,
+                )
+                for grant in what.data.grants
+            )
+            self._bus.publish(RESULT, Results(1, results), agent=self.name)
+            self.beat()
+        elif what.topic is ACK and what.data.seq == 1:
+            self.beat()
+
+
+class Server:
+    """A real uvicorn on a free port, on its own thread."""
+
+    def __init__(self, app: Any) -> None:
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._socket.getsockname()[1])
+        self._server = uvicorn.Server(
+            uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2)
+        )
+        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), daemon=True)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        self._thread.start()
+        eventually(lambda: self._server.started)
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        self._thread.join(10)
+        self._socket.close()
+
+
+def client(server: Server, token: str | None) -> httpx.Client:
+    """Return an HTTP client with this token."""
+    headers = {} if token is None else {"authorization": f"Bearer {token}"}
+    return httpx.Client(base_url=server.url, headers=headers, timeout=20, trust_env=False)
+
+
+def raw(server: Server, request: bytes) -> bytes:
+    """Send bytes that no HTTP library would, and return the answer."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+        connection.sendall(request)
+        connection.shutdown(socket.SHUT_WR)
+        parts = []
+        while part := connection.recv(65536):
+            parts.append(part)
+    return b"".join(parts)

@@ -1,0 +1,140 @@
+"""Blobs: whole and verified, or not there."""
+
+import hashlib
+import os
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from pymongo import MongoClient
+
+from tests.unit.dash_app.conftest import LittleHouse
+from tests.unit.dash_app.little_house import raw
+
+API = "/api/v1/blobs"
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def chunks_of(house: LittleHouse) -> tuple[int, int]:
+    """Return how many files there are and how many chunks belong to none of them."""
+    with MongoClient[dict[str, Any]](house.uri) as mongo:
+        database = mongo.get_default_database()
+        files = {file["_id"] for file in database["blobs.files"].find()}
+        orphans = sum(chunk["files_id"] not in files for chunk in database["blobs.chunks"].find())
+        return len(files), orphans
+
+
+@pytest.mark.parametrize("size", [0, 1, 255 * 1024 - 1, 255 * 1024, 255 * 1024 + 1, 3_000_000])
+def test_content_comes_back_as_it_was_sent(operator: httpx.Client, size: int) -> None:
+    content = os.urandom(size)
+    name = sha256(content)
+
+    first = operator.put(f"{API}/{name}", content=content)
+    second = operator.put(f"{API}/{name}", content=content)
+    back = operator.get(f"{API}/{name}")
+    head = operator.head(f"{API}/{name}")
+
+    assert (first.status_code, second.status_code) == (201, 200)
+    assert back.content == content
+    assert back.headers["etag"] == f'"{name}"'
+    assert head.headers["content-length"] == str(size)
+    assert head.content == b""
+
+
+def test_wrong_content_is_refused_and_leaves_nothing(house: LittleHouse, operator: httpx.Client) -> None:
+    name = sha256(b"what was meant")
+    files, _ = chunks_of(house)
+
+    answer = operator.put(f"{API}/{name}", content=os.urandom(700_000))
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "wrong_hash")
+    assert operator.get(f"{API}/{name}").status_code == 404
+    assert operator.head(f"{API}/{name}").status_code == 404
+    assert chunks_of(house) == (files, 0)
+
+
+def test_wrong_content_is_refused_also_when_the_blob_is_there(operator: httpx.Client) -> None:
+    name = sha256(b"there")
+    operator.put(f"{API}/{name}", content=b"there")
+
+    assert operator.put(f"{API}/{name}", content=b"not it").status_code == 422
+    assert operator.get(f"{API}/{name}").content == b"there"
+
+
+def test_an_upload_that_breaks_off_leaves_nothing(house: LittleHouse, operator: httpx.Client) -> None:
+    files, _ = chunks_of(house)
+
+    def breaking() -> Iterator[bytes]:
+        yield b"x" * 600_000
+        raise OSError("the cable was pulled")
+
+    with pytest.raises(OSError, match="cable"):
+        operator.put(f"{API}/{sha256(b'never')}", content=breaking())
+
+    assert operator.get(f"{API}/{sha256(b'never')}").status_code == 404
+    assert chunks_of(house) == (files, 0)
+
+
+def test_many_uploads_of_one_content_are_one_blob(house: LittleHouse) -> None:
+    content = os.urandom(1_500_000)
+    name = sha256(content)
+    files, _ = chunks_of(house)
+    codes: list[int] = []
+
+    def upload() -> None:
+        with house.client("agent") as agent:
+            codes.append(agent.put(f"{API}/{name}", content=content).status_code)
+
+    threads = [threading.Thread(target=upload) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(set(codes)) in ([200, 201], [201])
+    assert codes.count(201) == 1
+    assert chunks_of(house) == (files + 1, 0)
+    with house.client("agent") as agent:
+        assert agent.get(f"{API}/{name}").content == content
+
+
+def test_damaged_content_never_looks_whole(house: LittleHouse, operator: httpx.Client) -> None:
+    content = os.urandom(600_000)
+    name = sha256(content)
+    operator.put(f"{API}/{name}", content=content)
+    with MongoClient[dict[str, Any]](house.uri) as mongo:
+        database = mongo.get_default_database()
+        file = database["blobs.files"].find_one({"filename": name})
+        assert file is not None
+        chunk = database["blobs.chunks"].find_one({"files_id": file["_id"], "n": 1})
+        assert chunk is not None
+        wrong = bytes(reversed(chunk["data"]))
+        database["blobs.chunks"].update_one({"_id": chunk["_id"]}, {"$set": {"data": wrong}})
+
+    with pytest.raises(httpx.RemoteProtocolError):
+        operator.get(f"{API}/{name}")
+
+
+@pytest.mark.parametrize("name", ["x", "A" * 64, "0" * 63, "0" * 65, "..%2f..%2fetc", "0" * 63 + "%0a"])
+def test_a_name_that_is_no_hash_is_refused(operator: httpx.Client, name: str) -> None:
+    answer = operator.get(f"{API}/{name}")
+
+    assert answer.status_code in (404, 422)
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_blob_over_the_limit_is_refused_before_it_is_sent(house: LittleHouse) -> None:
+    head = (
+        f"PUT {API}/{'0' * 64} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
+        f"Authorization: Bearer {house.tokens['agent']}\r\nContent-Length: {256 * 1024 * 1024 + 1}\r\n\r\n"
+    )
+
+    answer = raw(house.server, head.encode())
+
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert b'"code":"too_big"' in answer

@@ -1,0 +1,138 @@
+"""Sweeps, their trials and the table of results over REST."""
+
+import csv
+import io
+
+import httpx
+import pytest
+
+from bus.memory_bus import MemoryBus
+from bus.port import Inbound
+from bus.topics import REPLY
+from schemas.requests import Propose
+from tests.unit.dash_app.conftest import LittleHouse
+from tests.unit.dash_app.little_house import eventually
+
+API = "/api/v1"
+SWEEP = {
+    "job": {
+        "script": {"bundle": "0" * 64, "entry": "train.py", "name": "train"},
+        "params": {"fixed": "=2+2"},
+    },
+    "space": {"x": {"type": "int", "low": 0, "high": 3}},
+    "sampler": "grid",
+    "trials": 4,
+    "metric": "accuracy",
+}
+
+
+@pytest.fixture(scope="module")
+def sweep(house: LittleHouse) -> str:
+    """Return a sweep of four trials that has run."""
+    house.agent.start()
+    search = MemoryBus(house.hub, "search")
+    replies: list[object] = []
+    search.subscribe(REPLY, client="search")
+    search.start(lambda what: replies.append(what.data) if isinstance(what, Inbound) else None)
+    with house.client("operator") as operator:
+        answer = operator.post(f"{API}/sweeps", json=SWEEP)
+        assert answer.status_code == 201, answer.text
+        identity = str(answer.json()["sweep"])
+        trials = tuple({"x": x} for x in (0, 3, 1, 2))
+        search.request(Propose(sweep=identity, first=0, trials=trials), client="search", correlation=b"1")
+        eventually(lambda: operator.get(f"{API}/sweeps/{identity}").json()["succeeded"] == 4)
+    search.stop()
+    return identity
+
+
+def test_a_sweep_says_how_far_it_is(viewer: httpx.Client, sweep: str) -> None:
+    found = viewer.get(f"{API}/sweeps/{sweep}").json()
+
+    assert (found["proposed"], found["live"], found["exhausted"]) == (4, 0, True)
+    assert found["spec"]["space"]["x"] == {"type": "int", "low": 0, "high": 3}
+    assert [one["id"] for one in viewer.get(f"{API}/sweeps").json()["sweeps"]] == [sweep]
+
+
+def test_trials_come_in_order_with_their_results(viewer: httpx.Client, sweep: str) -> None:
+    first = viewer.get(f"{API}/sweeps/{sweep}/trials", params={"limit": 3}).json()
+    rest = viewer.get(f"{API}/sweeps/{sweep}/trials", params={"limit": 3, "after": first["next"]}).json()
+
+    trials = first["trials"] + rest["trials"]
+    assert [(trial["trial"], trial["params"]["x"]) for trial in trials] == [(0, 0), (1, 3), (2, 1), (3, 2)]
+    assert [trial["result"]["result"]["accuracy"] for trial in trials] == [0.7, 1.0, 0.8, 0.9]
+    assert rest["next"] is None
+
+
+def test_results_of_a_sweep_come_best_first(viewer: httpx.Client, sweep: str) -> None:
+    page = viewer.get(f"{API}/results", params={"sweep": sweep}).json()
+
+    assert page["sort"] == "-accuracy"
+    assert [row["params"]["x"] for row in page["results"]] == [3, 2, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("sort", "expected"),
+    [
+        ("accuracy", [0, 1, 2, 3]),
+        ("-params.x", [3, 2, 1, 0]),
+        ("trial", [0, 3, 1, 2]),
+        ("-seconds", None),
+        ("no_such_column", None),
+    ],
+)
+def test_results_are_sorted_by_any_column(
+    viewer: httpx.Client, sweep: str, sort: str, expected: list[int] | None
+) -> None:
+    page = viewer.get(f"{API}/results", params={"sweep": sweep, "sort": sort}).json()
+
+    found = [row["params"]["x"] for row in page["results"]]
+    assert found == expected or (expected is None and sorted(found) == [0, 1, 2, 3])
+
+
+def test_results_are_paged(viewer: httpx.Client, sweep: str) -> None:
+    first = viewer.get(f"{API}/results", params={"sweep": sweep, "limit": 3}).json()
+    rest = viewer.get(f"{API}/results", params={"sweep": sweep, "limit": 3, "after": first["next"]}).json()
+
+    assert [row["params"]["x"] for row in first["results"] + rest["results"]] == [3, 2, 1, 0]
+
+
+@pytest.mark.parametrize(("params", "accept"), [({"format": "csv"}, "*/*"), ({}, "text/csv")])
+def test_results_as_csv_run_no_formula(
+    viewer: httpx.Client, sweep: str, params: dict[str, str], accept: str
+) -> None:
+    answer = viewer.get(f"{API}/results", params={"sweep": sweep, **params}, headers={"accept": accept})
+
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    assert answer.headers["content-type"].startswith("text/csv")
+    assert [row["params.x"] for row in rows] == ["3", "2", "1", "0"]
+    assert rows[0]["accuracy"] == "1.0"
+    assert {row["note"] for row in rows} == {"'=1+1"}
+    assert {row["params.fixed"] for row in rows} == {"'=2+2"}
+
+
+@pytest.mark.parametrize("sort", ["$where", "a..b", "-", "result.$x", "x" * 90, "a.b.c"])
+def test_what_cannot_be_sorted_by_is_refused(viewer: httpx.Client, sort: str) -> None:
+    answer = viewer.get(f"{API}/results", params={"sort": sort})
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "bad_sort")
+
+
+def test_a_bad_space_is_refused_by_hq_in_words(operator: httpx.Client) -> None:
+    space = {"x": {"type": "float", "low": 0, "high": 1, "log": True}}
+
+    answer = operator.post(f"{API}/sweeps", json={**SWEEP, "space": space})
+
+    assert answer.json()["code"] == "bad_space"
+    assert "low > 0" in answer.json()["detail"]
+    assert answer.status_code == 422
+
+
+def test_a_sweep_is_cancelled_with_its_trials(operator: httpx.Client, house: LittleHouse) -> None:
+    answer = operator.post(f"{API}/sweeps", json=SWEEP).json()
+
+    cancelled = operator.post(f"{API}/sweeps/{answer['sweep']}/cancel").json()
+
+    position = cancelled["position"]
+    found = operator.get(f"{API}/sweeps/{answer['sweep']}?at_least={position}").json()
+    assert (found["status"], found["why"]) == ("cancelled", "cancelled by some-operator")
+    assert operator.get(f"{API}/sweeps/saaaaaaaaaaaa").status_code == 404
