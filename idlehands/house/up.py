@@ -36,10 +36,10 @@ def up(home: Home, options: AgentOptions | None = None, say: Callable[[str], Non
             broker lets strangers in, or a process ends again and again before it was ever ready.
     """
     options = options or AgentOptions()
-    with _alone(home) as lock:
+    with alone(home) as lock:
         agents = furnish(home, agents=options.count)
         components = build_components(home, agents, options)
-        _check_ports(home)
+        check_ports(home)
         _check_external_database()
         uri = database_uri_file(home).read_text().strip()
         leash = Leash(lock)
@@ -51,7 +51,15 @@ def up(home: Home, options: AgentOptions | None = None, say: Callable[[str], Non
 
 
 @contextlib.contextmanager
-def _alone(home: Home) -> Iterator[int]:
+def alone(home: Home) -> Iterator[int]:
+    """Be the only supervisor of `home`, after what a killed one left has been stopped.
+
+    Yields:
+        The descriptor of the lock, for the leash.
+
+    Raises:
+        HouseError: If the house is up already.
+    """
     deadline = time.monotonic() + _STOPPING_SECONDS
     with contextlib.ExitStack() as stack:
         while True:
@@ -77,7 +85,12 @@ def _alone(home: Home) -> Iterator[int]:
         yield lock
 
 
-def _check_ports(home: Home) -> None:
+def check_ports(home: Home) -> None:
+    """Check that the house's ports are free.
+
+    Raises:
+        HouseError: If one is taken.
+    """
     ports = home.settings.ports
     addresses = {"broker": (home.settings.address, ports.broker), "web": (home.settings.address, ports.web)}
     if external_database() is None:

@@ -264,10 +264,10 @@ def test_who_was_issued_while_the_broker_runs_gets_in_and_nobody_is_thrown_out(
 
 
 def test_a_certificate_without_a_rule_can_do_nothing(private_broker: BrokerServer, tmp_path: Path) -> None:
-    # Issued, but the broker was not told: as after its entry was taken out of the registry.
-    pki.issue(private_broker.home, "ghost", Role.AGENT, tmp_path / "ghost")
     olga = Party(private_broker.settings("olga", "operator"))
     olga.watch(f"{ROOT}/#")
+    # Issued, but the broker was not told: as after its entry was taken out of the registry.
+    pki.issue(private_broker.home, "ghost", Role.AGENT, tmp_path / "ghost")
 
     ghost = Party(BusSettings.parse(private_broker.address, tmp_path / "ghost"))
     ghost.publish("agent/ghost/up/heartbeat")
