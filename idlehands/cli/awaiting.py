@@ -1,0 +1,75 @@
+"""Following a sweep: how many trials have ended, then the table of results."""
+
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from bus.port import Inbound
+from bus.topics import SWEEP_EVENT
+from idlehands.cli.exits import REFUSED, say
+from idlehands.cli.looking import print_results
+from idlehands.client import Client
+from schemas.states import SweepStatus
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+_LOOK_SECONDS = 1.0
+
+
+def await_sweep(client: Client, sweep: str, json: bool) -> int:
+    """Return when the sweep has ended: 0 when every trial succeeded, else 1."""
+    say(f"sweep {sweep}")
+    with client.watch((SWEEP_EVENT, {"sweep": sweep})) as feed:
+        position = client.ping()
+        found = _watch(client, sweep, position, feed)
+    print_results(list(client.results(sweep=sweep, limit=1000, at_least=found["position"])), json)
+    say(
+        f"{sweep} {found['status']}: {found['succeeded']} succeeded, {found['unsuccessful']} did not"
+        + (f" ({found['why']})" if found.get("why") else "")
+    )
+    whole = found["status"] == SweepStatus.FINISHED and found["unsuccessful"] == 0
+    return 0 if whole and found["succeeded"] else REFUSED
+
+
+def _watch(client: Client, sweep: str, position: int | None, feed: Any) -> dict[str, Any]:
+    progress = _start_progress()
+    bar = progress.add_task(sweep, total=None, state="") if progress is not None else None
+    try:
+        while True:
+            found = client.sweep(sweep, at_least=position)
+            position = None
+            if progress is not None and bar is not None:
+                ended = found["succeeded"] + found["unsuccessful"]
+                total = found["proposed"] if found["exhausted"] else found["spec"].get("trials", 10)
+                progress.update(bar, total=total, completed=ended, state=f"{found['live']} live")
+            if SweepStatus(found["status"]).is_final:
+                return found
+            deadline = time.monotonic() + _LOOK_SECONDS
+            while (left := deadline - time.monotonic()) > 0:
+                what = feed.get(left)
+                if isinstance(what, Inbound) and what.data.status.is_final:
+                    position = what.data.position
+                    break
+    finally:
+        if progress is not None:
+            progress.stop()
+
+
+def _start_progress() -> "Progress | None":
+    if not sys.stderr.isatty():
+        return None
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    progress = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[state]}"),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    progress.start()
+    return progress

@@ -1,0 +1,224 @@
+"""`up`, `status`, `hq`, `web`, `agent`, `cert` and `token`: the house itself."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from idlehands.cli import options
+from idlehands.cli.exits import UNREACHABLE, USAGE, Stop, say
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("up")(up)
+    app.command("status")(status)
+    hq = typer.Typer(
+        help="Run HQ alone (without a command), look at it, or make its read models anew.",
+        invoke_without_command=True,
+        rich_markup_mode=None,
+    )
+    hq.callback()(run_hq)
+    hq.command("status")(hq_status)
+    hq.command("rebuild")(hq_rebuild)
+    app.add_typer(hq, name="hq")
+    app.command("web")(web)
+    app.command("agent")(agent)
+    cert = typer.Typer(help="Certificates.", no_args_is_help=True, rich_markup_mode=None)
+    cert.command("issue")(cert_issue)
+    cert.callback()(_group)
+    app.add_typer(cert, name="cert")
+    token = typer.Typer(help="Tokens for REST.", no_args_is_help=True, rich_markup_mode=None)
+    token.command("create")(token_create)
+    token.callback()(_group)
+    app.add_typer(token, name="token")
+
+
+def _group() -> None:
+    """Keep a group a group though it has one command only."""
+
+
+def up(
+    no_agent: Annotated[bool, typer.Option("--no-agent", help="No agent on this machine.")] = False,
+    agents: Annotated[int, typer.Option("--agents", min=0, max=64, help="Agents on this machine.")] = 1,
+    slots: Annotated[int | None, typer.Option("--slots", min=1, help="Jobs at a time, per agent.")] = None,
+    runner: Annotated[
+        str | None, typer.Option("--runner", help="subprocess, or noop to measure without scripts.")
+    ] = None,
+) -> None:
+    """Run the house in the foreground: broker, mongod, HQ, web and an agent. SIGTERM stops all of it."""
+    from idlehands.house.components import AgentOptions
+    from idlehands.house.home import open_home
+    from idlehands.house.up import up as run_house
+
+    raise typer.Exit(run_house(open_home(), AgentOptions(0 if no_agent else agents, slots, runner)))
+
+
+def status(json: options.Json = False) -> None:
+    """Show what runs. Exit code 3 when the house is down."""
+    from idlehands.cli.printing import print_json
+    from idlehands.house.home import read_home
+    from idlehands.house.status import describe, read_status
+
+    found = read_status(read_home())
+    if json:
+        print_json(found)
+    else:
+        sys.stdout.write(f"{describe(found)}\n")
+    if not found.up:
+        raise typer.Exit(UNREACHABLE)
+
+
+def run_hq(context: typer.Context) -> None:
+    """Run HQ alone in the foreground, look at it, or make its read models anew."""
+    if context.invoked_subcommand is not None:
+        return
+    from idlehands.house.components import hq_command
+
+    _become(hq_command(_furnished()))
+
+
+def hq_status(json: options.Json = False) -> None:
+    """Show HQ's epoch, log position, counts, and refused messages by reason."""
+    from idlehands.cli.opening import open_client
+    from idlehands.cli.printing import print_json, print_table
+
+    with open_client() as client:
+        found = client.status(10)
+    if json:
+        print_json(found)
+        return
+    facts: list[tuple[str, Any]] = [
+        (name, found.get(name))
+        for name in ("version", "epoch", "position", "database", "sweeps", "leases", "offers")
+    ]
+    facts += [(f"jobs {name}", count) for name, count in sorted(found.get("jobs", {}).items())]
+    facts += [(f"refused {reason}", count) for reason, count in sorted(found.get("refused", {}).items())]
+    print_table(("what", "value"), facts, "")
+    print_table(
+        ("agent", "boot", "silent", "slots", "busy", "accepting", "reason"),
+        [
+            (
+                one["agent"],
+                str(one["boot"]),
+                f"{one['seconds_silent']:.0f}s",
+                str(one["slots"]),
+                str(one["busy"]),
+                one["accepting"],
+                one["reason"],
+            )
+            for one in found.get("agents", ())
+        ],
+        "No agent has reported.",
+    )
+
+
+def hq_rebuild() -> None:
+    """Make the read models anew from the event log. HQ must be stopped for it."""
+    from idlehands.house.components import hq_command
+
+    _become((*hq_command(_furnished()), "--rebuild"))
+
+
+def web() -> None:
+    """Run REST and the page alone in the foreground."""
+    from idlehands.house.components import web_command
+
+    _become(web_command(_furnished()))
+
+
+def agent(
+    name: Annotated[
+        str | None, typer.Option("--name", help="Of the agent; this machine's by default.")
+    ] = None,
+    broker: Annotated[
+        str | None, typer.Option("--broker", metavar="HOST:PORT", help="Of a house on another machine.")
+    ] = None,
+    certificate: Annotated[
+        Path | None,
+        typer.Option("--certificate", metavar="DIR", help="What `idlehands cert issue` wrote, and a token."),
+    ] = None,
+    home: Annotated[
+        Path | None,
+        typer.Option("--home", metavar="DIR", help="Where it keeps its state; DIR/home by default."),
+    ] = None,
+    slots: Annotated[int | None, typer.Option("--slots", min=1, help="Jobs at a time.")] = None,
+    runner: Annotated[str | None, typer.Option("--runner", help="subprocess or noop.")] = None,
+) -> None:
+    """Run one agent in the foreground: of the house here, or by --broker and --certificate of another."""
+    if (broker is None) != (certificate is None):
+        raise Stop(USAGE, "Give both --broker and --certificate, or neither for the house on this machine")
+    if broker is not None and certificate is not None:
+        from bus.settings import BusSettings
+
+        settings = BusSettings.parse(broker, certificate)
+        settings.read_context()
+        argv = [sys.executable, "-P", "-m", "agents", "--broker", settings.address]
+        argv += ["--certificate", str(certificate), "--home", str(home or certificate / "home")]
+        argv += [] if slots is None else ["--slots", str(slots)]
+        argv += [] if runner is None else ["--runner", runner]
+        _become(argv)
+    from idlehands.house import broker as house_broker
+    from idlehands.house import pki, tokens
+    from idlehands.house.components import AgentOptions, agent_command
+    from idlehands.house.registry import Role, check_name, check_role
+
+    house = _furnished()
+    given = check_name(name or house.settings.machine)
+    check_role(given, Role.AGENT)
+    pki.ensure(house, given, Role.AGENT, house.agent(given))
+    tokens.ensure(house, tokens.TokenRole.AGENT, given, house.agent(given) / "token")
+    house_broker.admit(house)
+    _become(agent_command(house, given, AgentOptions(1, slots, runner)))
+
+
+def cert_issue(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="a-z, 0-9 and -, such as attic-pc.")],
+    role: Annotated[str, typer.Option("--role", metavar="ROLE", help="viewer, operator or agent.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where ca.pem, cert.pem and key.pem go.")],
+    renew: Annotated[bool, typer.Option("--renew", help="Replace an earlier one of that name.")] = False,
+) -> None:
+    """Issue a certificate, and the REST token that goes with it."""
+    from idlehands.house import broker as house_broker
+    from idlehands.house import pki, tokens
+    from idlehands.house.registry import Role
+
+    if role not in ("viewer", "operator", "agent"):
+        raise Stop(USAGE, f"--role {role!r} is none of viewer, operator and agent")
+    house = _furnished()
+    pki.issue(house, name, Role(role), out, renew=renew)
+    tokens.ensure(house, tokens.TokenRole(role), name, out / "token")
+    house_broker.admit(house)
+    say(f"{out} holds the certificate of {name} ({role}). The broker is {house.broker_address}.")
+
+
+def token_create(
+    role: Annotated[str, typer.Option("--role", metavar="ROLE", help="viewer, operator or admin.")],
+    name: Annotated[str, typer.Option("--name", metavar="NAME", help="Whose it is.")],
+) -> None:
+    """Make a REST token and print it alone. It is shown this once."""
+    from idlehands.house import tokens
+
+    if role not in ("viewer", "operator", "admin"):
+        raise Stop(USAGE, f"--role {role!r} is none of viewer, operator and admin")
+    sys.stdout.write(f"{tokens.create(_furnished(), tokens.TokenRole(role), name)}\n")
+
+
+def _furnished() -> Any:
+    """Return the house with its authority and its services' certificates, founded where there is none."""
+    from idlehands.house.furnish import furnish
+    from idlehands.house.home import open_home
+
+    house = open_home()
+    furnish(house, agents=0)
+    return house
+
+
+def _become(argv: Any) -> None:
+    """Turn into that process, so that signals and the exit code are its own."""
+    import os
+
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execv(argv[0], list(argv))  # noqa: S606 - an argv list, no shell

@@ -1,0 +1,257 @@
+"""`jobs`, `job`, `logs`, `results`, `sweeps` and `agents`: what there is."""
+
+import time
+from itertools import islice
+from typing import Annotated, Any
+
+import typer
+
+from idlehands.cli import options
+from idlehands.cli.printing import ago, print_json, print_lines, print_table, show
+
+Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="How many at most.")]
+OneJob = Annotated[str, typer.Argument(metavar="ID", help="A job id, or a unique beginning of one.")]
+_PAGE = 1000
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("jobs")(jobs)
+    app.command("job")(job)
+    app.command("logs")(logs)
+    app.command("results")(results)
+    app.command("sweeps")(sweeps)
+    app.command("agents")(agents)
+
+
+def jobs(
+    status: Annotated[
+        str | None,
+        typer.Option("--status", help="queued, held, running, succeeded, failed, cancelled or dead."),
+    ] = None,
+    sweep: Annotated[str | None, typer.Option("--sweep", metavar="ID")] = None,
+    agent: Annotated[str | None, typer.Option("--agent", metavar="NAME")] = None,
+    limit: Limit = 50,
+    json: options.Json = False,
+) -> None:
+    """List jobs, newest first. --json: one JSON document a line."""
+    from idlehands.cli.finding import find_sweep
+    from idlehands.cli.opening import open_client
+
+    with open_client() as client:
+        whole = find_sweep(client, sweep) if sweep else None
+        page = min(limit, _PAGE)
+        found = islice(client.jobs(status=status, sweep=whole, agent=agent, limit=page), limit)
+        rows = list(found)
+    if json:
+        print_lines(rows)
+        return
+    now = time.time()
+    print_table(
+        ("id", "name", "status", "agent", "submitted", "why"),
+        [
+            (
+                row["id"],
+                name_of(row),
+                row["status"],
+                row.get("agent"),
+                ago(row["submitted_at"], now),
+                row["why"],
+            )
+            for row in rows
+        ],
+        "No jobs. Submit one with `idlehands run SCRIPT`.",
+    )
+
+
+def name_of(row: dict[str, Any]) -> str:
+    """Return what people call a job."""
+    spec = row["spec"]
+    name = spec.get("name") or spec["script"].get("name") or spec["script"]["entry"]
+    return f"{name} #{spec['trial']}" if spec.get("trial") is not None else str(name)
+
+
+def job(ident: OneJob, json: options.Json = False) -> None:
+    """Show one job: its parameters, its attempts, its result, and why it stands where it stands."""
+    from idlehands.cli.finding import find_job
+    from idlehands.cli.opening import open_client
+
+    with open_client() as client:
+        whole = find_job(client, ident)
+        found = client.job(whole)
+        if found["status"] in ("queued", "held"):
+            found["why"] = client.rest.get(f"/jobs/{whole}/why")["why"] or found["why"]
+    if json:
+        print_json(found)
+        return
+    _print_job(found)
+
+
+def _print_job(found: dict[str, Any]) -> None:
+    spec = found["spec"]
+    accepted = next((row for row in found["results"] if row.get("verdict") == "accepted"), None)
+    result = (accepted or {}).get("result") or {}
+    now = time.time()
+    facts: list[tuple[str, Any]] = [
+        ("id", found["id"]),
+        ("name", name_of(found)),
+        ("status", found["status"]),
+        ("why", found["why"]),
+        ("submitted", f"{ago(found['submitted_at'], now)} ago by {found['submitter']}"),
+        ("agent", found.get("agent")),
+        ("script", f"{spec['script']['entry']} ({spec['script']['bundle'][:12]})"),
+        ("arguments", " ".join(spec.get("argv", ()))),
+        ("sweep", spec.get("sweep")),
+        ("retry of", spec.get("retry_of")),
+        ("starts", found.get("starts", 0)),
+        ("interruptions", found.get("interruptions", 0)),
+        ("seconds", result.get("duration_seconds")),
+        ("exit code", result.get("exit_code")),
+    ]
+    facts += [(f"param {name}", value) for name, value in spec.get("params", {}).items()]
+    facts += [(f"result {name}", value) for name, value in (result.get("result") or {}).items()]
+    facts += [("note", note) for note in result.get("notes", ())]
+    if result.get("failure"):
+        facts.append(("failure", f"{result['failure']['kind']}: {result['failure']['message']}"))
+    print_table(
+        ("what", "value"), [(name, value) for name, value in facts if show(value) not in ("-", "0")], ""
+    )
+
+
+def logs(
+    ident: OneJob,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the job has ended.")] = False,
+    json: options.Json = False,
+) -> None:
+    """Print what a job wrote."""
+    import sys
+
+    from idlehands.cli.finding import find_job
+    from idlehands.cli.opening import open_client
+    from idlehands.cli.running import clean, follow_log
+    from idlehands.client.following import lines_of
+
+    with open_client() as client:
+        whole = find_job(client, ident)
+        client.job(whole)  # says clearly that there is no such job
+        if follow and not json:
+            follow_log(client, whole)
+            return
+        for row in client.logs(whole):
+            if json:
+                print_lines([row])
+            else:
+                sys.stdout.write("".join(f"{clean(line)}\n" for line in lines_of(row)))
+
+
+def results(
+    sweep: Annotated[str | None, typer.Option("--sweep", metavar="ID")] = None,
+    sort: Annotated[
+        str | None, typer.Option("--sort", help="Such as -accuracy (largest first) or params.layers.")
+    ] = None,
+    limit: Limit = 100,
+    json: options.Json = False,
+) -> None:
+    """List results, best first for a sweep with a metric. --json: one JSON document a line."""
+    from idlehands.cli.finding import find_sweep
+    from idlehands.cli.opening import open_client
+
+    with open_client() as client:
+        whole = find_sweep(client, sweep) if sweep else None
+        rows = list(islice(client.results(sweep=whole, sort=sort, limit=min(limit, _PAGE)), limit))
+    print_results(rows, json)
+
+
+def print_results(rows: list[dict[str, Any]], json: bool) -> None:
+    """Print results as a table with a column for each parameter and each number in them."""
+    if json:
+        print_lines(rows)
+        return
+    params = sorted({name for row in rows for name in row.get("params", {})})
+    numbers = sorted({name for row in rows for name, value in _printed(row).items() if _is_short(value)})
+    table = []
+    for row in rows:
+        result = row.get("result") or {}
+        printed = _printed(row)
+        table.append(
+            (
+                row["job"],
+                row.get("agent"),
+                *(row.get("params", {}).get(name) for name in params),
+                *(printed.get(name) for name in numbers),
+                result.get("duration_seconds"),
+                result.get("outcome"),
+            )
+        )
+    print_table(
+        ("job", "agent", *params, *numbers, "seconds", "outcome"),
+        table,
+        "No results yet. `idlehands jobs` shows what runs.",
+    )
+
+
+def _printed(row: dict[str, Any]) -> dict[str, Any]:
+    return (row.get("result") or {}).get("result") or {}
+
+
+def _is_short(value: Any) -> bool:
+    return isinstance(value, bool | int | float) or (isinstance(value, str) and len(value) <= 40)
+
+
+def sweeps(limit: Limit = 50, json: options.Json = False) -> None:
+    """List sweeps, newest first. --json: one JSON document a line."""
+    from idlehands.cli.opening import open_client
+
+    with open_client() as client:
+        rows = list(islice(client.rest.pages("/sweeps", "sweeps", limit=min(limit, _PAGE)), limit))
+    if json:
+        print_lines(rows)
+        return
+    now = time.time()
+    print_table(
+        ("id", "name", "status", "proposed", "live", "succeeded", "unsuccessful", "submitted"),
+        [
+            (
+                row["id"],
+                row["spec"].get("name") or row["spec"]["job"]["script"].get("name"),
+                row["status"],
+                *(str(row.get(column, 0)) for column in ("proposed", "live", "succeeded", "unsuccessful")),
+                ago(row["submitted_at"], now),
+            )
+            for row in rows
+        ],
+        "No sweeps. Submit one with `idlehands sweep SCRIPT --space ...`.",
+    )
+
+
+def agents(json: options.Json = False) -> None:
+    """List the machines: what each does, and why it does not. --json: one JSON document a line."""
+    from idlehands.cli.opening import open_client
+
+    with open_client() as client:
+        rows = client.agents()
+    if json:
+        print_lines(rows)
+        return
+    print_table(
+        ("name", "online", "slots", "free", "accepting", "reason", "cores", "memory_mb", "system"),
+        [_agent_row(row) for row in rows],
+        "No machines yet. `idlehands up` starts an agent here.",
+    )
+
+
+def _agent_row(row: dict[str, Any]) -> tuple[Any, ...]:
+    facts = row.get("facts") or {}
+    heard = row.get("heard") or {}
+    guest = heard.get("guest") or {}
+    return (
+        row["name"],
+        row.get("online"),
+        str(heard.get("slots", row.get("slots", "-"))),
+        str(heard.get("free", "-")),
+        guest.get("accepting", True) if row.get("online") else None,
+        heard.get("degraded") or guest.get("reason"),
+        facts.get("cores"),
+        facts.get("memory_mb"),
+        facts.get("system"),
+    )

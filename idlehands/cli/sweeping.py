@@ -1,0 +1,102 @@
+"""`sweep`: one script, many parameters, the best of them."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from idlehands.cli import options
+from idlehands.cli.exits import USAGE, Stop
+
+_GRID_TRIALS = 100_000
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("sweep")(sweep)
+
+
+def sweep(
+    script: Annotated[Path | None, typer.Argument(metavar="[SCRIPT]", help="A Python file.")] = None,
+    args: Annotated[list[str] | None, typer.Argument(metavar="[-- ARGS]...")] = None,
+    space: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--space",
+            "-s",
+            metavar="NAME=SPACE",
+            help="a..b (whole), 0.1..0.5 (real), log:1e-4..1e-1, or a,b,c (choices).",
+        ),
+    ] = None,
+    grid: Annotated[bool, typer.Option("--grid/--random", help="Every combination, or random ones.")] = False,
+    trials: Annotated[
+        int | None, typer.Option("--trials", min=1, max=100_000, help="How many at most.")
+    ] = None,
+    metric: Annotated[str, typer.Option("--metric", help="The number in the result that counts.")] = "",
+    minimize: Annotated[bool, typer.Option("--minimize/--maximize", help="Which end of it is best.")] = False,
+    seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
+    parallel: Annotated[int, typer.Option("--parallel", min=1, help="Trials at the same time.")] = 16,
+    file: Annotated[
+        Path | None, typer.Option("--file", help="All of it from a JSON file (a sweep spec; script: a path).")
+    ] = None,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Follow it, and print its results at the end.")
+    ] = False,
+    param: options.Params = None,
+    arguments: options.Arguments = "flags",
+    name: options.Name = "",
+    include: options.Include = None,
+    label: options.Label = None,
+    agent: options.Agent = None,
+    memory_mb: options.Memory = 0,
+    gpus: options.Gpus = 0,
+    priority: options.Priority = 0,
+    exclusive: options.Exclusive = False,
+    retry_on_failure: options.Retries = 0,
+    time_limit: options.Wall = 0,
+    json: options.Json = False,
+) -> None:
+    """Submit a sweep of SCRIPT over --space and print its id; options of the job apply to each trial."""
+    from idlehands.cli import words
+    from idlehands.cli.opening import open_client
+    from idlehands.cli.printing import print_json
+    from schemas.specs import SweepSpec
+
+    shared: dict[str, Any] = options.spec_options(**locals())
+    if (script is None) == (file is None):
+        raise Stop(USAGE, "Give a SCRIPT with --space, or --file with a sweep spec, and not both")
+    given: dict[str, Any] = {}
+    if script is not None:
+        if not space:
+            raise Stop(USAGE, f"Give at least one --space {words.SPACE_HELP}")
+        given = {
+            "space": words.parse_space(space),
+            "sampler": "grid" if grid else "random",
+            "trials": trials or (_GRID_TRIALS if grid else 10),
+            "metric": metric,
+            "direction": "minimize" if minimize else "maximize",
+            "seed": seed,
+            "parallel": parallel,
+            "name": name,
+        }
+    else:
+        given = words.read_sweep_file(file or Path())
+    params = words.parse_params(param or [])
+    with open_client() as client:
+        if script is not None:
+            reference = words.upload_script(client, script, include or [])
+            job = words.build_spec(reference, params=params, argv=args or [], **shared)
+            given["job"] = job
+        else:
+            words.upload_named_script(client, given, file or Path(), include or [])
+        changed = client.submit_sweep(words.checked(given, SweepSpec))
+        if wait:
+            from idlehands.cli.awaiting import await_sweep
+
+            code = await_sweep(client, changed.sweep, json)
+            raise typer.Exit(code)
+    if json:
+        print_json({"sweep": changed.sweep, "position": changed.position})
+    else:
+        sys.stdout.write(f"{changed.sweep}\n")

@@ -1,0 +1,177 @@
+"""Words of the command line to specs: `k=v`, spaces of sweeps, scripts to bundles."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from bus.codec import MalformedMessage, check_free_form
+from idlehands.bundle import build_bundle
+from idlehands.cli.exits import REFUSED, USAGE, Stop
+from idlehands.client import Client
+from schemas.specs import Choice, Dimension, FloatRange, IntRange, JobSpec, Limits, Needs, ScriptRef
+
+_INT_RANGE = re.compile(r"(-?\d+)\.\.(-?\d+)(?:/(\d+))?")
+_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+_FLOAT_RANGE = re.compile(rf"(log:)?({_NUMBER})\.\.({_NUMBER})(?:/(\d+))?")
+SPACE_HELP = (
+    "NAME=SPACE: a..b (whole numbers; a..b/2 in steps of 2), 0.1..0.5 (real; /5 for five points in a grid), "
+    "log:1e-4..1e-1 (on a logarithmic scale), or a,b,c (choices)."
+)
+
+
+def parse_value(text: str) -> Any:
+    """Return the JSON value of a text, or the text itself when it is none."""
+    try:
+        value = msgspec.json.decode(text)
+        check_free_form(value)
+    except (msgspec.DecodeError, MalformedMessage, RecursionError, UnicodeEncodeError):
+        return text
+    return value
+
+
+def parse_params(given: Sequence[str]) -> dict[str, Any]:
+    """Return `k=v` words as parameters.
+
+    Raises:
+        Stop: If one has no name or no `=`.
+    """
+    params: dict[str, Any] = {}
+    for word in given:
+        name, equals, text = word.partition("=")
+        if not equals or not name:
+            raise Stop(USAGE, f"--param {word!r} is not NAME=VALUE, such as lr=0.1 or name=adam")
+        params[name] = parse_value(text)
+    return params
+
+
+def parse_space(given: Sequence[str]) -> dict[str, Dimension]:
+    """Return `NAME=SPACE` words as the space of a sweep.
+
+    Raises:
+        Stop: If one cannot be understood.
+    """
+    space: dict[str, Dimension] = {}
+    for word in given:
+        name, equals, text = word.partition("=")
+        if not equals or not name or not text:
+            raise Stop(USAGE, f"--space {word!r} is not {SPACE_HELP}")
+        space[name] = _parse_dimension(name, text)
+    return space
+
+
+def _parse_dimension(name: str, text: str) -> Dimension:
+    if found := _INT_RANGE.fullmatch(text):
+        low, high, step = int(found[1]), int(found[2]), int(found[3] or 1)
+        if low > high or step < 1:
+            raise Stop(USAGE, f"--space {name}={text}: the first number must not be above the second")
+        return IntRange(low, high, step)
+    if found := _FLOAT_RANGE.fullmatch(text):
+        log, lowest, highest = bool(found[1]), float(found[2]), float(found[3])
+        if lowest > highest or (log and lowest <= 0):
+            raise Stop(
+                USAGE,
+                f"--space {name}={text}: the first number must not be above the second, nor 0 with log:",
+            )
+        return (
+            FloatRange(lowest, highest, log, int(found[4])) if found[4] else FloatRange(lowest, highest, log)
+        )
+    if ".." in text or text.startswith("log:"):
+        raise Stop(USAGE, f"--space {name}={text} is not {SPACE_HELP}")
+    return Choice(tuple(parse_value(part) for part in text.split(",")))
+
+
+def upload_script(client: Client, script: Path, include: Sequence[Path]) -> ScriptRef:
+    """Bundle a script with what it imports from its folder, store it, and return the reference.
+
+    Raises:
+        BundleError: If there is no such script or it cannot be bundled.
+        RequestRefused: If it may not be stored.
+        HqUnreachable: If REST does not answer.
+    """
+    bundle = build_bundle(script, include)
+    client.put_blob(bundle.content)
+    return ScriptRef(bundle.sha256, bundle.entry, name=script.stem[:200])
+
+
+def build_spec(
+    script: ScriptRef,
+    *,
+    params: dict[str, Any],
+    argv: Sequence[str],
+    arguments: str,
+    name: str,
+    needs: Needs,
+    limits: Limits,
+    priority: int,
+    exclusive: bool,
+    retry_on_failure: int,
+) -> JobSpec:
+    """Return a job spec, checked against the schema.
+
+    Raises:
+        Stop: If a value is out of its bounds.
+    """
+    given: dict[str, Any] = {
+        "script": script,
+        "params": params,
+        "argv": tuple(argv),
+        "arguments": arguments,
+        "name": name,
+        "needs": needs,
+        "limits": limits,
+        "priority": priority,
+        "exclusive": exclusive,
+        "retry_on_failure": retry_on_failure,
+    }
+    spec: JobSpec = checked(given, JobSpec)
+    return spec
+
+
+def checked(given: Any, kind: Any) -> Any:
+    """Return `given` as `kind`.
+
+    Raises:
+        Stop: If it does not fit; the text names the field.
+    """
+    try:
+        return msgspec.convert(msgspec.to_builtins(given), kind)
+    except msgspec.ValidationError as error:
+        raise Stop(REFUSED, f"This cannot be submitted: {error}") from None
+
+
+def read_sweep_file(file: Path) -> dict[str, Any]:
+    """Return the sweep spec in a JSON file; spaces may be written as `--space` takes them.
+
+    Raises:
+        Stop: If it cannot be read or is no JSON object with a job.
+    """
+    try:
+        given = msgspec.json.decode(file.read_bytes())
+    except OSError as error:
+        raise Stop(REFUSED, f"Cannot read {file}: {error.strerror}") from None
+    except msgspec.DecodeError as error:
+        raise Stop(REFUSED, f"{file} is not JSON: {error}") from None
+    if not isinstance(given, dict) or not isinstance(given.get("job"), dict):
+        raise Stop(REFUSED, f'{file} is no sweep: it needs {{"job": {{"script": "train.py"}}, "space": ...}}')
+    space = given.get("space")
+    if isinstance(space, dict):
+        given["space"] = {
+            name: _parse_dimension(name, value) if isinstance(value, str) else value
+            for name, value in space.items()
+        }
+    return given
+
+
+def upload_named_script(client: Client, sweep: dict[str, Any], file: Path, include: Sequence[Path]) -> None:
+    """Replace a path in `job.script`, taken from where the file lies, by a reference to the stored script.
+
+    Raises:
+        BundleError: If there is no such script.
+    """
+    script = sweep["job"].get("script")
+    if isinstance(script, str):
+        reference = upload_script(client, file.parent / script, include)
+        sweep["job"] = {**sweep["job"], "script": reference}

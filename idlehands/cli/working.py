@@ -1,0 +1,100 @@
+"""`run` and `submit`: a script becomes a job."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from idlehands.cli import options
+from idlehands.cli.exits import RUN_TROUBLE, Stop, code_of, tell
+
+Script = Annotated[Path, typer.Argument(metavar="SCRIPT", help="A Python file.")]
+Words = Annotated[
+    list[str] | None, typer.Argument(metavar="[ARGS]...", help="Words for the script, passed on untouched.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    # Without interspersed options every word after SCRIPT is the script's, `--help` included.
+    app.command("run", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})(
+        run
+    )
+    app.command("submit")(submit)
+
+
+def run(
+    script: Script,
+    args: Words = None,
+    param: options.Params = None,
+    arguments: options.Arguments = "flags",
+    name: options.Name = "",
+    include: options.Include = None,
+    label: options.Label = None,
+    agent: options.Agent = None,
+    memory_mb: options.Memory = 0,
+    gpus: options.Gpus = 0,
+    priority: options.Priority = 0,
+    exclusive: options.Exclusive = False,
+    retry_on_failure: options.Retries = 0,
+    time_limit: options.Wall = 0,
+) -> None:
+    """Run SCRIPT on a machine of the house: follow it live, print its result as JSON, exit with its code.
+
+    Options for idlehands go before SCRIPT; all words after it are the script's.
+    Ctrl-C cancels the job. Exit codes of idlehands' own: 125 trouble, 126 the
+    machines went down, 130 cancelled.
+    """
+    from idlehands.cli.running import run_job
+
+    try:
+        code = run_job(script, args or [], include or [], param or [], options.spec_options(**locals()))
+    except BaseException as error:
+        if code_of(error) is None:
+            raise
+        tell(error)
+        # The script's own codes must not be mistaken for ours.
+        raise typer.Exit(130 if isinstance(error, KeyboardInterrupt) else _run_code(error)) from None
+    raise typer.Exit(code)
+
+
+def _run_code(error: BaseException) -> int:
+    return error.code if isinstance(error, Stop) and error.code == 2 else RUN_TROUBLE
+
+
+def submit(
+    script: Script,
+    args: Words = None,
+    param: options.Params = None,
+    arguments: options.Arguments = "flags",
+    name: options.Name = "",
+    include: options.Include = None,
+    label: options.Label = None,
+    agent: options.Agent = None,
+    memory_mb: options.Memory = 0,
+    gpus: options.Gpus = 0,
+    priority: options.Priority = 0,
+    exclusive: options.Exclusive = False,
+    retry_on_failure: options.Retries = 0,
+    time_limit: options.Wall = 0,
+    key: Annotated[
+        str | None, typer.Option("--key", help="Idempotency key: the same key submits once, for seven days.")
+    ] = None,
+    json: options.Json = False,
+) -> None:
+    """Submit SCRIPT as a job and print its id. Words for the script go after `--`."""
+    from idlehands.cli import words
+    from idlehands.cli.opening import open_client
+    from idlehands.cli.printing import print_json
+
+    shared: dict[str, Any] = options.spec_options(**locals())
+    params = words.parse_params(param or [])
+    with open_client() as client:
+        reference = words.upload_script(client, script, include or [])
+        spec = words.build_spec(reference, params=params, argv=args or [], **shared)
+        changed = client.submit([spec], key=key)
+    if json:
+        print_json({"jobs": changed.jobs, "position": changed.position})
+    else:
+        sys.stdout.write(f"{changed.jobs[0]}\n")
