@@ -59,6 +59,8 @@ def build_bundle(script: Path, include: Iterable[Path] = ()) -> Bundle:
     files: dict[str, bytes] = {}
     for path in _find_files(script, root, include):
         name = path.relative_to(root).as_posix()
+        if ":" in name or "\\" in name:
+            raise BundleError(f"{name!r} has a character that not every system takes in a file name")
         if name not in files:
             files[name] = _read(path)
         _check_size(files)

@@ -19,7 +19,7 @@ _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f]")
 _NUMBER = r"[-+]?(?:\d{1,30}(?:\.\d{0,30})?|\.\d{1,30})(?:[eE][-+]?\d{1,3})?|[-+]?inf|nan"
 _PAIR = re.compile(
     r"(?<![\w./-])([A-Za-z_][\w./-]{0,60}(?: (?:loss|acc|accuracy|error))?)\s{0,3}[=:]\s{0,3}"
-    rf"({_NUMBER})(?![\w:/.])",
+    rf"({_NUMBER})(?![\w:/.]|\s?%\s?\|)",
     re.I,
 )
 _PERCENT = re.compile(r"(?<![\d.])(\d{1,3}(?:\.\d{1,9})?)\s?%")
@@ -27,7 +27,7 @@ _FRACTION = re.compile(r"(?<![\d./])(\d{1,12})\s?(?:/|of)\s?(\d{1,12})(?![\d./])
 _BAR = re.compile(
     r"%\s?\|"  # tqdm, with whatever fills its bar
     r"|[█▉▊▋▌▍▎▏▓▒░━╸╺]{2}"  # rich, new Keras, pip
-    r"|\[[=>#.\- ]{5,}\]"  # old Keras, plain ASCII
+    r"|\[[=>#.\- ]{5,}\]|/\d{1,12} \[[=>#]{2}"  # old Keras, plain ASCII
     r"|\|[#=\- ]{5,}\|"  # progressbar2
 )
 _COUNTER = re.compile(r"(?:^|: )\d{1,12}it \[\d\d:\d\d")

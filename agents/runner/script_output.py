@@ -24,6 +24,7 @@ _METRICS_BYTES = 64 * 1024
 _TEXT_LINES = 200
 #: A JSON line this fresh may still turn out to be the result.
 _HOLD_SECONDS = 0.25
+_BAR_SECONDS = 0.5
 _PROGRESS_BYTES = 60 * 1024
 
 
@@ -43,6 +44,8 @@ class ScriptOutput:
         self._small: bytes | None = None
         self._big: bytes | None = None
         self._too_big = False
+        self._bar_at = 0.0
+        self._bar_metrics: dict[str, float | None] = {}
         self._json_point: MetricPoint | None = None
         self._json_at = 0.0
         self._json_keys: frozenset[str] = frozenset()
@@ -163,6 +166,10 @@ class ScriptOutput:
             return False
         self._gauge.see(reading)
         if not reading.is_bar:
+            self.series.add(reading, at)
+        elif reading.metrics and at - self._bar_at >= _BAR_SECONDS and reading.metrics != self._bar_metrics:
+            # What tqdm shows behind its bar; redrawn ten times a second, so not each time.
+            self._bar_at, self._bar_metrics = at, reading.metrics
             self.series.add(reading, at)
         return reading.is_bar
 
