@@ -4,7 +4,6 @@ Knows nothing of what is in them.
 """
 
 import contextlib
-import fcntl
 import os
 import secrets
 from collections.abc import Iterator
@@ -55,6 +54,9 @@ def locked(path: Path, *, wait: bool) -> Iterator[int]:
     Raises:
         LockTaken: If another process holds it and `wait` is false.
     """
+    # Imported late: Windows has no HQ host and no fcntl, but it has clients that read a house.
+    import fcntl
+
     # Close-on-exec (Python's default) keeps other children from holding the lock beyond our end.
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
