@@ -1,9 +1,6 @@
 """The two worlds that the bus's contract test runs in: a hub in memory, and a real broker."""
 
-import os
-import signal
 import socket
-import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -19,17 +16,9 @@ from bus.memory_bus import MemoryBus, MemoryHub
 from bus.paho_bus import PahoBus
 from bus.port import Bus, BusInput, Connected, Inbound, LastWill
 from bus.settings import BusSettings
-from idlehands.house import broker, pki
-from idlehands.house.home import open_home
-from idlehands.house.registry import Role
+from tests.fixtures.broker import BrokerServer
 
-ROLES = {
-    "hq": Role.SERVICE,
-    "attic": Role.AGENT,
-    "cellar": Role.AGENT,
-    "cli": Role.OPERATOR,
-    "eve": Role.OPERATOR,
-}
+ROLES = {"hq": "service", "attic": "agent", "cellar": "agent", "cli": "operator", "eve": "operator"}
 
 
 T = TypeVar("T")
@@ -113,19 +102,14 @@ class RealWorld:
     """A house with a real mosquitto, its real access rules and real certificates."""
 
     def __init__(self, folder: Path) -> None:
-        mosquitto = broker.find_mosquitto()
-        assert mosquitto is not None, "mosquitto is not installed"
-        self.home = open_home(folder)
-        pki.ensure_authority(self.home)
-        for name, role in ROLES.items():
-            pki.issue(self.home, name, role, folder / "certificates" / name)
-        self.command = broker.prepare(self.home, mosquitto).argv
-        self.process: subprocess.Popen[bytes] | None = None
+        self.server = BrokerServer(folder)
+        for name in ROLES:
+            self.settings(name)
+        self.server.start()
         self.made: list[PahoBus] = []
-        self.restart()
 
     def settings(self, name: str) -> BusSettings:
-        return BusSettings.parse(self.home.broker_address, self.home.path / "certificates" / name)
+        return self.server.settings(name, ROLES[name])
 
     def bus(self, name: str, *, will: LastWill | None = None, **more: Any) -> Bus:
         self.made.append(PahoBus(self.settings(name), will=will, **more))
@@ -160,24 +144,12 @@ class RealWorld:
         bus._connection._socket.shutdown(socket.SHUT_RDWR)
 
     def kill(self) -> None:
-        if self.process is not None:
-            os.kill(self.process.pid, signal.SIGKILL)
-            self.process.wait()
+        self.server.kill()
 
     def restart(self) -> None:
-        self.process = subprocess.Popen(self.command, stderr=subprocess.DEVNULL)
-        address = (self.home.settings.address, self.home.settings.ports.broker)
-        eventually(lambda: _listens(address))
+        self.server.start()
 
     def close(self) -> None:
         for bus in self.made:
             bus.stop()
-        self.kill()
-
-
-def _listens(address: tuple[str, int]) -> bool:
-    try:
-        socket.create_connection(address, 1).close()
-    except OSError:
-        return False
-    return True
+        self.server.kill()

@@ -90,7 +90,7 @@ def test_without_a_broker_the_reason_names_the_way_out(world: RealWorld) -> None
 def test_a_broker_of_another_house_is_not_trusted(world: RealWorld, tmp_path: Path) -> None:
     other = RealWorld(tmp_path)
     try:
-        why = _first_trouble(replace(world.settings("cli"), port=other.home.settings.ports.broker))
+        why = _first_trouble(replace(world.settings("cli"), port=other.server.home.settings.ports.broker))
     finally:
         other.close()
 
