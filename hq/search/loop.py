@@ -1,0 +1,169 @@
+"""What the search process does: asks which sweeps run, and proposes trials where some are missing.
+
+    notice of a sweep or a trial, or 2 s passed --> ReadSweeps --> sweeps
+    sweep: live < parallel, proposed < trials   --> Propose(first = proposed)
+    refused as stale, or no answer              --> ReadSweeps again
+
+No I/O and no clock: inputs in, requests out. Lost requests cost two seconds; a
+repeated one has the same key, so nothing is proposed twice.
+"""
+
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from hq.search.samplers import Sampler, build_sampler, seed_of
+from schemas.messages import Reply
+from schemas.names import SweepId
+from schemas.requests import Propose, ReadSweeps
+from schemas.specs import SweepSpec
+
+READ_SECONDS = 2.0
+#: Notices come in showers: one reading serves all that arrive within this time.
+GATHER_SECONDS = 0.02
+#: An answer that is older counts as lost.
+PATIENCE_SECONDS = 2.0
+MOST_PER_PROPOSAL = 200
+MOST_PROPOSAL_BYTES = 96 * 1024
+log = logging.getLogger(__name__)
+
+
+class SweepState(msgspec.Struct, frozen=True):
+    """What HQ says of one running sweep."""
+
+    sweep: SweepId
+    spec: SweepSpec
+    proposed: int
+    live: int
+    exhausted: bool = False
+
+
+class SweepsAnswer(msgspec.Struct, frozen=True):
+    """The result of `ReadSweeps`."""
+
+    sweeps: tuple[SweepState, ...]
+    more: bool = False
+
+
+Asked = ReadSweeps | Propose
+
+
+class SearchLoop:
+    """The pure loop. All times are monotonic seconds."""
+
+    def __init__(self) -> None:
+        self._read_at = 0.0
+        #: When the reading under way was asked; None when there is none.
+        self._asked_at: float | None = None
+        self._again = False
+        self._waiting = self._found_waiting = False
+
+    @property
+    def wants_trial_ends(self) -> bool:
+        """Tell whether the end of a trial would make room for another."""
+        return self._waiting
+
+    def next_wake(self, now: float) -> float:
+        """Return how many seconds nothing needs to be done unless something arrives."""
+        due = self._read_at if self._asked_at is None else self._asked_at + PATIENCE_SECONDS
+        return max(due - now, 0.0)
+
+    def notice(self, now: float) -> None:
+        """Note that a sweep or one of its trials changed."""
+        self._again = True
+        if self._asked_at is None:
+            self._read_at = min(self._read_at, now + GATHER_SECONDS)
+
+    def connected(self, now: float) -> None:
+        """Note that the broker is reached (again): what was asked before is lost."""
+        self._asked_at = None
+        self._read_at = now
+
+    def tick(self, now: float) -> list[Asked]:
+        """Return what to ask because of the time."""
+        if self.next_wake(now) > 0:
+            return []
+        self._asked_at, self._again = now, False
+        self._found_waiting = False
+        return [ReadSweeps()]
+
+    def answered(self, asked: Asked, reply: Reply, now: float) -> list[Asked]:
+        """Return what to ask next, given HQ's answer to what was asked."""
+        if isinstance(asked, Propose):
+            if not reply.ok and reply.error is not None:
+                log.info("proposal for %s refused: %s", asked.sweep, reply.error.message[:300])
+            if reply.ok or (reply.error is not None and reply.error.code == "stale"):
+                self.notice(now)
+            return []
+        if not reply.ok:
+            log.warning("HQ does not tell its sweeps: %s", reply.error and reply.error.message[:300])
+            self._end_reading(now)
+            return []
+        try:
+            found = msgspec.convert(reply.result, SweepsAnswer)
+        except msgspec.ValidationError as error:
+            log.error("HQ's answer about sweeps cannot be understood: %s", error)
+            self._end_reading(now)
+            return []
+        asks: list[Asked] = list(build_proposals(found.sweeps))
+        self._found_waiting |= any(has_more(sweep) for sweep in found.sweeps)
+        if found.more and found.sweeps:
+            self._asked_at = now
+            asks.append(ReadSweeps(after=found.sweeps[-1].sweep))
+        else:
+            self._waiting, self._found_waiting = self._found_waiting, False
+            self._end_reading(now)
+        return asks
+
+    def _end_reading(self, now: float) -> None:
+        self._asked_at = None
+        self._read_at = now + (GATHER_SECONDS if self._again else READ_SECONDS)
+
+
+def has_more(sweep: SweepState) -> bool:
+    """Tell whether a sweep may have trials that were not proposed yet."""
+    return not sweep.exhausted and sweep.proposed < sweep.spec.trials
+
+
+def build_proposals(sweeps: Iterable[SweepState]) -> Iterable[Propose]:
+    """Yield one proposal for each sweep that wants more trials."""
+    for sweep in sweeps:
+        try:
+            proposal = propose(sweep, build_sampler(sweep.spec))
+        except (ArithmeticError, ValueError) as error:
+            # One sweep's space must not stop the others.
+            log.error("no trial can be chosen for %s: %s", sweep.sweep, error)
+            continue
+        if proposal is not None:
+            yield proposal
+
+
+def propose(sweep: SweepState, sampler: Sampler) -> Propose | None:
+    """Return the next trials of one sweep, up to `parallel` live and `trials` in all; None if none."""
+    spec = sweep.spec
+    count = min(spec.parallel - sweep.live, spec.trials - sweep.proposed, MOST_PER_PROPOSAL)
+    if not has_more(sweep) or count <= 0:
+        return None
+    chosen = sampler.propose(spec.space, seed_of(sweep.sweep, spec), sweep.proposed, count)
+    trials = _fitting(chosen.trials)
+    exhausted = chosen.exhausted and len(trials) == len(chosen.trials)
+    return Propose(
+        # What is proposed follows from these three, so a repeat has the same content.
+        key=f"{sweep.sweep}-{sweep.proposed}-{len(trials)}",
+        sweep=sweep.sweep,
+        first=sweep.proposed,
+        trials=trials,
+        exhausted=exhausted,
+    )
+
+
+def _fitting(trials: tuple[dict[str, Any], ...]) -> tuple[dict[str, Any], ...]:
+    """Return as many of the first trials as one message carries, one at least."""
+    size = 0
+    for number, params in enumerate(trials):
+        size += len(msgspec.json.encode(params)) + 1
+        if size > MOST_PROPOSAL_BYTES and number > 0:
+            return trials[:number]
+    return trials
