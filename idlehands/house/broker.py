@@ -82,10 +82,18 @@ def running_broker(home: Home) -> int | None:
     except (OSError, ValueError):
         return None
     # The file of a killed broker stays, and its number may be somebody else's by now.
-    command = subprocess.run(
-        ["ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False
-    )
-    return pid if str(home.broker / "mosquitto.conf") in command.stdout else None
+    return pid if str(home.broker / "mosquitto.conf") in _command_of(pid) else None
+
+
+def _command_of(pid: int) -> str:
+    """Return the command line of a process, empty when there is none."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    if Path("/proc/self").exists():
+        return ""
+    # macOS has no /proc, and a small Debian no ps.
+    command = ["ps", "-ww", "-o", "command=", "-p", str(pid)]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
 
 def build_configuration(home: Home, account: str | None = None) -> str:

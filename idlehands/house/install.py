@@ -8,6 +8,7 @@ import contextlib
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -124,4 +125,7 @@ def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
 
 
 if __name__ == "__main__":
-    install_for_tests()
+    try:
+        install_for_tests()
+    except HouseError as error:
+        sys.exit(f"Error: {error}")
