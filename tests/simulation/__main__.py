@@ -5,17 +5,9 @@ import os
 import sys
 import time
 import traceback
-from concurrent.futures import ProcessPoolExecutor
 
+from tests.simulation.runner import run_mutants, run_seeds
 from tests.simulation.scenario import run_seed
-
-
-def _try_seed(seed: int) -> tuple[int, str]:
-    try:
-        run_seed(seed)
-    except Exception as error:
-        return seed, f"{type(error).__name__}: {error}"
-    return seed, ""
 
 
 def main() -> int:
@@ -24,7 +16,12 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="first seed")
     parser.add_argument("--seed", type=int, help="replay this one seed and show the traceback")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    parser.add_argument(
+        "--mutants", type=int, metavar="SEEDS", help="plant each known bug, try so many seeds"
+    )
     options = parser.parse_args()
+    if options.mutants is not None:
+        return 0 if all(run_mutants(options.mutants, options.processes).values()) else 1
     if options.seed is not None:
         try:
             house = run_seed(options.seed)
@@ -36,11 +33,10 @@ def main() -> int:
     began = time.monotonic()
     failed = 0
     seeds = range(options.first, options.first + options.seeds)
-    with ProcessPoolExecutor(options.processes) as pool:
-        for seed, why in pool.map(_try_seed, seeds, chunksize=20):
-            if why:
-                failed += 1
-                print(f"seed {seed} failed: {why}\n  replay: ./run simulate --seed {seed}", flush=True)
+    for seed, why in run_seeds(seeds, options.processes):
+        if why:
+            failed += 1
+            print(f"seed {seed} failed: {why}\n  replay: ./run simulate --seed {seed}", flush=True)
     took = time.monotonic() - began
     print(f"{len(seeds)} seeds in {took:.1f} s ({len(seeds) / took * 60:.0f} a minute), {failed} failed")
     return 1 if failed else 0

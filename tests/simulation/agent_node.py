@@ -39,7 +39,9 @@ class Execution(Struct):
 class AgentNode:
     """A machine: it may be killed, suspended, lose its spool's disk space, and come back."""
 
-    def __init__(self, name: str, slots: int, world: World, network: Network, oracle: Any, hqs: list[Any]) -> None:
+    def __init__(
+        self, name: str, slots: int, world: World, network: Network, oracle: Any, hqs: list[Any]
+    ) -> None:
         self.name = name
         self.world = world
         self.network = network

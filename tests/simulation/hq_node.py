@@ -26,7 +26,9 @@ class HqNode:
     #: Stops when another HQ has taken its position.
     steps_down = True
 
-    def __init__(self, name: str, world: World, network: Network, store: Store, nodes: dict[str, Any]) -> None:
+    def __init__(
+        self, name: str, world: World, network: Network, store: Store, nodes: dict[str, Any]
+    ) -> None:
         self.name = name
         self.world = world
         self.network = network
@@ -39,10 +41,11 @@ class HqNode:
         self.led_since = 0.0
         self._life = 0
         self._inbox: list[Inbound] = []
-        self._append_sent = 0.0
         self._woken_at = -1.0
         self._leader_heard = float("-inf")
         self.retired = False
+        #: While paused: the broker has dropped this client, nothing waits for it.
+        self.deaf = False
 
     # --- life ------------------------------------------------------------------
 
@@ -67,6 +70,9 @@ class HqNode:
     def _begin_epoch(self, life: int) -> None:
         if life != self._life or not self.up:
             return
+        if self.store.is_away(self.name) or self.paused:
+            self.world.after(0.5, lambda: self._begin_epoch(life))
+            return
         state = State()
         for decision in self.store.decisions:
             apply(state, decision)
@@ -87,11 +93,11 @@ class HqNode:
                 apply(state, began)
                 self._lead(state, instance)
             elif outcome == "unknown":
-                self.store.insert((began,), done)
+                self.store.insert(self.name, (began,), done)
             else:
                 self.world.after(0.05, lambda: self._begin_epoch(life))
 
-        self.store.insert((began,), done)
+        self.store.insert(self.name, (began,), done)
 
     def _lead(self, state: State, instance: str) -> None:
         now = self.clock.monotonic()
@@ -104,7 +110,7 @@ class HqNode:
         """The leader's ping: nothing stands at my next position, so I led when I asked."""
         if life != self._life or self.authority is None:
             return
-        if not self.paused and not self.store.down and not self.authority.appending:
+        if not self.paused and not self.store.is_away(self.name) and not self.authority.appending:
             if self.store.tail > self.authority.state.position:
                 self._step_down()
                 return
@@ -130,7 +136,7 @@ class HqNode:
     def receive(self, message: Inbound) -> None:
         if message.topic is topics.HQ_STATE:
             self._leader_heard = self.world.now
-        elif self.up:
+        elif self.up and not (self.paused and self.deaf):
             self._inbox.append(message)
             if not self.paused:
                 self._step()
@@ -170,7 +176,7 @@ class HqNode:
                 self.authority.committed(self.clock.monotonic())
                 self._step()
 
-        self.store.insert(batch, done)
+        self.store.insert(self.name, batch, done)
 
     def _wake_later(self, seconds: float) -> None:
         life = self._life

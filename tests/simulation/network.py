@@ -40,6 +40,8 @@ class Network:
         self.slowest = 0.0
         #: Nodes that are cut off, in one direction or both: (node, "in" | "out").
         self.cut: set[tuple[str, str]] = set()
+        #: Pairs that do not reach each other, as when two HQs hang on two brokers.
+        self.severed: set[frozenset[str]] = set()
         #: The broker is down: nothing passes.
         self.down = False
 
@@ -47,10 +49,13 @@ class Network:
         """End all faults."""
         self.loss = self.duplicates = self.slow = self.slowest = 0.0
         self.cut.clear()
+        self.severed.clear()
         self.down = False
 
     def send(self, sender: str, to: str, deliver: Callable[[], Any]) -> None:
         rng = self.world.random
+        if self.severed and frozenset((sender, to)) in self.severed:
+            return
         if self.down or (sender, "out") in self.cut or (to, "in") in self.cut or rng.random() < self.loss:
             return
         copies = 2 if rng.random() < self.duplicates else 1

@@ -145,7 +145,9 @@ class Oracle:
     def _check_job(self, job: str, events: list[Any]) -> None:
         ends = [e for e in events if isinstance(e, TERMINAL)]
         if len(ends) != 1:
-            raise Violation(f"I1: {job} has {len(ends)} terminal events: {[type(e).__name__ for e in events]}")
+            raise Violation(
+                f"I1: {job} has {len(ends)} terminal events: {[type(e).__name__ for e in events]}"
+            )
         tokens = [e.token for e in events if isinstance(e, ev.JobClaimed)]
         if tokens != sorted(set(tokens)):
             raise Violation(f"I6: tokens of {job} do not increase: {tokens}")

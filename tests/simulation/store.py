@@ -13,22 +13,28 @@ class Store:
         self.world = world
         self.decisions: list[Decision] = []
         self.down = False
+        #: HQs that cannot reach it.
+        self.cut: set[str] = set()
         #: Chance that an insert's answer is lost, or that only a prefix lands.
         self.unknown = 0.0
 
     def calm(self) -> None:
         self.down = False
+        self.cut.clear()
         self.unknown = 0.0
+
+    def is_away(self, hq: str) -> bool:
+        return self.down or hq in self.cut
 
     @property
     def tail(self) -> int:
         return len(self.decisions)
 
-    def insert(self, batch: tuple[Decision, ...], done: Callable[[str], None]) -> None:
+    def insert(self, hq: str, batch: tuple[Decision, ...], done: Callable[[str], None]) -> None:
         """Insert in order at their positions; `done` hears "committed", "taken" or "unknown"."""
         rng = self.world.random
         delay = 0.001 + 0.004 * rng.random()
-        if self.down:
+        if self.is_away(hq):
             self.world.after(0.5, lambda: done("unknown"))
             return
         fate = rng.random()

@@ -1,0 +1,241 @@
+"""Known bugs, planted one at a time: each must make the simulation fail.
+
+A suite that kills no mutants proves nothing. `plant(name)` patches the
+production classes of this process; `./run simulate --mutants` runs them all
+in processes of their own and prints how many seeds found each.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from msgspec.structs import replace
+
+from agents.core import agent as agent_module
+from agents.core.agent import AgentCore
+from agents.core.effects import Send, Start, Unspool
+from bus import topics
+from hq.core import authority, contact, evolve, leases, recording
+from hq.core.authority import Authority
+from hq.core.bookkeeping import Bookkeeping
+from hq.core.leases import Leases
+from hq.core.outputs import Answer, Publish
+from hq.core.scheduler import Scheduler
+from hq.core.state import State
+from schemas.messages import Grant
+from schemas.specs import JobSpec, ScriptRef
+from tests.simulation import agent_node, hq_node
+from tests.simulation.network import Clock
+
+MUTANTS: dict[str, Callable[[], None]] = {}
+
+
+def mutant(plant: Callable[[], None]) -> Callable[[], None]:
+    MUTANTS[plant.__name__] = plant
+    return plant
+
+
+def plant(name: str) -> None:
+    """Put one bug into the production code of this process."""
+    MUTANTS[name]()
+
+
+@mutant
+def no_idempotency_key() -> None:
+    State.remember_answer = lambda self, answer: None  # type: ignore[method-assign]
+
+
+@mutant
+def offers_burn_starts() -> None:
+    inner = evolve._evolve_live
+
+    def burn(job: Any, event: Any, moment: Any) -> Any:
+        changed = inner(job, event, moment)
+        return replace(changed, starts=job.starts + 1) if type(event).__name__ == "JobClaimed" else changed
+
+    evolve._evolve_live = burn  # type: ignore[assignment]
+
+
+@mutant
+def no_lease_recovery_at_start() -> None:
+    inner = Bookkeeping.__init__
+
+    def forget(self: Any, state: Any, now: float, wall: float) -> None:
+        inner(self, state, now, wall)
+        self.leases = Leases(now)
+
+    Bookkeeping.__init__ = forget  # type: ignore[method-assign]
+
+
+@mutant
+def token_not_unique() -> None:
+    def next_token(self: Any, job: str) -> int:
+        self._counters[job] = self._counters.get(job, 0) + 1
+        return 2**20 + int(self._counters[job])
+
+    Scheduler._next_token = next_token  # type: ignore[method-assign]
+
+
+def _publish_early(early: Callable[[Any], bool]) -> None:
+    inner = Authority._keep
+
+    def keep(self: Any, batch: Any, made: Any) -> None:
+        self._outputs.extend(o for o in made.outputs if early(o))
+        made.outputs = [o for o in made.outputs if not early(o)]
+        inner(self, batch, made)
+
+    Authority._keep = keep  # type: ignore[method-assign]
+
+
+@mutant
+def result_ack_before_commit() -> None:
+    _publish_early(lambda o: isinstance(o, Publish) and o.topic is topics.ACK and bool(o.data.results))
+
+
+@mutant
+def grant_before_commit() -> None:
+    _publish_early(lambda o: isinstance(o, Publish) and o.topic is topics.GRANT)
+
+
+@mutant
+def submit_ack_before_commit() -> None:
+    _publish_early(lambda o: isinstance(o, Answer))
+
+
+@mutant
+def no_fence() -> None:
+    hq_node.HqNode.fences = False
+
+
+@mutant
+def two_hqs_without_epoch() -> None:
+    hq_node.HqNode.steps_down = False
+
+
+@mutant
+def spool_dropped_when_sent() -> None:
+    inner = AgentCore._send_results
+
+    def send(self: Any, now: float) -> None:
+        before = len(self._effects)
+        inner(self, now)
+        for effect in self._effects[before:]:
+            if isinstance(effect, Send):
+                self._effects.extend(Unspool(r.job, r.token) for r in effect.data.results)
+
+    AgentCore._send_results = send  # type: ignore[method-assign]
+
+
+@mutant
+def start_on_offer() -> None:
+    inner = AgentCore._on_offers
+
+    def on_offers(self: Any, offers: Any, now: float) -> None:
+        for offer in offers.offers:
+            key = (offer.job, offer.token)
+            if key not in self.attempts and not self._why_not_claim():
+                spec = JobSpec(ScriptRef("0" * 64, "script.py"), name="job-0")
+                grant = Grant(*key, "", self.boot, "0" * 32, 30.0, spec)
+                self._effects.append(Start(grant))
+        inner(self, offers, now)
+
+    AgentCore._on_offers = on_offers  # type: ignore[method-assign]
+
+
+@mutant
+def wall_clock_leases() -> None:
+    hq_node.Clock = _WallClock  # type: ignore[misc,attr-defined]
+
+
+class _WallClock(Clock):
+    def monotonic(self) -> float:
+        return self.wall()
+
+
+@mutant
+def lease_of_hq_shorter_than_the_agents() -> None:
+    leases.LEASE_SECONDS = 12.0
+    leases.GUARD_SECONDS = 0.0
+
+
+@mutant
+def no_self_kill() -> None:
+    AgentCore._check_leases = lambda self, now: None  # type: ignore[method-assign]
+
+
+@mutant
+def clock_stops_in_suspend() -> None:
+    agent_node.Clock = _StoppingClock  # type: ignore[misc,attr-defined]
+
+
+class _StoppingClock(Clock):
+    def __init__(self, world: Any) -> None:
+        super().__init__(world, stops_in_suspend=True)
+
+
+@mutant
+def table_keyed_by_job() -> None:
+    """Results are remembered by job instead of (job, token): the next attempt's counts as a repeat."""
+    inner = contact.decide_result
+
+    def decide(state: Any, agent: str, result: Any) -> Any:
+        known = [verdict for (job, _), verdict in state.reported.items() if job == result.job]
+        return (None, known[0]) if known else inner(state, agent, result)
+
+    contact.decide_result = decide  # type: ignore[attr-defined]
+
+
+@mutant
+def exclusive_renewed_without_leadership() -> None:
+    Bookkeeping.leader_until = property(lambda self: float("inf"))  # type: ignore[assignment,method-assign]
+    leases.LEADERSHIP_SECONDS = 0.0
+
+
+@mutant
+def spool_not_listed_at_boot() -> None:
+    """A new boot settles spooled attempts as lost, and their results are refused."""
+    inner = contact.decide_result
+
+    def decide(state: Any, agent: str, result: Any) -> Any:
+        event, verdict = inner(state, agent, result)
+        job = state.jobs.get(result.job)
+        attempt = job.attempt(result.token) if job else None
+        record = state.agents.get(agent)
+        if attempt and record and attempt.boot != record.boot:
+            return None, "superseded"
+        return event, verdict
+
+    contact.decide_result = decide  # type: ignore[attr-defined]
+
+
+@mutant
+def any_attempt_frees_the_job() -> None:
+    """The end of an old attempt takes the job from the machine that holds it now."""
+    evolve._queue_again = lambda job, token, why, delay: replace(  # type: ignore[assignment]
+        job, status=evolve.JobStatus.QUEUED, agent=None, why=why, delay_seconds=delay
+    )
+
+
+@mutant
+def grants_again_without_asking() -> None:
+    """An agent begins whatever grant arrives, also one that it has had before."""
+
+    def on_grant(self: Any, grant: Grant, now: float) -> None:
+        key = (grant.job, grant.token)
+        if key not in self.attempts:
+            self._claims.pop(key, None)
+            held = agent_module.Held(key, agent_module.Phase.HELD, now, now + 30.0, grant)
+            self.attempts[key] = held
+
+    AgentCore._on_grant = on_grant  # type: ignore[method-assign]
+
+
+@mutant
+def losses_are_never_counted() -> None:
+    """A poison job takes machine after machine down, for ever."""
+    recording.decide_death = lambda job: None  # type: ignore[attr-defined]
+
+
+@mutant
+def silence_of_hq_counts_against_agents() -> None:
+    """After a long pause HQ ends leases instead of renewing them."""
+    authority.LOOP_GAP_SECONDS = float("inf")
