@@ -101,7 +101,7 @@ def stop_all(pids: Sequence[int], patience_seconds: float = _PATIENCE_SECONDS) -
     left = list(pids)
     while left and time.monotonic() < deadline:
         time.sleep(0.05)
-        left = [pid for pid in left if _signal(pid, 0)]
+        left = [pid for pid in left if _signal(pid, 0) and not _is_zombie(pid)]
     for pid in pids:
         # The whole session: a process that ended in time may have left children.
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -114,6 +114,13 @@ def _signal(pid: int, number: int) -> bool:
     except (ProcessLookupError, PermissionError):
         return False
     return True
+
+
+def _is_zombie(pid: int) -> bool:
+    """Tell whether a process has ended and only waits for whoever adopted it to look."""
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/stat", "rb") as stat:
+        return stat.read().rpartition(b") ")[2].startswith(b"Z")
+    return False
 
 
 def _main() -> None:

@@ -62,7 +62,9 @@ class Supervisor:
         Raises:
             HouseError: If the house cannot come up; everything is stopped before.
         """
-        earlier = {number: signal.signal(number, self._note_signal) for number in _ENDING}
+        # nohup ignores SIGHUP for us, and then a closed terminal shall not stop the house.
+        ending = [n for n in _ENDING if n != signal.SIGHUP or signal.getsignal(n) != signal.SIG_IGN]
+        earlier = {number: signal.signal(number, self._note_signal) for number in ending}
         # Any handler will do: what counts is that the end of a child interrupts the sleep.
         earlier[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(self._wake_end.fileno(), warn_on_full_buffer=False)

@@ -35,16 +35,17 @@ def up(home: Home, options: AgentOptions | None = None, say: Callable[[str], Non
         HouseError: If the house is up already, broker or database are missing, a port is taken, the
             broker lets strangers in, or a process ends again and again before it was ever ready.
     """
-    options = options or AgentOptions()
+    options, say = options or AgentOptions(), say or _print
     with alone(home) as lock:
         agents = furnish(home, agents=options.count)
         components = build_components(home, agents, options)
         check_ports(home)
         _check_external_database()
         uri = database_uri_file(home).read_text().strip()
+        say(f"Starting the house in {home.path} ...")
         leash = Leash(lock)
         try:
-            Supervisor(home, components, leash, uri, say or _print).run()
+            Supervisor(home, components, leash, uri, say).run()
         finally:
             leash.close()
     return 0

@@ -75,7 +75,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Started]]:
         house.process.communicate(timeout=20)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_stops_everything_in_the_opposite_order(
     start: Callable[..., Started], number: signal.Signals
 ) -> None:
