@@ -22,6 +22,8 @@ _JSON_START = re.compile(rb"\s*\{")
 _METRICS_BYTES = 64 * 1024
 #: Lines of plain text examined for progress between two batches: a flood must stay cheap.
 _TEXT_LINES = 200
+_FLOOD_LINES = 50
+_JSON_LINES = 500
 #: A JSON line this fresh may still turn out to be the result.
 _HOLD_SECONDS = 0.25
 _BAR_SECONDS = 0.5
@@ -39,11 +41,12 @@ class ScriptOutput:
         self.series = Series()
         self._gauge = Gauge()
         self._percent_told: float | None = None
-        self._text_budget = _TEXT_LINES
+        self._text_budget, self._json_budget = _TEXT_LINES, _JSON_LINES
         self.bytes_seen = 0
         self._small: bytes | None = None
         self._big: bytes | None = None
         self._too_big = False
+        self._numberless: bytes | None = None
         self._bar_at = 0.0
         self._bar_metrics: dict[str, float | None] = {}
         self._json_point: MetricPoint | None = None
@@ -55,7 +58,14 @@ class ScriptOutput:
         """Take in bytes of `stdout` or `stderr`, read at Unix time `at`."""
         self.bytes_seen += len(chunk)
         self.tails[stream].feed(chunk)
-        self._take_lines(stream, self._splitters[stream].feed(chunk), at)
+        lines = self._splitters[stream].feed(chunk)
+        if len(lines) <= _TEXT_LINES or b"\r" in chunk or (stream == "stdout" and b"{" in chunk):
+            self._take_lines(stream, lines, at)
+            return
+        # A flood of plain lines, told without looking at each. The first may have begun before this chunk.
+        self._take_lines(stream, lines[:1], at)
+        self._logs.add(stream, lines[1:-_FLOOD_LINES])
+        self._take_lines(stream, lines[-_FLOOD_LINES:], at)
 
     def finish(self, at: float) -> None:
         """Take in what no newline ended."""
@@ -70,7 +80,7 @@ class ScriptOutput:
 
     def take_progress(self, at: float, *, final: bool = False) -> list[Progress]:
         """Return the progress since the last call; what may be the result waits unless `final`."""
-        self._text_budget = _TEXT_LINES
+        self._text_budget, self._json_budget = _TEXT_LINES, _JSON_LINES
         if not final:
             for splitter in self._splitters.values():
                 # tqdm ends no line until its next update, which may be minutes away.
@@ -120,7 +130,7 @@ class ScriptOutput:
         logged: list[bytes] = []
         examined_from = len(lines) - self._text_budget
         for index, line in enumerate(lines):
-            if stream == "stdout" and _JSON_START.match(line) and self._take_json(line, at):
+            if stream == "stdout" and _JSON_START.match(line) and self._take_json(line, at, logged):
                 continue
             examined = index >= examined_from
             overwritten = line.endswith(b"\r")
@@ -136,29 +146,41 @@ class ScriptOutput:
             logged.append(line)
         self._logs.add(stream, logged)
 
-    def _take_json(self, line: bytes, at: float) -> bool:
-        """Take a JSON line in; tell whether the log can do without it."""
+    def _take_json(self, line: bytes, at: float, logged: list[bytes]) -> bool:
+        """Take a JSON line in; tell whether it was one.
+
+        One without numbers is no metrics line: it is logged once it turns out not to be the result.
+        """
         if len(line) > RESULT_BYTES_AT_MOST:
             self._too_big, self._big, self._small = True, None, None
             return False
-        if len(line) > _METRICS_BYTES:
+        if len(line) > _METRICS_BYTES or self._json_budget <= 0:
             if not line.rstrip().endswith(b"}"):
                 return False
+            self._log_numberless(logged)
             self._big, self._too_big = line, False
             return True
+        self._json_budget -= 1
         content = read_small(line)
         if content is None:
             return False
+        self._log_numberless(logged)
         self._small, self._big, self._too_big = line, None, False
         self._keys_before, self._json_keys = self._json_keys, frozenset(content)
         reading = read_object(content)
         self._json_at = at
         self._json_point = None
         if reading is None:
-            return False
+            self._numberless = line
+            return True
         self._gauge.see(reading)
         self._json_point = self.series.add(reading, at)
         return True
+
+    def _log_numberless(self, logged: list[bytes]) -> None:
+        if self._numberless is not None:
+            logged.append(self._numberless)
+            self._numberless = None
 
     def _take_text(self, line: bytes, at: float) -> bool:
         reading = read_line(line[: 8 * 1024].decode("utf-8", "replace"))

@@ -1,5 +1,6 @@
 import json
 import random
+import time
 import tracemalloc
 
 import msgspec
@@ -112,6 +113,29 @@ def test_the_last_json_line_is_the_result_and_the_others_are_metrics() -> None:
         (1, 2, {"loss": 0.25}),
     ]
     assert [line for part in out.take_logs() for line in part.lines] == ["begin", "text", "end"]
+
+
+def test_a_json_line_without_numbers_is_log_unless_it_is_the_result() -> None:
+    out = output()
+    feed(out, '{"state": "loading"}\nloaded\n{"state": "ready"}\n')
+    out.finish(100)
+    assert out.take_result()[0] == {"state": "ready"}
+    assert sorted(line for part in out.take_logs() for line in part.lines) == [
+        "loaded",
+        '{"state": "loading"}',
+    ]
+
+
+def test_a_flood_of_json_lines_is_cheap_and_its_last_line_still_the_result() -> None:
+    out = output()
+    began = time.process_time()
+    for _ in range(100):
+        feed(out, '{"loss": 0.5}\n' * 5000)
+    feed(out, '{"accuracy": 0.5}\n')
+    assert time.process_time() - began < 5
+    out.finish(100)
+    assert out.take_result()[0] == {"accuracy": 0.5}
+    assert len(out.series.all()) == 500
 
 
 def test_a_result_that_looks_like_the_metrics_before_it_stays_in_the_series() -> None:
@@ -237,7 +261,7 @@ def test_a_flood_of_short_lines_costs_little_memory() -> None:
     out = output()
     chunk = b"a line of a rather talkative script\n" * 1800
     tracemalloc.start()
-    for index in range(1000):
+    for index in range(200):
         feed(out, chunk, at=index)
         if index % 50 == 0:
             out.take_logs()
