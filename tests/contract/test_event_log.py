@@ -230,6 +230,27 @@ def test_a_missing_decision_is_found_and_named(database: Database[dict[str, Any]
         list(log.read_after(0))
 
 
+def test_an_append_that_the_server_answers_with_another_error_is_not_taken_for_committed(
+    database: Database[dict[str, Any]],
+) -> None:
+    log = MongoLog(database)
+    decisions = row(1, 10)
+    log.append(decisions[:1])
+    # Any write error that is not a duplicate: a full disk or a step-down look the same.
+    database.command("collMod", "events", validator={"_id": {"$lt": 5}})
+    appending = threading.Thread(target=log.append, args=(decisions,), daemon=True)
+
+    appending.start()
+    appending.join(0.5)
+    assert appending.is_alive()
+    assert log.tail().position == 4
+    database.command("collMod", "events", validator={})
+    appending.join(20)
+
+    assert not appending.is_alive()
+    assert list(log.read_after(0)) == decisions
+
+
 def test_a_wrong_password_is_said_at_once_and_not_repeated_in_the_message(mongodb_uri: str) -> None:
     database = connect(mongodb_uri.replace("://idlehands:", "://idlehands:wrong"))
 

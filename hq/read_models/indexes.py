@@ -1,0 +1,90 @@
+"""Every index. HQ refuses to run while one is missing: a page would read a million documents."""
+
+from typing import Any
+
+from pymongo import IndexModel
+from pymongo.database import Database
+from pymongo.errors import OperationFailure
+
+from hq.read_models.models import AGENTS, COLLECTIONS, JOBS, REQUESTS, RESULTS, SWEEPS, ReadModelsUnusable
+
+_IN_A_SWEEP = {"spec.sweep": {"$exists": True}}
+
+INDEXES: dict[str, tuple[IndexModel, ...]] = {
+    JOBS: (
+        # The newest page, and the newest page of everything that people filter by.
+        IndexModel([("order", -1)], name="newest"),
+        IndexModel([("status", 1), ("order", -1)], name="by_status"),
+        IndexModel([("submitter", 1), ("order", -1)], name="by_submitter"),
+        IndexModel([("agent", 1), ("order", -1)], name="by_agent"),
+        IndexModel([("spec.sweep", 1), ("order", -1)], name="by_sweep", partialFilterExpression=_IN_A_SWEEP),
+        IndexModel(
+            [("spec.sweep", 1), ("spec.trial", 1)], name="trials", partialFilterExpression=_IN_A_SWEEP
+        ),
+        # A start of HQ: what is ahead of the checkpoint, and what ended last.
+        IndexModel([("position", -1)], name="latest"),
+    ),
+    SWEEPS: (
+        IndexModel([("submitted_at", -1), ("_id", 1)], name="newest"),
+        IndexModel([("status", 1), ("submitted_at", -1), ("_id", 1)], name="by_status"),
+        IndexModel([("position", -1)], name="latest"),
+    ),
+    RESULTS: (
+        IndexModel([("position", -1), ("_id", 1)], name="latest"),
+        IndexModel([("verdict", 1), ("position", -1), ("_id", 1)], name="by_verdict"),
+        IndexModel([("job", 1), ("verdict", 1), ("position", 1)], name="by_job"),
+        IndexModel([("sweep", 1), ("verdict", 1), ("position", -1), ("_id", 1)], name="by_sweep"),
+    ),
+    REQUESTS: (IndexModel([("at", 1)], name="by_age"), IndexModel([("position", 1)], name="in_order")),
+    AGENTS: (),
+    "progress": (
+        IndexModel([("_id.job", 1), ("_id.token", 1), ("_id.seq", 1)], name="by_attempt"),
+        IndexModel([("stored", 1)], name="by_age"),
+    ),
+    "logs": (IndexModel([("job", 1), ("_id", 1)], name="by_job"),),
+}
+
+
+def ensure_indexes(database: Database[dict[str, Any]], prefix: str = "") -> None:
+    """Create what is missing and make sure that all are there. Safe to repeat.
+
+    Args:
+        database: Where.
+        prefix: Before the names of the read models; then only these get indexes.
+
+    Raises:
+        ReadModelsUnusable: If an index cannot be made or is not there afterwards.
+        PyMongoError: If the database does not answer.
+    """
+    for name in COLLECTIONS if prefix else INDEXES:
+        collection = database.get_collection(prefix + name)
+        wanted = INDEXES[name]
+        if not wanted:
+            continue
+        try:
+            collection.create_indexes(list(wanted))
+        except OperationFailure as error:
+            raise ReadModelsUnusable(
+                f"Indexes of the collection {collection.full_name} cannot be made: {error.details}. "
+                "Drop the index that is in the way, or the collection, and run `idlehands hq rebuild`."
+            ) from error
+    check_indexes(database, prefix)
+
+
+def check_indexes(database: Database[dict[str, Any]], prefix: str = "") -> None:
+    """Make sure that every index is there.
+
+    Raises:
+        ReadModelsUnusable: If one is missing, named.
+    """
+    for name in COLLECTIONS if prefix else INDEXES:
+        collection = database.get_collection(prefix + name)
+        found = collection.index_information()
+        for wanted in INDEXES[name]:
+            key = [(field, direction) for field, direction in wanted.document["key"].items()]
+            there = found.get(wanted.document["name"], {}).get("key")
+            if there != key:
+                raise ReadModelsUnusable(
+                    f"The collection {collection.full_name} lacks its index {wanted.document['name']!r} "
+                    f"on {', '.join(field for field, _ in key)}. Start HQ again to make it."
+                )

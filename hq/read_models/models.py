@@ -1,0 +1,101 @@
+"""What the read models are: collections, identities and documents of what the fold changes.
+
+A document holds the position that it reflects and is only ever replaced by
+one of a later position, so no reader sees anything go backwards, whatever is
+written again or late. A result is written once and never replaced.
+
+| collection | `_id`            | document       |
+|------------|------------------|----------------|
+| jobs       | job id           | `Job`          |
+| sweeps     | sweep id         | `Sweep`        |
+| agents     | name             | `AgentRecord`  |
+| results    | {job, token}     | `StoredResult` |
+| requests   | {submitter, key} | `Answer`       |
+"""
+
+from typing import Any
+
+import msgspec
+from bson.raw_bson import RawBSONDocument
+
+from hq.core.state import AgentRecord, Answer, Change, Job, StoredResult, Sweep
+from hq.log.documents import encode_document, restore
+from schemas.facts import AttemptResult
+
+JOBS = "jobs"
+SWEEPS = "sweeps"
+AGENTS = "agents"
+RESULTS = "results"
+REQUESTS = "requests"
+#: In the order of writing: a job's document is never ahead of its results'. `loading` relies on it.
+COLLECTIONS = (RESULTS, REQUESTS, AGENTS, SWEEPS, JOBS)
+
+CHECKPOINTS = "checkpoints"
+#: `{_id, position, generation, rebuilding}`: everything up to `position` is in the read models.
+CHECKPOINT = "read_models"
+
+#: Identity of a document, in a form that can be a key of a dictionary.
+Place = tuple[str, str | tuple[str, int | str]]
+
+
+class ReadModelsUnusable(Exception):
+    """The read models cannot be used as they are; the message says what to do."""
+
+
+def place_of(change: Change) -> Place:
+    """Return collection and identity of what changed."""
+    match change:
+        case Job(id=identity):
+            return JOBS, identity
+        case Sweep(id=identity):
+            return SWEEPS, identity
+        case AgentRecord(name=name):
+            return AGENTS, name
+        case StoredResult(job=job, token=token):
+            return RESULTS, (job, token)
+        case Answer(submitter=submitter, key=key):
+            return REQUESTS, (submitter, key)
+
+
+def identity_of(change: Change) -> Any:
+    """Return the document's `_id`."""
+    match change:
+        case StoredResult(job=job, token=token):
+            return {"job": job, "token": token}
+        case Answer(submitter=submitter, key=key):
+            return {"submitter": submitter, "key": key}
+        case _:
+            return place_of(change)[1]
+
+
+def document_of(change: Change) -> RawBSONDocument:
+    """Return the document to store.
+
+    Raises:
+        DecisionRefused: If a value does not fit BSON; then its event would not have fitted either.
+    """
+    fields = msgspec.structs.asdict(change)
+    # Under `_id` already; nobody should have to choose between two names.
+    for twice in {"id", "name"} & fields.keys():
+        del fields[twice]
+    return encode_document({"_id": identity_of(change), **fields})
+
+
+def change_of(collection: str, document: RawBSONDocument) -> Change:
+    """Return what a stored document was made from.
+
+    Raises:
+        LogUnreadable: If it does not fit.
+    """
+    kinds: dict[str, tuple[type[Change], str]] = {
+        JOBS: (Job, "id"),
+        SWEEPS: (Sweep, "id"),
+        AGENTS: (AgentRecord, "name"),
+        RESULTS: (StoredResult, "token"),
+        REQUESTS: (Answer, "key"),
+    }
+    kind, key = kinds[collection]
+    change = restore(document, kind, key)
+    if isinstance(change, StoredResult):
+        return msgspec.structs.replace(change, result=msgspec.convert(change.result, AttemptResult))
+    return change

@@ -1,0 +1,93 @@
+"""Are the read models the fold of the event log? The check behind that promise."""
+
+import hashlib
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from pymongo.database import Database
+from pymongo.read_concern import ReadConcern
+
+from hq.core.evolve import apply
+from hq.core.state import IDEMPOTENCY_SECONDS, Change, State
+from hq.log.documents import RAW_CODEC
+from hq.log.port import EventLog
+from hq.read_models.models import COLLECTIONS, REQUESTS, RESULTS, Place, change_of, document_of, place_of
+from hq.read_models.writer import read_checkpoint
+
+
+class Difference(Struct, frozen=True):
+    """A document that is not what the log says."""
+
+    collection: str
+    identity: Any
+    what: str
+
+
+class _Expected(Struct, frozen=True):
+    position: int
+    digest: bytes
+    at: float | None
+
+
+def find_differences(database: Database[dict[str, Any]], log: EventLog) -> list[Difference]:
+    """Return how the read models differ from the fold of the log up to their checkpoint.
+
+    An HQ may run meanwhile: documents that are ahead of the checkpoint are not judged.
+
+    Raises:
+        LogUnavailable: If the database does not answer.
+        LogUnreadable: If the log or a document cannot be read.
+        ReadModelsUnusable: If a rebuild is going on or was interrupted.
+        InvalidTransition: If the log itself makes no sense.
+    """
+    checkpoint, _ = read_checkpoint(database)
+    expected, forgotten = _fold(log, checkpoint)
+    return [*_judge(database, expected, checkpoint, forgotten)]
+
+
+def _fold(log: EventLog, checkpoint: int) -> tuple[dict[Place, _Expected], float]:
+    """Return what should be there, and before when answers need not be there any more."""
+    state, expected, latest = State(), dict[Place, _Expected](), 0.0
+    for decision in log.read_after(0, limit=checkpoint):
+        latest = max(latest, decision.at)
+        for change in apply(state, decision):
+            place = place_of(change)
+            if place[0] != RESULTS or place not in expected:
+                expected[place] = _Expected(change.position, _digest(change), getattr(change, "at", None))
+    return expected, latest - IDEMPOTENCY_SECONDS
+
+
+def _judge(
+    database: Database[dict[str, Any]], expected: dict[Place, _Expected], checkpoint: int, forgotten: float
+) -> Iterator[Difference]:
+    for name in COLLECTIONS:
+        stored = database.get_collection(name, codec_options=RAW_CODEC, read_concern=ReadConcern("majority"))
+        documents: Iterator[Any] = stored.find({})
+        for document in documents:
+            change = change_of(name, document)
+            place = place_of(change)
+            wanted = expected.pop(place, None)
+            if change.position > checkpoint:
+                continue
+            if wanted is None:
+                yield Difference(
+                    name, place[1], f"is there, at position {change.position}, but not in the log"
+                )
+            elif change.position != wanted.position:
+                yield Difference(
+                    name, place[1], f"reflects position {change.position}, should be {wanted.position}"
+                )
+            elif _digest(change) != wanted.digest:
+                yield Difference(name, place[1], "has other content than the log gives it")
+    for place, wanted in expected.items():
+        is_forgotten = place[0] == REQUESTS and (wanted.at or 0.0) < forgotten
+        if not is_forgotten:
+            yield Difference(place[0], place[1], f"is missing, should be at position {wanted.position}")
+
+
+def _digest(change: Change) -> bytes:
+    # Through the document and back, so that 0 and 0.0, or a field added later, are no difference.
+    stored = change_of(place_of(change)[0], document_of(change))
+    return hashlib.sha256(msgspec.json.encode(stored, order="sorted")).digest()

@@ -1,0 +1,164 @@
+"""Writing changes into the read models: collect, coalesce, write, then move the checkpoint.
+
+Everything may be written again, in part, late, or by two HQs at once: later
+positions win, and results stay what they were first.
+"""
+
+import secrets
+from collections.abc import Iterable
+from typing import Any
+
+from bson.raw_bson import RawBSONDocument
+from pymongo import ReplaceOne
+from pymongo.collection import Collection
+from pymongo.database import Database
+from pymongo.errors import BulkWriteError, DuplicateKeyError
+from pymongo.write_concern import WriteConcern
+
+from hq.core.state import Change
+from hq.read_models.models import (
+    CHECKPOINT,
+    CHECKPOINTS,
+    COLLECTIONS,
+    REQUESTS,
+    RESULTS,
+    Place,
+    ReadModelsUnusable,
+    document_of,
+    identity_of,
+    place_of,
+)
+
+#: Majority writes also flush the journal, so what went before becomes visible to majority reads.
+COMMITTED = WriteConcern(w="majority", j=True, wtimeout=4000)
+_DUPLICATE_KEY = 11000
+
+
+class Changes:
+    """Changes of several decisions, of which only the last to each document is kept."""
+
+    def __init__(self) -> None:
+        self.position = 0
+        self._changes: dict[Place, Change] = {}
+
+    def __len__(self) -> int:
+        return len(self._changes)
+
+    def add(self, position: int, changes: Iterable[Change]) -> None:
+        """Add what the decisions up to `position` changed, in order."""
+        for change in changes:
+            place = place_of(change)
+            if place[0] == RESULTS:
+                self._changes.setdefault(place, change)
+            else:
+                self._changes[place] = change
+        self.position = max(self.position, position)
+
+    def of(self, collection: str) -> list[Change]:
+        """Return the changes of one collection."""
+        return [change for place, change in self._changes.items() if place[0] == collection]
+
+
+class ReadModelWriter:
+    """Writes into the read models of one generation; a rebuild begins another.
+
+    Args:
+        database: From `hq.log.connection.connect`.
+        generation: From `read_checkpoint`; None writes documents only and leaves the checkpoint alone.
+        prefix: Before each collection's name.
+    """
+
+    def __init__(self, database: Database[dict[str, Any]], generation: str | None, prefix: str = "") -> None:
+        # Not waited for one by one: the checkpoint's write makes all of them durable, in order.
+        self._collections = {
+            name: database.get_collection(prefix + name, write_concern=WriteConcern(w=1))
+            for name in COLLECTIONS
+        }
+        self._checkpoints = database.get_collection(CHECKPOINTS, write_concern=COMMITTED)
+        self._generation = generation
+
+    def write(self, changes: Changes) -> None:
+        """Write all, then the checkpoint. Safe to repeat after any error.
+
+        Raises:
+            ReadModelsUnusable: If a rebuild has replaced the read models: load again.
+            PyMongoError: If the database does not take it now.
+        """
+        for name, collection in self._collections.items():
+            found = changes.of(name)
+            if found and name == RESULTS:
+                insert_new(collection, [document_of(change) for change in found])
+            elif found:
+                _replace_older(collection, found)
+        if self._generation is not None and changes.position:
+            self._move_checkpoint(changes.position)
+
+    def forget_answers(self, before: float) -> None:
+        """Delete answers to requests given before this moment (Unix seconds)."""
+        self._collections[REQUESTS].delete_many({"at": {"$lt": before}})
+
+    def _move_checkpoint(self, position: int) -> None:
+        mine = {"_id": CHECKPOINT, "generation": self._generation, "rebuilding": False}
+        moved = self._checkpoints.update_one(mine, {"$max": {"position": position}})
+        if not moved.matched_count:
+            raise ReadModelsUnusable("a rebuild has replaced the read models while this HQ was writing them")
+
+
+def insert_new(collection: Collection[Any], documents: list[RawBSONDocument]) -> None:
+    """Insert those documents whose `_id` is not there yet."""
+    try:
+        collection.insert_many(documents, ordered=False)
+    except BulkWriteError as error:
+        _raise_unless_duplicates(error)
+
+
+def _replace_older(collection: Collection[Any], changes: list[Change]) -> None:
+    operations: list[ReplaceOne[Any]] = [
+        ReplaceOne(
+            {"_id": identity_of(change), "position": {"$lt": change.position}},
+            document_of(change),
+            upsert=True,
+        )
+        for change in changes
+    ]
+    try:
+        collection.bulk_write(operations, ordered=False)
+    except BulkWriteError as error:
+        # Nothing older was found, so an insert was tried: a document as new or newer is there.
+        _raise_unless_duplicates(error)
+
+
+def _raise_unless_duplicates(error: BulkWriteError) -> None:
+    details = error.details or {}
+    others = [one for one in details.get("writeErrors", []) if one.get("code") != _DUPLICATE_KEY]
+    if others or details.get("writeConcernErrors"):
+        raise error
+
+
+def read_checkpoint(database: Database[dict[str, Any]]) -> tuple[int, str]:
+    """Return (position, generation) of the read models, which are begun if there are none.
+
+    Raises:
+        ReadModelsUnusable: If a rebuild is going on or was interrupted.
+        PyMongoError: If the database does not answer.
+    """
+    checkpoints = database.get_collection(CHECKPOINTS, write_concern=COMMITTED)
+    found = checkpoints.find_one({"_id": CHECKPOINT})
+    if found is None:
+        first: dict[str, Any] = {
+            "_id": CHECKPOINT,
+            "position": 0,
+            "generation": secrets.token_hex(8),
+            "rebuilding": False,
+        }
+        try:
+            checkpoints.insert_one(first)
+        except DuplicateKeyError:
+            return read_checkpoint(database)
+        found = first
+    if found["rebuilding"]:
+        raise ReadModelsUnusable(
+            "The read models are being rebuilt, or a rebuild was interrupted. Wait for it, "
+            "or run `idlehands hq rebuild` again."
+        )
+    return int(found["position"]), str(found["generation"])
