@@ -56,6 +56,13 @@ def build_app(house: House, version: str) -> FastAPI:
         """Say that the server lives; needs no token and tells nothing else."""
         return answer({"ok": True})
 
+    @app.get("/", include_in_schema=False)
+    async def page() -> Response:
+        """Say where the page is not yet, and what there is."""
+        raise problems.Problem(
+            404, "no_page", f"There is no page yet. REST is below {API}, its document at /api/openapi.json."
+        )
+
     api = APIRouter(prefix=API)
     for part in (job_routes, sweep_routes, house_routes, blob_routes):
         api.include_router(part.build_router(house))

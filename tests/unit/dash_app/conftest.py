@@ -28,13 +28,13 @@ class LittleHouse:
     def __init__(self, uri: str, tokens: Path) -> None:
         self.uri = uri
         self.hub = MemoryHub()
-        self.hq = LittleHq(self.hub, uri)
+        self.hq = LittleHq(MemoryBus(self.hub, "hq"), uri)
         self.tokens_file = tokens
         self.tokens = {role: f"{role}-token-{uuid4().hex}" for role in ROLES}
         self.write_tokens()
         house = build_house(MemoryBus(self.hub, CLIENT), uri)
         self.server = Server(build_server(house, TokenFile(tokens), ["127.0.0.1", "house.test"], "0"))
-        self.agent = LittleAgent(self.hub, "attic", train)
+        self.agent = LittleAgent(MemoryBus(self.hub, "attic"), "attic", train)
 
     def write_tokens(self, **extra: Any) -> None:
         """Write the token file: one token a role."""

@@ -1,4 +1,4 @@
-"""A house in one process: the real authority and log, the real MongoDB, the memory bus, the real server.
+"""A house in one process: the real authority, log and read models on the real MongoDB, the real server.
 
 The agent in it is a few lines that speak the protocol: it claims what it is
 offered and reports what its script would print.
@@ -13,20 +13,19 @@ from collections.abc import Callable
 from typing import Any
 
 import httpx
-import msgspec
 import uvicorn
-from pymongo import MongoClient
 
-from bus.memory_bus import MemoryBus, MemoryHub
-from bus.port import BusInput, Connected, Disconnected, Inbound, Refusal
+from bus.port import Bus, BusInput, Connected, Disconnected, Inbound, Refusal
 from bus.topics import ACK, CLAIM, GRANT, HEARTBEAT, OFFER, RESULT, TO_HQ
 from hq.core.authority import Authority
 from hq.core.evolve import apply
 from hq.core.outputs import Answer as AnswerOutput
 from hq.core.outputs import LookUp, Publish
-from hq.core.state import AgentRecord, Job, State, StoredResult, Sweep
-from hq.log.documents import encode_document
+from hq.core.state import Change, Job, State
+from hq.log.connection import connect
 from hq.log.mongo import MongoLog
+from hq.read_models.indexes import ensure_indexes
+from hq.read_models.writer import Changes, ReadModelWriter, read_checkpoint
 from schemas.events import Decision, EpochBegan
 from schemas.facts import AttemptResult, MachineFacts
 from schemas.messages import Claim, Claims, Heartbeat, Results
@@ -49,11 +48,12 @@ def eventually(check: Callable[[], Any], seconds: float = 10.0) -> Any:
 class LittleHq:
     """The authority's shell: receive, decide, append, project, publish."""
 
-    def __init__(self, hub: MemoryHub, uri: str) -> None:
-        self._client: MongoClient[dict[str, Any]] = MongoClient(uri)
-        self._database = self._client.get_default_database()
+    def __init__(self, bus: Bus, uri: str) -> None:
+        self._database = connect(uri)
         self._log = MongoLog(self._database)
-        self._bus = MemoryBus(hub, "hq")
+        self._bus = bus
+        ensure_indexes(self._database)
+        self._writer = ReadModelWriter(self._database, read_checkpoint(self._database)[1])
         self._inbox: queue.SimpleQueue[BusInput | None] = queue.SimpleQueue()
         self._specs: dict[str, JobSpec] = {}
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -75,7 +75,7 @@ class LittleHq:
         self._inbox.put(None)
         self._thread.join()
         self._bus.stop()
-        self._client.close()
+        self._database.client.close()
 
     def _run(self) -> None:
         while (what := self._inbox.get()) is not None:
@@ -90,24 +90,11 @@ class LittleHq:
                 self._perform()
             self._perform()
 
-    def _project(self, changes: list[Any]) -> None:
-        for change in changes:
-            match change:
-                case Job(id=identity):
-                    name = "jobs"
-                    self._specs[identity] = change.spec
-                case Sweep(id=identity):
-                    name = "sweeps"
-                case AgentRecord(name=identity):
-                    name = "agents"
-                case StoredResult():
-                    name, identity = "results", f"{change.job}-{change.token}"
-                case _:
-                    continue
-            document = encode_document({"_id": identity, **msgspec.to_builtins(change)})
-            self._database[name].replace_one({"_id": identity}, document, upsert=True)
-        position = {"$set": {"position": self.authority.state.position}}
-        self._database["checkpoints"].update_one({"_id": "read_models"}, position, upsert=True)
+    def _project(self, changes: list[Change]) -> None:
+        self._specs.update({change.id: change.spec for change in changes if isinstance(change, Job)})
+        collected = Changes()
+        collected.add(self.authority.state.position, changes)
+        self._writer.write(collected)
 
     def _perform(self) -> None:
         for output in self.authority.take_outputs():
@@ -124,9 +111,9 @@ class LittleHq:
 class LittleAgent:
     """Claims every offer and reports at once what `script` says."""
 
-    def __init__(self, hub: MemoryHub, name: str, script: Script, slots: int = 4) -> None:
+    def __init__(self, bus: Bus, name: str, script: Script, slots: int = 4) -> None:
         self.name = name
-        self._bus = MemoryBus(hub, name)
+        self._bus = bus
         self._script = script
         self._slots = slots
         self._seq = 0

@@ -36,8 +36,8 @@ class House:
     def __init__(self, uri: str) -> None:
         self.hub = MemoryHub()
         self.params: list[dict[str, object]] = []
-        self.hq = LittleHq(self.hub, uri)
-        self.agent = LittleAgent(self.hub, "attic", self._run)
+        self.hq = LittleHq(MemoryBus(self.hub, "hq"), uri)
+        self.agent = LittleAgent(MemoryBus(self.hub, "attic"), "attic", self._run)
         self.client = MemoryBus(self.hub, "cli")
         self.replies: list[object] = []
 
