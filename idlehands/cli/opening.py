@@ -30,8 +30,7 @@ def find_settings() -> BusSettings:
             "Set both IDLEHANDS_BROKER (HOST:PORT) and IDLEHANDS_CERTIFICATE (the directory with ca.pem, "
             "cert.pem and key.pem), or neither to use the house on this machine.",
         )
-    from idlehands.house.furnish import COMMAND_LINE
-    from idlehands.house.home import read_home
+    from idlehands.house.home import COMMAND_LINE, read_home
 
     home = read_home()
     return BusSettings.parse(home.broker_address, home.client(COMMAND_LINE))

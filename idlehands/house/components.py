@@ -13,8 +13,8 @@ from pathlib import Path
 
 from bus.topics import DEFAULT_ROOT, HQ_STATE, PRESENCE, Topic
 from idlehands.house import broker, mongod, probe
-from idlehands.house.furnish import COMMAND_LINE, database_uri_file, external_database
-from idlehands.house.home import Home, HouseError
+from idlehands.house.furnish import database_uri_file, external_database
+from idlehands.house.home import COMMAND_LINE, Home, HouseError
 from idlehands.house.install import find_or_install_mosquitto
 
 #: Broker and database have stages below this one.

@@ -10,12 +10,10 @@ from urllib.parse import urlsplit, urlunsplit
 
 from idlehands.house import mongod, pki, tokens
 from idlehands.house.files import make_private_folder, write_private
-from idlehands.house.home import Home, HouseError
+from idlehands.house.home import COMMAND_LINE, Home, HouseError
 from idlehands.house.registry import RESERVED, Role, read_issued
 
 SERVICES = ("hq", "web", "search")
-#: The principal of the command line on the HQ host.
-COMMAND_LINE = "cli"
 
 
 def furnish(home: Home, *, agents: int) -> list[str]:

@@ -24,6 +24,8 @@ import msgspec
 
 from idlehands.house.files import make_private_folder, write_private
 
+#: The principal of the command line on the HQ host.
+COMMAND_LINE = "cli"
 #: Below the range from which Linux takes ports for outgoing connections, so that a
 #: connection of somebody else does not sit on a port of ours at the next start.
 _PORTS = range(20_000, 32_000)
