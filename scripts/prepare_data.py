@@ -110,7 +110,10 @@ def detect_separator(text: str) -> str:
 
     def columns(separator: str) -> int:
         lines = [line for line in text.splitlines()[:50] if line.strip()]
-        widths = [len(row) for row in csv.reader(lines, delimiter=separator)]
+        try:
+            widths = [len(row) for row in csv.reader(lines, delimiter=separator)]
+        except csv.Error:
+            return 0  # said in words when the table is read
         return widths[0] if len(set(widths)) == 1 and widths[0] > 1 else 0
 
     best = max(SEPARATORS, key=columns)

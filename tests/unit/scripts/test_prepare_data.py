@@ -222,6 +222,7 @@ def test_tables_from_old_spreadsheets_are_read(prepare: Runner) -> None:
         ("a,b\n1,2\n1,2,3\n", "row 3 has 3 fields"),
         (b"PK\x03\x04\0\0", "not a text table"),
         ("a,b\n,\n?,NA\n", "no column is left"),
+        ("a,b\n" + "x" * 200_000 + ",1\n", "cannot be read as a table"),
     ],
 )
 def test_unusable_tables_are_refused_with_the_reason(
