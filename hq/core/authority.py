@@ -76,7 +76,7 @@ class Authority:
         if message.topic is topics.HEARTBEAT:
             self._on_heartbeat(message, now)
         elif message.topic in (topics.PROGRESS, topics.LOG):
-            for topic, job, agent, data in self._contact.forward(message):
+            for topic, job, agent, data in self._contact.forward(message, now):
                 self._outputs.append(Publish(topic, {"job": job}, data))
                 self._outputs.append(RecordProgress(topic, agent, data))
         elif message.topic is topics.REQUEST:
@@ -97,9 +97,13 @@ class Authority:
         """Note that at `at` this HQ was the leader: an append or a ping sent then succeeded."""
         self.books.note_leadership(at)
 
-    def shed(self, reason: str, now: float) -> None:
+    def greet(self, now: float) -> None:
+        """Say again who leads: the broker was away and may have forgotten."""
+        self._beacon_at = now
+
+    def shed(self, reason: str, count: int, now: float) -> None:
         """Note that the shell dropped messages: agents may have called in vain."""
-        self.books.count_refused(reason)
+        self.books.refused[reason] += count
         self.books.leases.renew_all(now)
 
     def tick(self, now: float) -> None:

@@ -15,6 +15,8 @@ from schemas.events import JobEvent, JobSubmitted, JobSucceeded
 from schemas.states import AttemptState, JobStatus, Phase
 
 _LONGEST_SLEEP = 1.0
+#: Progress and log messages of one job that are forwarded and stored each second.
+FORWARDED_PER_SECOND = 50
 
 
 class Bookkeeping:
@@ -34,6 +36,8 @@ class Bookkeeping:
         self.in_flight: set[str] = set()
         self.refused: Counter[str] = Counter()
         self._led_at = now
+        self._second = 0
+        self._forwarded: Counter[str] = Counter()
         self._expiries: list[tuple[float, str]] = []
         for job in sorted(state.jobs.values(), key=lambda j: j.order):
             self._take_up(job, now)
@@ -61,6 +65,14 @@ class Bookkeeping:
         """Count a refused message by its reason."""
         if reason in self.refused or len(self.refused) < 1000:
             self.refused[reason] += 1
+
+    def is_over_rate(self, job: str, now: float) -> bool:
+        """Count one forwarded message of a job, and tell whether it is one too many this second."""
+        if int(now) != self._second:
+            self._second = int(now)
+            self._forwarded.clear()
+        self._forwarded[job] += 1
+        return self._forwarded[job] > FORWARDED_PER_SECOND
 
     # --- following events ----------------------------------------------------------
 

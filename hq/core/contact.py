@@ -127,7 +127,7 @@ class Contact:
             and not job.spec.exclusive
         )
 
-    def forward(self, message: Inbound) -> list[tuple[Topic, str, str, Any]]:
+    def forward(self, message: Inbound, now: float) -> list[tuple[Topic, str, str, Any]]:
         """Return (topic, job, agent, message) for what comes from lease holders."""
         agent = message.names["agent"]
         found: list[tuple[Topic, str, str, Any]] = []
@@ -135,6 +135,8 @@ class Contact:
             job = self._state.jobs.get(item.job)
             if job is None or job.token != item.token or job.agent != agent:
                 self._books.count_refused("not_the_lease_holder")
+            elif self._books.is_over_rate(item.job, now):
+                self._books.count_refused("over_rate")
             elif message.topic is topics.PROGRESS:
                 found.append((topics.JOB_PROGRESS, item.job, agent, JobProgress(agent, item)))
             else:

@@ -1,0 +1,73 @@
+"""The thread that reads the specs of jobs that are not in memory any more, for retries."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Any
+
+from pymongo.collection import Collection
+from pymongo.database import Database
+from pymongo.errors import PyMongoError
+
+from hq.core.state import Job
+from hq.log.documents import RAW_CODEC
+from hq.read_models.models import JOBS, change_of
+from schemas.specs import JobSpec
+
+#: A job that ended a moment ago may not be in its read model yet.
+_CATCH_UP_SECONDS = 2.0
+_STEP_SECONDS = 0.05
+_Request = tuple[tuple[str, ...], dict[str, JobSpec], Callable[[dict[str, JobSpec]], None]]
+
+log = logging.getLogger(__name__)
+
+
+class SpecLookUp:
+    """Reads specs in the background. What cannot be read is left out; then its client asks again."""
+
+    def __init__(self, database: Database[dict[str, Any]], is_current: Callable[[], bool]) -> None:
+        self._jobs: Collection[Any] = database.get_collection(JOBS, codec_options=RAW_CODEC)
+        self._is_current = is_current
+        self._requests: SimpleQueue[_Request | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="look-up", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def submit(
+        self,
+        jobs: tuple[str, ...],
+        known: dict[str, JobSpec],
+        done: Callable[[dict[str, JobSpec]], None],
+    ) -> None:
+        """Call `done` with the specs of those jobs that exist, the known ones included."""
+        self._requests.put((jobs, known, done))
+
+    def stop(self) -> None:
+        """End the thread. Safe to repeat."""
+        self._requests.put(None)
+
+    def _run(self) -> None:
+        while (request := self._requests.get()) is not None:
+            jobs, specs, done = request
+            try:
+                missing = [job for job in jobs if job not in specs]
+                if missing:
+                    self._await_read_models()
+                    specs = {**specs, **self._read(missing)}
+                done(specs)
+            except PyMongoError as error:
+                # No answer: the client repeats its request until there is one.
+                log.warning("a retry waits for the database: %.300s", error)
+
+    def _await_read_models(self) -> None:
+        deadline = time.monotonic() + _CATCH_UP_SECONDS
+        while not self._is_current() and time.monotonic() < deadline:
+            time.sleep(_STEP_SECONDS)
+
+    def _read(self, jobs: list[str]) -> dict[str, JobSpec]:
+        found = (change_of(JOBS, document) for document in self._jobs.find({"_id": {"$in": jobs}}))
+        return {job.id: job.spec for job in found if isinstance(job, Job)}

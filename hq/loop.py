@@ -1,0 +1,152 @@
+"""HQ's loop: receive all that waits, decide, append, apply, publish.
+
+The one thread that owns the state. It never waits for the database: one
+append is in flight in the appender's thread, and its end arrives in the inbox
+like everything else. Any helper's death ends the loop, and with it the
+process: the supervisor starts it again, and the log knows the rest.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from bus import topics
+from bus.clock import suspend_aware_seconds
+from bus.port import Bus, Connected, Disconnected, Inbound, Refusal
+from hq import publishing
+from hq.core.authority import Authority
+from hq.core.outputs import Answer, LookUp, Publish, RecordProgress
+from hq.inbox import Inbox
+from hq.log.appender import Appender
+from hq.lookup import SpecLookUp
+from hq.read_models.projector import Projector
+from hq.read_models.recorder import Recorder
+from schemas.events import Decision
+from schemas.specs import JobSpec
+
+log = logging.getLogger(__name__)
+
+
+class Committed(Struct, frozen=True):
+    """The appender: these decisions are in the log."""
+
+    position: int
+
+
+class Died(Struct, frozen=True):
+    """A helper: it cannot go on, and so HQ cannot."""
+
+    who: str
+    error: Exception
+
+
+class LookedUp(Struct, frozen=True):
+    """The look-up: the specs that a retry asked for."""
+
+    request: Inbound
+    specs: dict[str, JobSpec]
+
+
+class Stop(Struct, frozen=True):
+    """Whoever runs this process: end."""
+
+
+def report_commits(inbox: Inbox) -> Callable[[Sequence[Decision]], None]:
+    """Return what the appender calls when decisions are in the log."""
+    return lambda decisions: inbox.put(Committed(decisions[-1].position))
+
+
+def report_death(inbox: Inbox, who: str) -> Callable[[Exception], None]:
+    """Return what a helper calls when it cannot go on."""
+    return lambda error: inbox.put(Died(who, error))
+
+
+class Loop:
+    """Runs one `Authority` on a bus, a log and the read models."""
+
+    def __init__(
+        self,
+        authority: Authority,
+        bus: Bus,
+        inbox: Inbox,
+        *,
+        appender: Appender,
+        projector: Projector,
+        recorder: Recorder,
+        look_up: SpecLookUp,
+    ) -> None:
+        self._authority = authority
+        self._bus = bus
+        self._inbox = inbox
+        self._appender = appender
+        self._projector = projector
+        self._recorder = recorder
+        self._specs = look_up
+
+    def run(self) -> Exception | None:
+        """Run until told to stop, or until a helper died: then return why."""
+        wait = 0.0
+        while True:
+            items, shed = self._inbox.drain(wait)
+            now = suspend_aware_seconds()
+            for reason, count in shed.items():
+                self._authority.shed(reason, count, now)
+            for item in items:
+                if isinstance(item, Inbound | Refusal):
+                    self._authority.receive(item, now)
+                elif isinstance(item, Stop):
+                    return None
+                elif isinstance(item, Died):
+                    log.error("%s ended: %s", item.who, item.error)
+                    return item.error
+                else:
+                    self._take_in(item, now)
+            self._step()
+            wait = self._authority.next_wake(suspend_aware_seconds())
+
+    def _take_in(self, item: Any, now: float) -> None:
+        match item:
+            case Committed(position=position):
+                self._authority.note_log_alive(self._appender.last_contact)
+                changes = self._authority.committed(now)
+                self._perform()
+                self._projector.submit(position, changes)
+            case LookedUp(request=request, specs=specs):
+                self._authority.retry(request, specs)
+            case Connected():
+                self._authority.greet(now)
+            case Disconnected(why=why):
+                log.warning("the broker is away: %s", why)
+
+    def _step(self) -> None:
+        now = suspend_aware_seconds()
+        self._authority.note_log_alive(self._appender.last_contact)
+        self._authority.tick(now)
+        batch = self._authority.decide(now, time.time())
+        if batch:
+            self._appender.submit(batch)
+        self._perform()
+
+    def _perform(self) -> None:
+        for output in self._authority.take_outputs():
+            match output:
+                case Publish(topic=topic, names=names, data=data):
+                    publishing.publish(self._bus, topic, names, data)
+                case Answer(to=to, reply=reply):
+                    publishing.answer(self._bus, to, reply)
+                case RecordProgress(data=data):
+                    self._recorder.submit(data)
+                case LookUp(request=request, jobs=jobs):
+                    self._look_up(request, jobs)
+
+    def _look_up(self, request: Inbound, jobs: tuple[str, ...]) -> None:
+        live = self._authority.state.jobs
+        specs = {job: live[job].spec for job in jobs if job in live}
+        self._specs.submit(jobs, specs, lambda found: self._inbox.put(LookedUp(request, found)))
+
+
+#: What HQ listens to.
+SUBSCRIPTIONS = (*topics.TO_HQ, topics.PRESENCE)
