@@ -1,25 +1,28 @@
 """A look at the broker from outside: who gets in, and what it retains.
 
-Speaks the four MQTT packets it needs by itself, because it must try what the
+Speaks the few MQTT packets it needs by itself, because it must try what the
 bus refuses to do: to connect without a certificate.
 """
 
+import contextlib
 import socket
 import ssl
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 
 from bus.settings import BROKER_NAME
 from idlehands.house.home import Home, HouseError
 
-_CONNECT, _CONNACK, _PUBLISH, _SUBSCRIBE, _SUBACK = 0x10, 0x20, 0x30, 0x82, 0x90
+_CONNECT, _CONNACK, _PUBLISH, _SUBSCRIBE = 0x10, 0x20, 0x30, 0x82
+_PING, _PONG, _DISCONNECT = 0xC0, 0xD0, 0xE0
 _TIMEOUT_SECONDS = 2.0
 
 
 def accepts(home: Home, certificate: Path | None, *, tls: bool = True) -> bool:
     """Tell whether the broker lets in who shows the certificate in `certificate`, or none."""
     try:
-        with _connect(home, certificate, tls=tls):
+        with _connected(home, certificate, tls=tls):
             return True
     except (OSError, EOFError):
         return False
@@ -46,17 +49,33 @@ def read_retained(home: Home, certificate: Path, topic: str) -> bytes | None:
     Raises:
         OSError, EOFError: If the broker cannot be reached.
     """
-    with _connect(home, certificate) as connection:
+    with _connected(home, certificate) as connection:
         _send(connection, _SUBSCRIBE, b"\x00\x01" + _text(topic) + b"\x00")
         # A ping behind the subscription: its answer comes after whatever is retained.
-        _send(connection, 0xC0, b"")
+        _send(connection, _PING, b"")
         while True:
             kind, body = _receive(connection)
             if kind & 0xF0 == _PUBLISH:
                 (length,) = struct.unpack_from("!H", body)
                 return body[2 + length :]
-            if kind == 0xD0:
+            if kind == _PONG:
                 return None
+
+
+@contextlib.contextmanager
+def _connected(home: Home, certificate: Path | None, *, tls: bool = True) -> Iterator[socket.socket]:
+    """Hold a connection that the broker has accepted, and take leave of it in good order.
+
+    Raises:
+        OSError, EOFError: If it has not.
+    """
+    connection = _connect(home, certificate, tls=tls)
+    with connection:
+        yield connection
+        # Without this the broker's log fills with complaints about us.
+        with contextlib.suppress(OSError):
+            _send(connection, _DISCONNECT, b"")
+            connection.recv(1)
 
 
 def _connect(home: Home, certificate: Path | None, *, tls: bool = True) -> socket.socket:
