@@ -240,7 +240,11 @@ class Client:
 
     def logs(self, job: str) -> Iterator[dict[str, Any]]:
         """Yield the stored pieces of a job's log, oldest first."""
-        return self.rest.pages(f"/jobs/{job}/logs", "logs")
+        return self.rest.pages(f"/jobs/{job}/logs", "logs", limit=1000)
+
+    def log_page(self, job: str, *, after: str | None = None) -> dict[str, Any]:
+        """Return a piece of a job's log: `{"logs": [...], "next": cursor}`; ask on with `next`."""
+        return dict(self.rest.get(f"/jobs/{job}/logs", after=after, limit=1000))
 
     def progress(self, job: str, *, after: int | None = None) -> dict[str, Any]:
         """Return the metric points of a job's latest attempt."""

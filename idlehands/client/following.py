@@ -77,6 +77,7 @@ class _Follower:
         self._token = 0
         self._next_line = 0
         self._next_point = 0
+        self._log_cursor: str | None = None
         self._final = False
 
     def run(self, position: int) -> Iterator[Update]:
@@ -153,9 +154,14 @@ class _Follower:
             yield StatusUpdate(status, job.get("agent"), job.get("why", ""), job.get("position", 0))
 
     def _read_logs(self) -> Iterator[Update]:
-        for row in self._client.logs(self._job):
-            if self._is_current(row["token"]):
-                yield from self._take_lines(row["seq"], lines_of(row), row.get("stream", "stdout"))
+        while True:
+            page = self._client.log_page(self._job, after=self._log_cursor)
+            self._log_cursor = page["next"] or self._log_cursor
+            for row in page["logs"]:
+                if self._is_current(row["token"]):
+                    yield from self._take_lines(row["seq"], lines_of(row), row.get("stream", "stdout"))
+            if not page["logs"]:
+                return
 
     def _read_progress(self) -> Iterator[Update]:
         found = self._client.progress(self._job, after=self._next_point - 1 if self._next_point else None)
