@@ -251,6 +251,24 @@ class AgentCore:
             self._guest = guest
             self._changed(now)
 
+    def shut_down(self, now: float) -> None:
+        """Take nothing new, stop what runs and hand everything back: the agent ends."""
+        self.set_guest(GuestState(False, "the agent is stopping"), now)
+        for key, attempt in list(self.attempts.items()):
+            if attempt.phase is Phase.HELD:
+                del self.attempts[key]
+                self._declines.append(Decline(*key, "the agent is stopping"))
+            elif attempt.phase is Phase.RUNNING and not attempt.stopping:
+                attempt.stopping = True
+                attempt.stopping_why = "the agent was stopped"
+                self._effects.append(Stop(*key))
+        self._send_declines()
+
+    @property
+    def is_busy(self) -> bool:
+        """Tell whether a script runs."""
+        return any(attempt.phase is Phase.RUNNING for attempt in self.attempts.values())
+
     # --- time --------------------------------------------------------------------
 
     def tick(self, now: float) -> None:

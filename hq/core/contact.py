@@ -9,7 +9,6 @@ from bus.port import Inbound
 from bus.topics import Topic
 from hq.core.bookkeeping import Bookkeeping
 from hq.core.decide.attempts import decide_boot, decide_claim, decide_result, decide_return
-from hq.core.leases import AttemptKey
 from hq.core.recording import Recording
 from hq.core.sightings import COOL_SECONDS, Sighting
 from hq.core.timing import LEASE_SECONDS

@@ -1,0 +1,121 @@
+"""The agent's process: `python -m agents --broker HOST:PORT --certificate DIR --home DIR`.
+
+Composes home, spool, runner and bus. Small while idle: what only a running
+job needs is imported with the first job.
+"""
+
+import argparse
+import logging
+import random
+import secrets
+import signal
+import sys
+from importlib import metadata
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+from agents.core.agent import AgentCore
+from agents.facts import count_cores, read_facts
+from agents.home import AgentHome, HomeInUse
+from agents.loop import AgentLoop, ShutDown
+from agents.runner.port import Runner
+from agents.spool import Spool, SpoolUnusable
+from bus import topics
+from bus.clock import suspend_aware_seconds
+from bus.paho_bus import PahoBus
+from bus.port import LastWill
+from bus.settings import BusSettings, BusSettingsError
+from schemas.messages import Presence
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the agent until SIGTERM and return its exit code."""
+    options = _parse(argv)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        settings = BusSettings.parse(options.broker, options.certificate, options.root)
+        settings.read_context()
+        with AgentHome(Path(options.home)) as home:
+            _run(settings, home, options)
+    except (BusSettingsError, HomeInUse, SpoolUnusable, OSError) as error:
+        print(f"agent: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _run(settings: BusSettings, home: AgentHome, options: argparse.Namespace) -> None:
+    name = settings.name
+    queue: SimpleQueue[Any] = SimpleQueue()
+    boot = home.next_boot()
+    spool = Spool(home.spool)
+    core = AgentCore(
+        boot=boot,
+        instance=secrets.token_hex(16),
+        slots=options.slots or max(1, count_cores() // 2),
+        facts=read_facts(
+            labels=tuple(options.label), gpus=options.gpus, version=metadata.version("idlehands")
+        ),
+        spooled=spool.load(),
+        now=suspend_aware_seconds(),
+        draw=random.random,
+        make_nonce=lambda: secrets.token_hex(16),
+    )
+    runner = _build_runner(options, home, queue, core)
+    bus = PahoBus(settings, will=LastWill(topics.PRESENCE, {"agent": name}, Presence(False, boot)))
+    for topic in topics.TO_AGENT:
+        bus.subscribe(topic, agent=name)
+    bus.subscribe(topics.HQ_STATE)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: queue.put(ShutDown()))
+    bus.start(queue.put)
+    try:
+        AgentLoop(name, core, bus, runner, spool, queue, suspend_aware_seconds).run()
+    finally:
+        runner.close()
+        bus.stop()
+        spool.close()
+
+
+def _build_runner(
+    options: argparse.Namespace, home: AgentHome, queue: "SimpleQueue[Any]", core: AgentCore
+) -> Runner:
+    if options.runner == "noop":
+        from agents.runner.noop_runner import NoopRunner
+
+        return NoopRunner(queue.put)
+    from agents.runner.subprocess_runner import SubprocessRunner
+    from agents.runner.tree import kill_orphans
+
+    # What an earlier boot left running would run beside its own second attempt.
+    kill_orphans(home.path)
+    token = Path(options.certificate) / "token"
+    return SubprocessRunner(
+        home.path,
+        queue.put,
+        rest_url=lambda: options.rest or core.rest,
+        token=lambda: token.read_text().strip() if token.is_file() else "",
+        cafile=Path(options.certificate) / "ca.pem",
+        interpreter=options.python,
+    )
+
+
+def _parse(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m agents", description="The agent process.")
+    parser.add_argument("--broker", required=True, metavar="HOST:PORT")
+    parser.add_argument(
+        "--certificate", required=True, metavar="DIR", help="ca.pem, cert.pem, key.pem, token"
+    )
+    parser.add_argument("--home", required=True, metavar="DIR", help="where spool, bundles and attempts live")
+    parser.add_argument("--slots", type=int, default=0, help="jobs at a time (default: half the cores)")
+    parser.add_argument("--label", action="append", default=[], help="a label that jobs may ask for")
+    parser.add_argument("--gpus", type=int, default=0, help="GPUs that jobs may use")
+    parser.add_argument("--python", metavar="FILE", help="the interpreter for scripts (default: this one)")
+    parser.add_argument("--runner", choices=("subprocess", "noop"), default="subprocess")
+    parser.add_argument("--rest", default="", metavar="URL", help="base URL of REST (default: what HQ says)")
+    parser.add_argument("--root", default="idlehands/v1", help="first levels of every topic")
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

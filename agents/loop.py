@@ -1,0 +1,149 @@
+"""The agent's loop: one thread that feeds the core and does what it wants done.
+
+Messages from the bus and reports from the runner wait in one queue. Order of
+a round: leases, then what arrived, then what is due, then the doing; results
+reach the spool before anybody hears of them.
+"""
+
+import logging
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from agents.core.agent import AgentCore
+from agents.core.effects import Effect, Send, Spool, Start, Stop, Unspool, WindDown
+from agents.runner.port import RunEnded, RunLog, Runner, RunProgress, RunStopped
+from agents.spool import Spool as SpoolFile
+from agents.spool import SpoolUnusable
+from bus import topics
+from bus.parts import publish_in_parts
+from bus.port import Bus, Connected, Disconnected, Inbound
+from schemas.facts import AttemptResult
+from schemas.messages import LogBatch, LogLines, Presence, Progress, ProgressBatch
+
+log = logging.getLogger(__name__)
+
+#: How long a stopping agent waits for its scripts to end.
+SHUTDOWN_SECONDS = 8.0
+
+
+class ShutDown:
+    """Put into the queue: hand everything back and end."""
+
+
+class AgentLoop:
+    """Runs one `AgentCore` on a bus, a runner and a spool."""
+
+    def __init__(
+        self,
+        name: str,
+        core: AgentCore,
+        bus: Bus,
+        runner: Runner,
+        spool: SpoolFile,
+        queue: "SimpleQueue[Any]",
+        clock: Callable[[], float],
+    ) -> None:
+        self._name = name
+        self._core = core
+        self._bus = bus
+        self._runner = runner
+        self._spool = spool
+        self._queue = queue
+        self._clock = clock
+        self._ends_at: float | None = None
+
+    def run(self) -> None:
+        """Run until a `ShutDown` was taken in and everything is handed back."""
+        while True:
+            items = self._drain(self._core.next_wake(self._clock()))
+            now = self._clock()
+            self._core.tick(now)
+            progress: list[Progress] = []
+            lines: list[LogLines] = []
+            for item in items:
+                self._take_in(item, now, progress, lines)
+            if lines:
+                self._send(Send(topics.LOG, LogBatch(self._core.boot, tuple(lines))))
+            if progress:
+                self._send(Send(topics.PROGRESS, ProgressBatch(self._core.boot, tuple(progress))))
+            self._core.tick(now)
+            while effects := self._core.take_effects():
+                self._perform(effects, now)
+            if self._ends_at is not None and (not self._core.is_busy or now >= self._ends_at):
+                return
+
+    def _drain(self, timeout: float) -> list[Any]:
+        if self._ends_at is not None:
+            timeout = min(timeout, 0.2)
+        try:
+            items = [self._queue.get(timeout=timeout)] if timeout > 0 else [self._queue.get_nowait()]
+        except Empty:
+            return []
+        try:
+            while True:
+                items.append(self._queue.get_nowait())
+        except Empty:
+            return items
+
+    def _take_in(self, item: Any, now: float, progress: list[Progress], lines: list[LogLines]) -> None:
+        match item:
+            case Inbound():
+                self._core.hear(item, now)
+            case RunEnded(result=result):
+                self._core.run_ended(result, now)
+            case RunProgress(progress=points):
+                progress.append(points)
+            case RunLog(log=written):
+                lines.append(written)
+            case RunStopped(job=job, token=token):
+                self._core.run_stopped(job, token, now)
+            case Connected():
+                self._bus.publish(topics.PRESENCE, Presence(True, self._core.boot), agent=self._name)
+                self._core.connected(now)
+            case Disconnected(why=why):
+                log.warning("the broker is away: %s", why)
+            case ShutDown():
+                self._ends_at = now + SHUTDOWN_SECONDS
+                self._core.shut_down(now)
+
+    def _perform(self, effects: list[Effect], now: float) -> None:
+        results: list[AttemptResult] = []
+        done: list[tuple[str, int]] = []
+        for effect in effects:
+            match effect:
+                case Send():
+                    self._send(effect)
+                case Start(grant=grant):
+                    self._runner.start(grant)
+                case Stop(job=job, token=token, at_once=at_once):
+                    self._runner.stop(job, token, at_once=at_once)
+                case WindDown(job=job, token=token):
+                    self._runner.wind_down(job, token)
+                case Spool(result=result):
+                    results.append(result)
+                case Unspool(job=job, token=token):
+                    done.append((job, token))
+        if done:
+            self._forget(done)
+        if results:
+            self._core.spooled(results, now, self._keep(results))
+            self._core.tick(now)
+
+    def _keep(self, results: list[AttemptResult]) -> str:
+        """Write results to the spool; return what is wrong with it, "" when nothing is."""
+        try:
+            self._spool.put(results)
+        except SpoolUnusable as error:
+            log.error("%s", error)
+            return str(error)
+        return ""
+
+    def _forget(self, done: list[tuple[str, int]]) -> None:
+        try:
+            self._spool.delete(done)
+        except SpoolUnusable as error:
+            log.error("%s", error)
+
+    def _send(self, effect: Send) -> None:
+        publish_in_parts(self._bus, effect.topic, effect.data, agent=self._name)
