@@ -7,7 +7,7 @@ from schemas.facts import MachineFacts
 
 
 def read_facts(*, labels: tuple[str, ...], gpus: int, version: str) -> MachineFacts:
-    """Return what this machine is. `gpus` is what its owner says: a GPU counts only once it has proved itself."""
+    """Return what this machine is; its GPUs are as many as its owner says."""
     return MachineFacts(
         system=_read_system(),
         python=".".join(map(str, sys.version_info[:3])),

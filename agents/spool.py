@@ -5,7 +5,7 @@ cut. Many results share one commit.
 """
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -69,7 +69,7 @@ class Spool:
         """Close the file. Safe to repeat."""
         self._database.close()
 
-    def _change(self, statement: str, rows: list[tuple[object, ...]] | list[tuple[str, int]]) -> None:
+    def _change(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
         try:
             self._database.execute("BEGIN IMMEDIATE")
             self._database.executemany(statement, rows)

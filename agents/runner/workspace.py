@@ -10,7 +10,6 @@ settings are nobody's business.
 """
 
 import os
-import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
@@ -49,16 +48,16 @@ class Workspace:
             OSError: If the disk does not take it.
         """
         if self.folder.exists():
-            shutil.rmtree(self.folder)
+            _remove_tree(self.folder)
         self.folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.folder.mkdir(mode=0o700)
         (self.private / "tmp").mkdir(parents=True, mode=0o700)
 
     def remove(self, *, with_checkpoints: bool = False) -> None:
         """Remove the attempt's folder; what cannot be removed is left to the next start of the agent."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        _remove_tree(self.folder)
         if with_checkpoints:
-            shutil.rmtree(self.checkpoints, ignore_errors=True)
+            _remove_tree(self.checkpoints)
 
     def keep(self, name: str, content: Path) -> Path:
         """Move a file to where a person finds it, and return that place.
@@ -135,7 +134,10 @@ def check_source(source: bytes, entry: str) -> Failure | None:
 
 def clean_home(home: Path) -> None:
     """Remove what earlier runs of the agent left: attempts at once, the rest after two weeks."""
-    shutil.rmtree(home / "attempts", ignore_errors=True)
+    attempts = home / "attempts"
+    if attempts.is_dir():
+        for left in os.scandir(attempts):
+            _remove_tree(attempts / left.name)
     oldest = time.time() - _KEPT_SECONDS
     for folder in (home / "checkpoints", home / "kept"):
         try:
@@ -147,8 +149,15 @@ def clean_home(home: Path) -> None:
                 if entry.stat(follow_symlinks=False).st_mtime > oldest:
                     continue
                 if entry.is_dir(follow_symlinks=False):
-                    shutil.rmtree(entry.path, ignore_errors=True)
+                    _remove_tree(folder / entry.name)
                 else:
                     os.unlink(entry.path)
             except OSError:
                 continue
+
+
+def _remove_tree(folder: Path) -> None:
+    # Late: an idle agent needs no shutil, which brings three compressors with it.
+    import shutil
+
+    shutil.rmtree(folder, ignore_errors=True)

@@ -21,7 +21,8 @@ from schemas.specs import JobSpec
 #: The only principal that may act for others: it has authenticated them.
 ON_BEHALF = "web"
 _AGENTS_SHOWN = 500
-_SWEEPS_SHOWN = 20
+#: One answer must fit one message.
+_SWEEPS_BYTES = 200 * 1024
 
 
 class Answering:
@@ -128,20 +129,22 @@ class Answering:
     def _sweeps(self, request: ReadSweeps) -> dict[str, Any]:
         after = request.after or ""
         running = sorted(s for s in self._state.sweeps if s > after)
-        shown = [self._state.sweeps[name] for name in running[:_SWEEPS_SHOWN]]
-        return {
-            "sweeps": [
-                {
-                    "sweep": sweep.id,
-                    "spec": msgspec.to_builtins(sweep.spec),
-                    "proposed": sweep.proposed,
-                    "live": sweep.live,
-                    "exhausted": sweep.exhausted,
-                }
-                for sweep in shown
-            ],
-            "more": len(running) > len(shown),
-        }
+        shown: list[dict[str, Any]] = []
+        room = _SWEEPS_BYTES
+        for name in running:
+            sweep = self._state.sweeps[name]
+            view = {
+                "sweep": sweep.id,
+                "spec": msgspec.to_builtins(sweep.spec),
+                "proposed": sweep.proposed,
+                "live": sweep.live,
+                "exhausted": sweep.exhausted,
+            }
+            room -= len(msgspec.json.encode(view))
+            if shown and room < 0:
+                break
+            shown.append(view)
+        return {"sweeps": shown, "more": len(running) > len(shown)}
 
     def _status(self, now: float, log_silent: bool) -> dict[str, Any]:
         books = self._books

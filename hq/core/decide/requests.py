@@ -27,6 +27,7 @@ from schemas.states import JobStatus
 MAX_SPEC_BYTES = 200 * 1024
 #: Some hundred trials, each with its own copy of the spec, must fit one decision.
 MAX_SWEEP_JOB_BYTES = 4 * 1024
+MAX_SPACE_BYTES = 128 * 1024
 MAX_PROPOSAL_BYTES = 128 * 1024
 MAX_PROPOSED = 200
 #: The only principal that may submit trials.
@@ -118,6 +119,9 @@ def _check_spec(spec: JobSpec) -> None:
 
 def _check_sweep(spec: SweepSpec) -> None:
     _check_spec(spec.job)
+    space = len(msgspec.json.encode(spec.space))
+    if space > MAX_SPACE_BYTES:
+        raise Refused("too_big", f"the space has {space} bytes, at most {MAX_SPACE_BYTES}")
     size = len(msgspec.json.encode(spec.job))
     if size > MAX_SWEEP_JOB_BYTES:
         raise Refused("too_big", f"a sweep's job has {size} bytes, at most {MAX_SWEEP_JOB_BYTES}")
