@@ -23,6 +23,8 @@ class SlowLog(MemoryLog):
         self.gate = threading.Event()
         self.gate.set()
         self.entered = threading.Event()
+        self.ping_gate = threading.Event()
+        self.ping_gate.set()
         self.pings: queue.SimpleQueue[int] = queue.SimpleQueue()
 
     def append(self, decisions: Sequence[Decision], should_give_up: Callable[[], bool] = never) -> None:
@@ -34,6 +36,7 @@ class SlowLog(MemoryLog):
 
     def verify_leadership(self, next_position: int) -> None:
         self.pings.put(next_position)
+        self.ping_gate.wait()
         super().verify_leadership(next_position)
 
 
@@ -68,6 +71,7 @@ def build() -> Iterator[Callable[..., Rig]]:
     yield build
     for rig in built:
         rig.log.gate.set()
+        rig.log.ping_gate.set()
         assert rig.appender.stop(PATIENCE)
 
 
@@ -141,6 +145,22 @@ def test_an_idle_leader_asks_whether_it_still_leads(build: Callable[..., Rig]) -
     rig.log.decisions.append(decision(2, "theirs"))
 
     assert isinstance(rig.fatal.get(timeout=PATIENCE), PositionTaken)
+
+
+def test_an_append_does_not_wait_for_a_slow_ping_and_is_not_taken_for_another_leader(
+    build: Callable[..., Rig],
+) -> None:
+    rig = build(ping_seconds=0.02)
+    rig.log.ping_gate.clear()
+    assert rig.log.pings.get(timeout=PATIENCE) == 1
+
+    rig.appender.submit([decision(1)])
+
+    assert rig.done.get(timeout=PATIENCE) == [decision(1)]
+    rig.log.ping_gate.set()
+    while rig.log.pings.get(timeout=PATIENCE) != 2:
+        pass
+    assert rig.fatal.empty()
 
 
 def test_contact_is_as_old_as_the_beginning_of_the_last_call_that_succeeded(
