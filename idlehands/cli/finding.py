@@ -48,7 +48,7 @@ def _find(client: Client, given: str, letter: str, what: str) -> str:
     if not _PART.fullmatch(given) or not given.startswith(letter):
         raise Stop(
             REFUSED,
-            f"{given[:60]!r} is no {what} id: such as {letter}abcdefghijkl: see `idlehands {what}s`",
+            f"{given[:60]!r} is no {what} id, like {letter}abcdefghijkl. `idlehands {what}s` lists them",
         )
     rows = client.jobs(limit=1000) if letter == "j" else client.rest.pages("/sweeps", "sweeps", limit=1000)
     matching = [row["id"] for row in islice(rows, NEWEST) if row["id"].startswith(given)]

@@ -58,7 +58,7 @@ def connect(
 
     Args:
         settings: Broker and certificate directory; its file `token` is for REST.
-        rest_url: Where REST is, when HQ should not be asked for it.
+        rest_url: Where REST is, with or without `/api/v1`, when HQ should not be asked for it.
         timeout_seconds: How long broker and HQ may take to appear.
 
     Raises:

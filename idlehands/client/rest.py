@@ -12,6 +12,7 @@ import msgspec
 
 from idlehands.client.errors import HqUnreachable, RequestRefused
 
+API = "/api/v1"
 TIMEOUT_SECONDS = 30.0
 
 
@@ -19,8 +20,8 @@ class Rest:
     """One connection to the web process, kept open. Safe to use from several threads."""
 
     def __init__(self, url: str, token_file: Path) -> None:
-        """Take the base URL, such as `http://127.0.0.1:8080/api/v1`, and where the bearer token is."""
-        self.url = url.rstrip("/")
+        """Take the server's URL, such as `http://127.0.0.1:8080`, and where the bearer token is."""
+        self.url = url.rstrip("/").removesuffix(API) + API
         self._token_file = token_file
         self._parts = urllib.parse.urlsplit(self.url)
         self._lock = threading.Lock()

@@ -1,0 +1,114 @@
+"""The command line as a process, without a house: help, mistakes, and ways out."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+COMMANDS = (
+    "up status hq web agent run submit sweep jobs job logs cancel hold release retry agents results cert "
+    "token"
+)
+
+
+def idlehands(*argv: str, home: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("IDLEHANDS_")}
+    return subprocess.run(
+        [sys.executable, "-P", "-m", "idlehands", *argv],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**kept, "IDLEHANDS_HOME": str(home), **environment},
+        check=False,
+    )
+
+
+def test_help_names_every_command(tmp_path: Path) -> None:
+    done = idlehands("--help", home=tmp_path)
+
+    assert done.returncode == 0
+    listed = {line.split()[0] for line in done.stdout.splitlines() if line.startswith("  ") and line.split()}
+    assert set(COMMANDS.split()) <= listed
+
+
+@pytest.mark.parametrize("command", COMMANDS.split())
+def test_every_command_has_help(command: str, tmp_path: Path) -> None:
+    done = idlehands(command, "--help", home=tmp_path)
+
+    assert done.returncode == 0
+    assert done.stdout.startswith(f"Usage: idlehands {command}")
+    assert not list(tmp_path.iterdir()), "help makes no house"
+
+
+@pytest.mark.parametrize("command", [["jobs"], ["status"], ["run", "x.py"], ["hq", "status"]])
+def test_without_a_house_the_way_to_one_is_named(command: list[str], tmp_path: Path) -> None:
+    done = idlehands(*command, home=tmp_path)
+
+    assert done.returncode == (125 if command[0] == "run" else 1)
+    assert done.stdout == ""
+    assert done.stderr.startswith("Error: There is no house in")
+    assert "idlehands up" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_house_that_is_down_is_unreachable(tmp_path: Path) -> None:
+    assert idlehands("token", "create", "--role", "viewer", "--name", "tv", home=tmp_path).returncode == 0
+
+    status = idlehands("status", "--json", home=tmp_path)
+    jobs = idlehands("jobs", home=tmp_path)
+
+    assert (status.returncode, jobs.returncode) == (3, 3)
+    assert '"up":false' in status.stdout
+    assert "idlehands up" in jobs.stderr
+    assert "Traceback" not in jobs.stderr
+
+
+def test_a_token_is_printed_alone(tmp_path: Path) -> None:
+    done = idlehands("token", "create", "--role", "operator", "--name", "tv", home=tmp_path)
+
+    assert done.returncode == 0
+    assert len(done.stdout.strip()) == 43
+    assert done.stdout.count("\n") == 1
+
+
+def test_a_certificate_is_what_mosquitto_takes(tmp_path: Path) -> None:
+    out = tmp_path / "attic"
+    done = idlehands(
+        "cert", "issue", "attic-pc", "--role", "agent", "--out", str(out), home=tmp_path / "house"
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert {"ca.pem", "cert.pem", "key.pem", "token"} == {file.name for file in out.iterdir()}
+    assert (out / "key.pem").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["cert", "issue", "X!", "--role", "agent", "--out", "o"], "cannot be a name"),
+        (["cert", "issue", "x", "--role", "king", "--out", "o"], "viewer, operator and agent"),
+        (["cert", "issue", "hq", "--role", "operator", "--out", "o"], "kept for the house"),
+        (["token", "create", "--role", "agent", "--name", "x"], "viewer, operator and admin"),
+        (["agent", "--broker", "127.0.0.1:1"], "--certificate"),
+        (["sweep"], "SCRIPT with --space"),
+        (["sweep", "x.py"], "--space"),
+        (["sweep", "x.py", "--space", "lr=3..1"], "must not be above"),
+        (["nonsense"], "No such command"),
+    ],
+)
+def test_a_mistake_is_named_and_changes_nothing(argv: list[str], words: str, tmp_path: Path) -> None:
+    done = idlehands(*argv, home=tmp_path / "house")
+
+    assert done.returncode in (1, 2)
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_half_of_another_house_is_refused(tmp_path: Path) -> None:
+    done = idlehands("jobs", home=tmp_path, IDLEHANDS_BROKER="127.0.0.1:1")
+
+    assert done.returncode == 2
+    assert "IDLEHANDS_CERTIFICATE" in done.stderr
