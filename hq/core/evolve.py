@@ -282,7 +282,7 @@ def _fold_job(state: State, event: JobEvent, moment: Moment) -> list[Change]:
         changes.append(stored)
     if job.status.is_final:
         state.remember_finished(job, getattr(event, "token", None) or 0)
-        changes.extend(count_trial(state, job, moment))
+        changes.extend(_count_trial(state, job, moment))
     return changes
 
 
@@ -309,8 +309,7 @@ def _stored(
     )
 
 
-def count_trial(state: State, job: Job, moment: Moment) -> list[Change]:
-    """Count a job that ended in its sweep, if that still runs, and return the sweep."""
+def _count_trial(state: State, job: Job, moment: Moment) -> list[Change]:
     sweep = state.sweeps.get(job.spec.sweep or "")
     if sweep is None:
         return []

@@ -16,7 +16,7 @@ from pymongo.database import Database
 from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
 
-from hq.core.evolve import InvalidTransition, Moment, count_trial, evolve
+from hq.core.evolve import InvalidTransition, Moment, evolve
 from hq.core.state import (
     FINISHED_KEPT,
     REPORTED_KEPT,
@@ -208,11 +208,10 @@ class _Loader:
         hidden = self._hidden_jobs.get(event.job)  # type: ignore[union-attr]
         if hidden is None:
             return evolve(self.state, event, moment)
-        if not isinstance(event, _ENDS):
-            return []
-        self._accepted[hidden.id] = getattr(event, "token", None) or 0
-        # Its sweep may be behind and still has to count it; hidden sweeps are not in the state.
-        return count_trial(self.state, hidden, moment)
+        # Its results and its sweep were written before it, so there is nothing else to do.
+        if isinstance(event, _ENDS):
+            self._accepted[hidden.id] = getattr(event, "token", None) or 0
+        return []
 
     def _show(self, entity: Job | Sweep) -> None:
         if isinstance(entity, Sweep):

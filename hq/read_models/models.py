@@ -27,7 +27,8 @@ SWEEPS = "sweeps"
 AGENTS = "agents"
 RESULTS = "results"
 REQUESTS = "requests"
-#: In the order of writing: a job's document is never ahead of its results'. `loading` relies on it.
+#: In the order of writing: a job's document is never ahead of its results and its sweep.
+#: `loading` relies on it.
 COLLECTIONS = (RESULTS, REQUESTS, AGENTS, SWEEPS, JOBS)
 
 CHECKPOINTS = "checkpoints"
