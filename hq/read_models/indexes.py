@@ -3,11 +3,16 @@
 from typing import Any
 
 from pymongo import IndexModel
+from pymongo.collection import Collection
 from pymongo.database import Database
-from pymongo.errors import OperationFailure
+from pymongo.errors import OperationFailure, PyMongoError
 
+from hq.log.connection import explain
+from hq.log.port import LogUnavailable
 from hq.read_models.models import AGENTS, COLLECTIONS, JOBS, REQUESTS, RESULTS, SWEEPS, ReadModelsUnusable
 
+#: IndexOptionsConflict, IndexKeySpecsConflict.
+_IN_THE_WAY = (85, 86)
 _IN_A_SWEEP = {"spec.sweep": {"$exists": True}}
 
 INDEXES: dict[str, tuple[IndexModel, ...]] = {
@@ -54,21 +59,27 @@ def ensure_indexes(database: Database[dict[str, Any]], prefix: str = "") -> None
 
     Raises:
         ReadModelsUnusable: If an index cannot be made or is not there afterwards.
-        PyMongoError: If the database does not answer.
+        LogUnavailable: If the database does not answer.
     """
-    for name in COLLECTIONS if prefix else INDEXES:
-        collection = database.get_collection(prefix + name)
-        wanted = INDEXES[name]
-        if not wanted:
-            continue
-        try:
-            collection.create_indexes(list(wanted))
-        except OperationFailure as error:
-            raise ReadModelsUnusable(
-                f"Indexes of the collection {collection.full_name} cannot be made: {error.details}. "
-                "Drop the index that is in the way, or the collection, and run `idlehands hq rebuild`."
-            ) from error
-    check_indexes(database, prefix)
+    try:
+        for name in COLLECTIONS if prefix else INDEXES:
+            if INDEXES[name]:
+                _create(database.get_collection(prefix + name), list(INDEXES[name]))
+        check_indexes(database, prefix)
+    except PyMongoError as error:
+        raise LogUnavailable(explain(database, error)) from error
+
+
+def _create(collection: Collection[dict[str, Any]], wanted: list[IndexModel]) -> None:
+    try:
+        collection.create_indexes(wanted)
+    except OperationFailure as error:
+        if error.code not in _IN_THE_WAY:
+            raise
+        raise ReadModelsUnusable(
+            f"Indexes of the collection {collection.full_name} cannot be made: {error.details}. "
+            "Drop the index that is in the way, or the collection, and run `idlehands hq rebuild`."
+        ) from error
 
 
 def check_indexes(database: Database[dict[str, Any]], prefix: str = "") -> None:

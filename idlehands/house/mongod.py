@@ -31,7 +31,12 @@ USER = "idlehands"
 DATABASE = "idlehands"
 #: MongoDB's error codes.
 _UNAUTHORIZED = 13
+_AUTHENTICATION_FAILED = 18
 _ALREADY_INITIALISED = 23
+_PASSWORD_REFUSED = (
+    "it refuses the password in its URI file, which is perhaps not the one that belongs to these data: "
+    "restore the file, or move the data directory away to begin anew"
+)
 
 
 class MongodMissing(RuntimeError):
@@ -148,7 +153,7 @@ def ensure_ready(
                 return
             seen = "it answers, but is not primary yet"
         except PyMongoError as error:
-            seen = str(error)
+            seen = _PASSWORD_REFUSED if getattr(error, "code", None) == _AUTHENTICATION_FAILED else str(error)
         if should_give_up():
             raise MongodNotReady(f"mongod ended before it was ready ({seen}); its log file says why.")
         if time.monotonic() > deadline:
@@ -219,10 +224,17 @@ def _follow_the_port(uri: str) -> None:
 
 
 def _create_user(anyone: "MongoClient[dict[str, Any]]", uri: str) -> None:
+    from pymongo.errors import OperationFailure
+
     parts = urlsplit(uri)
-    anyone.admin.command(
-        "createUser", unquote(parts.username or ""), pwd=unquote(parts.password or ""), roles=["root"]
-    )
+    name, password = unquote(parts.username or ""), unquote(parts.password or "")
+    try:
+        anyone.admin.command("createUser", name, pwd=password, roles=["root"])
+    except OperationFailure as error:
+        if error.code != _UNAUTHORIZED:
+            raise
+        # A user is there already, so the password is the wrong one.
+        raise MongodNotReady(f"mongod cannot be used: {_PASSWORD_REFUSED}.") from error
 
 
 def _configuration(uri: str, version: int) -> dict[str, Any]:
