@@ -3,6 +3,7 @@
 import contextlib
 import signal
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
@@ -14,6 +15,9 @@ from idlehands.cli.printing import print_json
 from idlehands.cli.screen import Screen
 from idlehands.client import Client, ClientError, RequestRefused, StatusUpdate
 from schemas.states import JobStatus
+
+#: A job that does not start is explained after so long.
+EXPLAIN_SECONDS = 3.0
 
 
 def run_job(
@@ -38,12 +42,23 @@ def run_job(
 
 def _follow(client: Client, job: str, screen: Screen) -> StatusUpdate:
     last = StatusUpdate(JobStatus.QUEUED)
+    waiting = threading.Timer(EXPLAIN_SECONDS, _explain, (client, job, screen))
+    waiting.daemon = True
+    waiting.start()
     with _ctrl_c(client, job, screen):
         for update in client.follow(job):
             screen.show(update)
             if isinstance(update, StatusUpdate):
                 last = update
+                if last.status is not JobStatus.QUEUED:
+                    waiting.cancel()
     return last
+
+
+def _explain(client: Client, job: str, screen: Screen) -> None:
+    """Say why the job does not run; called once it has waited for a while."""
+    with contextlib.suppress(ClientError):
+        screen.note(f"waiting: {client.explain(job)}")
 
 
 @contextlib.contextmanager
@@ -58,8 +73,6 @@ def _ctrl_c(client: Client, job: str, screen: Screen) -> Iterator[None]:
         asked = True
         screen.note(f"cancelling {job}; once more to leave without waiting")
         # In its own thread: the signal may have come in the middle of a request.
-        import threading
-
         threading.Thread(target=_cancel, args=(client, job), daemon=True).start()
 
     before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}

@@ -18,9 +18,7 @@ Words = Annotated[
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     # Without interspersed options every word after SCRIPT is the script's, `--help` included.
-    app.command("run", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})(
-        run
-    )
+    app.command("run", context_settings={"allow_interspersed_args": False})(run)
     app.command("submit")(submit)
 
 

@@ -5,6 +5,7 @@ what was seen: so nothing falls between. Notices carry the job's revision and
 log lines their number, so a gap is noticed, and REST fills it.
 """
 
+import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ import msgspec
 
 from bus.port import Inbound
 from bus.topics import JOB_EVENT, JOB_LOG, JOB_PROGRESS
+from idlehands.client.errors import HqUnreachable
 from idlehands.client.feed import Feed
 from schemas.events import JobClaimed, JobFailed
 from schemas.facts import MetricPoint
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 
 #: Without news for so long, REST is asked: the last notice may have been lost.
 QUIET_SECONDS = 5.0
+#: So long a follower tries to find the house again, this often.
+LOST_SECONDS = 120.0
+LOST_RETRY_SECONDS = 1.0
 
 
 class StatusUpdate(msgspec.Struct, frozen=True):
@@ -59,7 +64,7 @@ def follow_job(client: "Client", job: str) -> Iterator[Update]:
 
     Raises:
         RequestRefused: If there is no such job.
-        HqUnreachable: If HQ or web do not answer at the start.
+        HqUnreachable: If HQ or web do not answer at the start, or for `LOST_SECONDS` later on.
     """
     wanted = tuple((topic, {"job": job}) for topic in (JOB_EVENT, JOB_PROGRESS, JOB_LOG))
     with client.watch(*wanted) as feed:
@@ -82,17 +87,32 @@ class _Follower:
 
     def run(self, position: int) -> Iterator[Update]:
         yield from self._catch_up(position)
+        lost_since: float | None = None
         while not self._final:
-            what = self._feed.get(QUIET_SECONDS)
-            match what:
-                case Inbound(data=JobNotice() as notice):
-                    yield from self._on_notice(notice)
-                case Inbound(data=JobProgress() as progress):
-                    yield from self._on_progress(progress)
-                case Inbound(data=JobLog() as log):
-                    yield from self._on_log(log)
-                case _:
-                    yield from self._catch_up(None)
+            try:
+                yield from self._step(QUIET_SECONDS if lost_since is None else LOST_RETRY_SECONDS)
+                lost_since = None
+            except HqUnreachable as error:
+                # A restart of web or HQ is no reason to leave: the job goes on, and so do we.
+                now = time.monotonic()
+                lost_since = lost_since or now
+                if now - lost_since > LOST_SECONDS:
+                    raise HqUnreachable(
+                        f"Contact was lost for {LOST_SECONDS:.0f} s while {self._job} went on. {error} "
+                        f"`idlehands logs {self._job} -f` follows it again."
+                    ) from None
+
+    def _step(self, timeout_seconds: float) -> Iterator[Update]:
+        what = self._feed.get(timeout_seconds)
+        match what:
+            case Inbound(data=JobNotice() as notice):
+                yield from self._on_notice(notice)
+            case Inbound(data=JobProgress() as progress):
+                yield from self._on_progress(progress)
+            case Inbound(data=JobLog() as log):
+                yield from self._on_log(log)
+            case _:
+                yield from self._catch_up(None)
 
     def _on_notice(self, notice: JobNotice) -> Iterator[Update]:
         if notice.revision <= self._revision:

@@ -14,6 +14,7 @@ from idlehands.client.errors import HqUnreachable, RequestRefused
 
 API = "/api/v1"
 TIMEOUT_SECONDS = 30.0
+UNAVAILABLE = 503
 
 
 class Rest:
@@ -102,7 +103,9 @@ class Rest:
                     if fresh:
                         raise self._unreachable(error) from None
         if status >= 400:
-            raise _refusal(status, method, content)
+            refusal = _refusal(status, method, content)
+            # The server is there and cannot just now: asking again is what helps.
+            raise HqUnreachable(str(refusal)) if status == UNAVAILABLE else refusal
         return content
 
     def _exchange(
