@@ -1,0 +1,43 @@
+"""A job that keeps a ledger: one line when it begins, one when it ends, appended whole.
+
+Runs on an agent, so it knows nothing of this project. What it writes stands
+outside of HQ's and the agents' reach: what really happened, in which order.
+"""
+
+import argparse
+import json
+import os
+import time
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--ledger", required=True, help="file to append to")
+parser.add_argument("--tag", required=True, help="what the submitter calls this job")
+parser.add_argument("--seconds", type=float, default=0.0, help="how long it works")
+parser.add_argument("--code", type=int, default=0, help="its exit code")
+options = parser.parse_args()
+
+
+def note(what: str) -> None:
+    line = {
+        "what": what,
+        "tag": options.tag,
+        "job": os.environ["IDLEHANDS_JOB"],
+        "token": int(os.environ["IDLEHANDS_TOKEN"]),
+        "pid": os.getpid(),
+        "folder": os.getcwd(),
+        "at": time.monotonic(),
+    }
+    descriptor = os.open(options.ledger, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    # One write, so that lines of several scripts do not mix.
+    os.write(descriptor, json.dumps(line).encode() + b"\n")
+    os.close(descriptor)
+
+
+note("begin")
+over = time.monotonic() + options.seconds
+while (left := over - time.monotonic()) > 0:
+    time.sleep(min(left, 0.1))
+    print(json.dumps({"left": round(max(left, 0.0), 2)}))
+note("end")
+print(json.dumps({"tag": options.tag}))
+raise SystemExit(options.code)
