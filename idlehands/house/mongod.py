@@ -1,8 +1,8 @@
 """A MongoDB server of the house's own: one node, a replica set, authentication from the start.
 
-Knows how to find `mongod`, which command line runs it and how to make a
-running one ready. It does not keep it running: the supervisor starts
-`MongodCommand.argv` and, after every start, calls `ensure_ready`.
+Knows how to find `mongod` and which command line runs it. It does not keep
+it running: the supervisor starts `MongodCommand.argv` and, after every start,
+calls `ensure_ready` of `replica_set`.
 
 The order is safe to interrupt anywhere: a key file is there before the first
 start, so nobody but localhost can ever come in without a password; replica
@@ -10,41 +10,34 @@ set, then user, are made over MongoDB's localhost exception, which ends with
 the first user.
 """
 
-import contextlib
 import importlib.util
 import os
 import secrets
 import shutil
 import signal
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 
-if TYPE_CHECKING:
-    from pymongo import MongoClient
+from idlehands.house.replica_set import REPLICA_SET, MongodNotReady, ensure_ready
 
-REPLICA_SET = "idlehands"
+__all__ = [
+    "MongodCommand",
+    "MongodMissing",
+    "MongodNotReady",
+    "ensure_ready",
+    "find_mongod",
+    "prepare",
+    "stop",
+]
+
 USER = "idlehands"
 DATABASE = "idlehands"
-#: MongoDB's error codes.
-_UNAUTHORIZED = 13
-_AUTHENTICATION_FAILED = 18
-_ALREADY_INITIALISED = 23
-_PASSWORD_REFUSED = (
-    "it refuses the password in its URI file, which is perhaps not the one that belongs to these data: "
-    "restore the file, or move the data directory away to begin anew"
-)
 
 
 class MongodMissing(RuntimeError):
     """No mongod was found; the message names the ways out."""
-
-
-class MongodNotReady(RuntimeError):
-    """A mongod did not become usable in time; the message says what was last seen."""
 
 
 @dataclass(frozen=True)
@@ -128,42 +121,6 @@ def prepare(
     return MongodCommand(argv, uri, uri_file, log_file)
 
 
-def ensure_ready(
-    uri: str, *, timeout_seconds: float = 60, should_give_up: Callable[[], bool] = lambda: False
-) -> None:
-    """Wait until the mongod at `uri` answers as primary to its user; make replica set and user if missing.
-
-    Safe to repeat, and to interrupt and repeat.
-
-    Args:
-        uri: From `MongodCommand`.
-        timeout_seconds: How long to try.
-        should_give_up: Asked between tries, for instance whether the process has ended.
-
-    Raises:
-        MongodNotReady: If it did not become usable.
-    """
-    from pymongo.errors import PyMongoError
-
-    deadline = time.monotonic() + timeout_seconds
-    pause = 0.02
-    while True:
-        try:
-            if _is_usable(uri):
-                return
-            seen = "it answers, but is not primary yet"
-        except PyMongoError as error:
-            seen = _PASSWORD_REFUSED if getattr(error, "code", None) == _AUTHENTICATION_FAILED else str(error)
-        if should_give_up():
-            raise MongodNotReady(f"mongod ended before it was ready ({seen}); its log file says why.")
-        if time.monotonic() > deadline:
-            raise MongodNotReady(
-                f"mongod was not ready within {timeout_seconds:g} s ({seen}); look into its log file."
-            )
-        time.sleep(pause)
-        pause = min(pause * 1.5, 0.25)
-
-
 def stop(pid: int, *, timeout_seconds: float = 20) -> None:
     """End the mongod `pid`, which must be a child of this process: TERM, then KILL. Safe to repeat."""
     for number, patience in ((signal.SIGTERM, timeout_seconds), (signal.SIGKILL, 10.0)):
@@ -179,82 +136,6 @@ def stop(pid: int, *, timeout_seconds: float = 20) -> None:
             except ChildProcessError:
                 return
             time.sleep(0.02)
-
-
-def _is_usable(uri: str) -> bool:
-    """Take the next step towards a primary with its user; True when there is nothing left to do."""
-    from pymongo.errors import OperationFailure
-
-    with contextlib.closing(_client(uri, authenticated=False)) as anyone:
-        hello = anyone.admin.command("hello")
-        if "setName" not in hello:
-            _initiate(anyone, uri)
-            return False
-        if not hello.get("isWritablePrimary"):
-            return False
-        try:
-            with contextlib.closing(_client(uri, authenticated=True)) as user:
-                user.admin.command("ping")
-                return True
-        except OperationFailure:
-            _create_user(anyone, uri)
-            return False
-
-
-def _initiate(anyone: "MongoClient[dict[str, Any]]", uri: str) -> None:
-    from pymongo.errors import OperationFailure
-
-    try:
-        anyone.admin.command("replSetInitiate", _configuration(uri, version=1))
-    except OperationFailure as error:
-        if error.code not in (_UNAUTHORIZED, _ALREADY_INITIALISED):
-            raise
-        # Initiated before: it is only starting, or its port has changed since.
-        _follow_the_port(uri)
-
-
-def _follow_the_port(uri: str) -> None:
-    """Put the present port into the replica set's configuration: a node that finds itself under
-    another one in there does not become primary."""
-    with contextlib.closing(_client(uri, authenticated=True)) as user:
-        current = user.admin.command("replSetGetConfig")["config"]
-        wanted = _configuration(uri, version=current["version"] + 1)
-        if [member["host"] for member in current["members"]] != [wanted["members"][0]["host"]]:
-            user.admin.command("replSetReconfig", wanted, force=True)
-
-
-def _create_user(anyone: "MongoClient[dict[str, Any]]", uri: str) -> None:
-    from pymongo.errors import OperationFailure
-
-    parts = urlsplit(uri)
-    name, password = unquote(parts.username or ""), unquote(parts.password or "")
-    try:
-        anyone.admin.command("createUser", name, pwd=password, roles=["root"])
-    except OperationFailure as error:
-        if error.code != _UNAUTHORIZED:
-            raise
-        # A user is there already, so the password is the wrong one.
-        raise MongodNotReady(f"mongod cannot be used: {_PASSWORD_REFUSED}.") from error
-
-
-def _configuration(uri: str, version: int) -> dict[str, Any]:
-    host = urlsplit(uri).netloc.rpartition("@")[2]
-    return {"_id": REPLICA_SET, "version": version, "members": [{"_id": 0, "host": host}]}
-
-
-def _client(uri: str, *, authenticated: bool) -> "MongoClient[dict[str, Any]]":
-    from pymongo import MongoClient
-
-    if not authenticated:
-        uri = f"mongodb://{urlsplit(uri).netloc.rpartition('@')[2]}/"
-    return MongoClient(
-        uri,
-        directConnection=True,
-        replicaSet=None,
-        serverSelectionTimeoutMS=1000,
-        connectTimeoutMS=1000,
-        socketTimeoutMS=10_000,
-    )
 
 
 def _uri(password: str, port: int) -> str:
