@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from bus import topics
 from bus.port import Inbound, Refusal
 from hq.core.bookkeeping import Bookkeeping
-from hq.core.decide.requests import Refused, decide_request, digest_of
+from hq.core.decide.requests import MAX_RETRY_BYTES, Refused, decide_request, digest_of
 from hq.core.explain import explain
 from hq.core.outputs import Answer, Output
 from hq.core.recording import Recording
@@ -84,6 +84,10 @@ class Answering:
             for job in dict.fromkeys(request.jobs)
         )
         try:
+            size = len(msgspec.json.encode(again))
+            if size > MAX_RETRY_BYTES:
+                why = f"their specs have {size} bytes, at most {MAX_RETRY_BYTES}: retry fewer jobs at once"
+                raise Refused("too_big", why)
             self._decide_change(recording, message, Submit(jobs=again, key=request.key), request)
         except Refused as refused:
             self._books.count_refused(refused.code)

@@ -13,8 +13,9 @@ from msgspec import Struct
 
 from schemas.events import LOG_VERSION, Decision, EpochBegan
 
-#: Largest decision as stored. The leader keeps far below it: larger results travel as blobs.
-MAX_DECISION_BYTES = 1024 * 1024
+#: Largest decision as stored, half of what MongoDB takes. What one message can bring about keeps below
+#: it by `hq.core`'s limits, also when it is a list of small numbers: six times as long in BSON as in JSON.
+MAX_DECISION_BYTES = 8 * 1024 * 1024
 
 
 class PositionTaken(Exception):

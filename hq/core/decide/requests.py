@@ -30,6 +30,8 @@ MAX_SWEEP_JOB_BYTES = 4 * 1024
 MAX_SPACE_BYTES = 128 * 1024
 MAX_PROPOSAL_BYTES = 128 * 1024
 MAX_PROPOSED = 200
+#: What a retry asks for is not in its message: old specs, which become one decision.
+MAX_RETRY_BYTES = 1024 * 1024
 #: The only principal that may submit trials.
 SEARCH = "search"
 

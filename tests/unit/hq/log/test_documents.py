@@ -64,7 +64,7 @@ def test_a_value_that_does_not_fit_is_refused_before_anything_is_written(value: 
         decision_to_document(decision_of(answered({"value": value})))
 
 
-def test_a_decision_may_have_one_mebibyte_and_no_more() -> None:
+def test_a_decision_may_have_eight_mebibytes_and_no_more() -> None:
     empty = len(decision_to_document(decision_of(answered({"x": ""}))).raw)
     fits = MAX_DECISION_BYTES - empty
 
