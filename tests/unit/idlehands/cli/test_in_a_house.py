@@ -1,0 +1,277 @@
+"""The command line in a real house: broker, mongod, HQ, web and one agent, all real processes."""
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from idlehands.house.components import AgentOptions
+from idlehands.house.running import RunningHouse, start_house
+from tests.contract.bus_worlds import eventually
+
+pytestmark = pytest.mark.process
+
+ADD = """
+import json, sys
+print("adding", sys.argv[1:])
+print(json.dumps({"loss": 0.5}), flush=True)
+words = dict(zip(sys.argv[1::2], sys.argv[2::2]))
+print(json.dumps({"sum": sum(float(v) for k, v in words.items() if k.startswith("--")), "n": len(sys.argv)}))
+"""
+SLOW = """
+import time
+print("begun", flush=True)
+for i in range(600):
+    time.sleep(0.1)
+"""
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHouse]:
+    with start_house(tmp_path_factory.mktemp("house"), AgentOptions(count=1, slots=2)) as running:
+        yield running
+
+
+class Line:
+    """`idlehands` in this house, from a folder with scripts."""
+
+    def __init__(self, house: RunningHouse, folder: Path) -> None:
+        self.folder = folder
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("IDLEHANDS_")}
+        self.environment = {**kept, "IDLEHANDS_HOME": str(house.home.path)}
+
+    def script(self, name: str, text: str) -> str:
+        (self.folder / name).write_text(text)
+        return name
+
+    def start(self, *argv: str, **more: Any) -> subprocess.Popen[str]:
+        command = [sys.executable, "-P", "-m", "idlehands", *argv]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | more
+        return subprocess.Popen(command, cwd=self.folder, env=self.environment, **pipes)
+
+    def __call__(self, *argv: str) -> subprocess.CompletedProcess[str]:
+        process = self.start(*argv)
+        out, err = process.communicate(timeout=60)
+        assert "Traceback" not in err or "line" in err, err
+        return subprocess.CompletedProcess(argv, process.returncode, out, err)
+
+    def rows(self, *argv: str) -> list[dict[str, Any]]:
+        done = self(*argv, "--json")
+        assert done.returncode == 0, done.stderr
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.fixture
+def line(house: RunningHouse, tmp_path: Path) -> Line:
+    return Line(house, tmp_path)
+
+
+def test_run_passes_words_untouched_and_prints_only_the_result(line: Line) -> None:
+    done = line("run", "--param", "c=3", line.script("add.py", ADD), "--a", "1", "--help", "2")
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {"sum": 6.0, "n": 7}
+    assert "adding ['--a', '1', '--help', '2', '--c', '3']" in done.stderr
+    assert "succeeded" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("script", "code", "words"),
+    [
+        ("import sys; sys.exit(7)", 7, "code 7"),
+        ("raise ValueError('bad lr')", 1, "bad lr"),
+        ("import os; os.kill(os.getpid(), 9)", 137, "SIGKILL"),
+        ("this is ( no python", 1, "not Python"),
+    ],
+)
+def test_run_exits_with_the_scripts_code(line: Line, script: str, code: int, words: str) -> None:
+    done = line("run", line.script("bad.py", script))
+
+    assert done.returncode == code
+    assert done.stdout == ""
+    assert words in done.stderr
+    assert "Error: j" in done.stderr
+
+
+def test_ctrl_c_cancels_the_job(line: Line) -> None:
+    process = line.start("run", line.script("slow.py", SLOW))
+    assert process.stderr is not None
+    for text in process.stderr:
+        if "begun" in text:
+            break
+
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+
+    assert process.returncode == 130
+    assert "was cancelled" in err
+    assert line.rows("jobs", "--limit", "1")[0]["status"] == "cancelled"
+
+
+def test_a_result_too_big_for_a_message_arrives_whole(line: Line) -> None:
+    script = line.script("big.py", "import json; print(json.dumps({'text': 'x' * 300_000}))")
+
+    done = line("run", script)
+
+    assert json.loads(done.stdout) == {"text": "x" * 300_000}
+
+
+def test_a_script_finds_the_modules_beside_it(line: Line) -> None:
+    line.script("helper_module.py", "ANSWER = 42")
+    script = line.script(
+        "uses.py", "import helper_module, json; print(json.dumps({'a': helper_module.ANSWER}))"
+    )
+
+    assert json.loads(line("run", script).stdout) == {"a": 42}
+
+
+def test_on_a_terminal_there_is_a_bar_and_no_escape_reaches_the_result(line: Line) -> None:
+    ticks = "import time,json\nfor i in range(5): print(f'{i*20}%|##| {i}/5', flush=True); time.sleep(0.2)\n"
+    script = line.script("bar.py", ticks + "print(json.dumps({'a': 1}))")
+    master, slave = pty.openpty()
+    shown = bytearray()
+
+    def read() -> None:
+        try:
+            while part := os.read(master, 65536):
+                shown.extend(part)
+        except OSError:
+            return
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    process = line.start("run", script, stderr=slave)
+    out, _ = process.communicate(timeout=30)
+    os.close(slave)
+    reader.join(5)
+    os.close(master)
+
+    assert json.loads(out) == {"a": 1}
+    assert "━" in shown.decode(errors="replace")
+
+
+def test_a_jobs_life_from_submit_to_retry(line: Line) -> None:
+    script = line.script("add.py", ADD)
+    submitted = line(
+        "submit", script, "--param", "x=1.5", "--label", "nowhere", "--name", "odd [b]", "--", "--y", "2"
+    )
+    job = submitted.stdout.strip()
+    short = job[:9]
+
+    assert re.fullmatch(r"j[a-z2-7]{12}", job), submitted.stderr
+    described = line("job", short).stdout
+    assert "lacks the label nowhere" in described
+    assert "odd [b]" in described
+    assert "--y 2" in described
+    assert line("hold", short).returncode == 0
+    assert [row["id"] for row in line.rows("jobs", "--status", "held")] == [job]
+    assert line("hold", short).returncode == 1
+    assert line("release", short).returncode == 0
+    assert line("cancel", short).returncode == 0
+    late = line("cancel", short)
+    assert (late.returncode, late.stderr) == (1, f"Error: Job {job} is cancelled: too late to cancel it.\n")
+    again = line("retry", short).stdout.strip()
+    assert json.loads(line("job", again, "--json").stdout)["spec"]["retry_of"] == job
+    line("cancel", again)
+
+
+def test_the_same_key_submits_once(line: Line) -> None:
+    script = line.script("add.py", ADD)
+
+    first, second = (line("submit", script, "--key", "k1") for _ in range(2))
+
+    assert first.stdout == second.stdout != ""
+
+
+def test_logs_are_printed_and_followed(line: Line) -> None:
+    script = line.script(
+        "talk.py", "import time\nfor i in range(8): print('word', i, flush=True); time.sleep(0.2)"
+    )
+    job = line("submit", script).stdout.strip()
+
+    followed = line("logs", job, "-f")
+
+    assert followed.returncode == 0
+    assert followed.stdout.splitlines() == [f"word {number}" for number in range(8)]
+    eventually(lambda: line("logs", job).stdout == followed.stdout)
+
+
+def test_a_sweep_is_awaited_and_its_results_are_sorted(line: Line) -> None:
+    script = line.script("add.py", ADD)
+
+    done = line(
+        "sweep",
+        script,
+        "--space",
+        "x=1..3",
+        "--grid",
+        "--metric",
+        "sum",
+        "--param",
+        "y=1",
+        "--wait",
+        "--json",
+    )
+
+    rows = [json.loads(text) for text in done.stdout.splitlines()]
+    assert done.returncode == 0, done.stderr
+    assert [row["result"]["result"]["sum"] for row in rows] == [4.0, 3.0, 2.0]
+    sweep = rows[0]["sweep"]
+    assert line.rows("results", "--sweep", sweep[:8], "--sort", "sum")[0]["params"]["x"] == 1
+    assert line.rows("sweeps")[0]["id"] == sweep
+    table = line("results", "--sweep", sweep).stdout.splitlines()
+    assert table[0].split() == ["JOB", "AGENT", "X", "Y", "N", "SUM", "SECONDS", "OUTCOME"]
+    assert len(table) == 4
+
+
+def test_a_sweep_comes_from_a_file(line: Line) -> None:
+    line.script("add.py", ADD)
+    spec = {"job": {"script": "add.py"}, "space": {"x": "1,2"}, "sampler": "grid", "metric": "sum"}
+    line.script("sweep.json", json.dumps(spec))
+
+    done = line("sweep", "--file", "sweep.json", "--wait", "--json")
+
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 2
+
+
+def test_a_cancelled_sweep_ends_its_trials(line: Line) -> None:
+    script = line.script("slow.py", SLOW)
+    sweep = line("sweep", script, "--space", "x=1..50", "--trials", "20").stdout.strip()
+    eventually(lambda: line.rows("jobs", "--sweep", sweep))
+
+    assert line("cancel", sweep).returncode == 0
+
+    eventually(lambda: {row["status"] for row in line.rows("jobs", "--sweep", sweep)} == {"cancelled"})
+
+
+def test_the_house_is_described(line: Line, house: RunningHouse) -> None:
+    agents = line.rows("agents")
+    status = json.loads(line("hq", "status", "--json").stdout)
+    whole = json.loads(line("status", "--json").stdout)
+
+    assert [agent["online"] for agent in agents] == [True]
+    assert status["database"] == "ok"
+    assert [agent["agent"] for agent in status["agents"]] == [agents[0]["name"]]
+    assert {"page", "rest", "broker", "mongodb"} <= whole.keys()
+    assert "house is up" not in line("status").stdout
+
+
+def test_an_output_that_nobody_reads_is_no_error(line: Line) -> None:
+    process = line.start("jobs", "--json")
+    assert process.stdout is not None
+    process.stdout.close()
+
+    assert process.stderr is not None
+    assert process.stderr.read() == ""
+    process.stderr.close()
+    assert process.wait(30) in (0, 1, 141)
