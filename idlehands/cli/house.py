@@ -115,10 +115,11 @@ def hq_status(json: options.Json = False) -> None:
 
 
 def hq_rebuild() -> None:
-    """Make the read models anew from the event log. HQ must be stopped for it."""
-    from idlehands.house.components import hq_command
+    """Make the read models anew from the event log. The database must run; HQ may."""
+    from idlehands.house.components import rebuild_command
+    from idlehands.house.home import read_home
 
-    _become((*hq_command(_furnished()), "--rebuild"))
+    _become(rebuild_command(read_home()))
 
 
 def web() -> None:

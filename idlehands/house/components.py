@@ -71,6 +71,12 @@ def hq_command(home: Home) -> tuple[str, ...]:
     )
 
 
+def rebuild_command(home: Home) -> tuple[str, ...]:
+    """Return the command line that makes the read models again."""
+    file = str(database_uri_file(home))
+    return (sys.executable, "-P", "-m", "hq.read_models", "--mongodb-file", file)
+
+
 def web_command(home: Home) -> tuple[str, ...]:
     """Return the command line of the web process."""
     host = home.settings.address

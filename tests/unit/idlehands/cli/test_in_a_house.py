@@ -266,6 +266,19 @@ def test_the_house_is_described(line: Line, house: RunningHouse) -> None:
     assert "house is up" not in line("status").stdout
 
 
+def test_the_read_models_are_rebuilt_while_the_house_runs(line: Line) -> None:
+    job = json.loads(line("submit", line.script("add.py", ADD), "--json").stdout)["jobs"][0]
+    eventually(lambda: json.loads(line("job", job, "--json").stdout)["status"] == "succeeded")
+    before = json.loads(line("job", job, "--json").stdout)
+
+    done = line("hq", "rebuild")
+
+    assert done.returncode == 0, done.stderr
+    assert "position" in done.stderr
+    assert json.loads(line("job", job, "--json").stdout) == before
+    assert line("run", "add.py").returncode == 0
+
+
 def test_an_output_that_nobody_reads_is_no_error(line: Line) -> None:
     process = line.start("jobs", "--json")
     assert process.stdout is not None

@@ -1,0 +1,49 @@
+"""`python -m hq.read_models --mongodb-file FILE`: make the read models again from the event log.
+
+Composes log and read models from flags. An HQ that runs meanwhile loads them
+anew by itself.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from hq.log.connection import check_server, connect
+from hq.log.mongo import MongoLog
+from hq.log.port import LogUnavailable, LogUnreadable
+from hq.read_models.rebuild import rebuild
+
+
+def main() -> int:
+    """Rebuild, say how far it is, and return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m hq.read_models", description="Rebuild the read models.")
+    parser.add_argument("--mongodb-file", required=True, metavar="FILE", help="holds the MongoDB URI")
+    options = parser.parse_args()
+    try:
+        database = connect(Path(options.mongodb_file).read_text().strip())
+    except (OSError, LogUnreadable) as error:
+        return _fail(str(error))
+    try:
+        check_server(database)
+        position = rebuild(database, MongoLog(database), lambda at: _say(f"at position {at}"))
+    except LogUnavailable as error:
+        return _fail(f"{error} The database runs while the house is up: `idlehands up`.")
+    except LogUnreadable as error:
+        return _fail(str(error))
+    finally:
+        database.client.close()
+    _say(f"The read models reflect the event log up to position {position}.")
+    return 0
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _fail(text: str) -> int:
+    _say(f"Error: {text}")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
