@@ -26,9 +26,7 @@ def main() -> int:
     try:
         check_server(database)
         position = rebuild(database, MongoLog(database), lambda at: _say(f"at position {at}"))
-    except LogUnavailable as error:
-        return _fail(f"{error} The database runs while the house is up: `idlehands up`.")
-    except LogUnreadable as error:
+    except (LogUnavailable, LogUnreadable) as error:
         return _fail(str(error))
     finally:
         database.client.close()
