@@ -5,6 +5,7 @@ scripts really did, what was spooled, and what clients were told.
 """
 
 from collections import defaultdict
+from itertools import pairwise
 from typing import Any
 
 from hq.core.evolve import apply
@@ -171,10 +172,8 @@ class Oracle:
             elif isinstance(event, ev.AttemptLost):
                 agents.add(event.agent)
                 starts += event.token == token
-            elif isinstance(event, ev.AttemptFailed | ev.JobSucceeded):
-                starts += 1
-            elif isinstance(event, ev.JobFailed) and event.token is not None:
-                starts += 1
+            elif isinstance(event, ev.AttemptFailed | ev.JobSucceeded | ev.JobFailed):
+                starts += event.token is not None
         if starts > spec.starts_allowed:
             raise Violation(f"I8: {job} used up {starts} of {spec.starts_allowed} starts")
         if isinstance(end, ev.JobDied) and starts < spec.starts_allowed and len(agents) < 2:
@@ -196,6 +195,6 @@ class Oracle:
                         spans[execution.job].append((begin, end, execution.token))
         for job, found in spans.items():
             found.sort()
-            for (_, end, one), (begin, _, other) in zip(found, found[1:], strict=False):
+            for (_, end, one), (begin, _, other) in pairwise(found):
                 if begin < end and one != other:
                     raise Violation(f"I2: exclusive {job} ran twice at {begin:.2f}: {one} and {other}")
