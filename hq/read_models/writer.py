@@ -13,6 +13,7 @@ from pymongo import ReplaceOne
 from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError, DuplicateKeyError
+from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from hq.core.state import Change
@@ -142,7 +143,10 @@ def read_checkpoint(database: Database[dict[str, Any]]) -> tuple[int, str]:
         ReadModelsUnusable: If a rebuild is going on or was interrupted.
         PyMongoError: If the database does not answer.
     """
-    checkpoints = database.get_collection(CHECKPOINTS, write_concern=COMMITTED)
+    # With majority, like the documents: a newer checkpoint beside older documents would skip events.
+    checkpoints = database.get_collection(
+        CHECKPOINTS, write_concern=COMMITTED, read_concern=ReadConcern("majority")
+    )
     found = checkpoints.find_one({"_id": CHECKPOINT})
     if found is None:
         first: dict[str, Any] = {
