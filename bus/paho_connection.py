@@ -16,13 +16,13 @@ import ssl
 import threading
 from typing import Any, NamedTuple, cast
 
-from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from bus.codec import CONTENT_TYPE, MAX_MESSAGE_BYTES
+from bus.paho_client import Client
 from bus.paho_reading import Arrived, QuickClient, client_class, read_message
 from bus.settings import BusSettings, BusSettingsError, HouseContext
 

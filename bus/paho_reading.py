@@ -11,8 +11,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import paho.mqtt
-from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import MQTTErrorCode
+
+from bus.paho_client import Client, MQTTMessage
 
 TESTED_VERSIONS = ("2.1.0", "2.2.0")
 _PAYLOAD_FORMAT, _EXPIRY, _CONTENT_TYPE, _RESPONSE_TOPIC, _CORRELATION = 1, 2, 3, 8, 9
