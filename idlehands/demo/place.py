@@ -1,0 +1,158 @@
+"""Where the demo's house stands, and that it is gone when the demo is.
+
+With `IDLEHANDS_HOME` the demo uses that house and keeps it. Without, it has
+one of its own, `idlehands-demo` beside the real one: made anew each time,
+because a demo must not depend on what an earlier version left behind; removed
+after a success, because a try should cost nobody 300 MB; kept until the next
+demo after a failure, because its logs say why.
+"""
+
+import contextlib
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from idlehands.house.files import LockTaken, locked, make_private_folder
+from idlehands.house.furnish import external_database
+from idlehands.house.home import HouseError, open_home
+from idlehands.house.leash import Leash
+from idlehands.house.logs import open_log
+from idlehands.house.running import RunningHouse
+
+#: Longer than a leash takes to stop what a killed demo left.
+_STOPPING_SECONDS = 20.0
+#: Made by a house and by nothing else.
+_MARK = "house.json"
+
+
+@dataclass
+class Place:
+    """The folder of the demo's house.
+
+    Attributes:
+        path: Its `IDLEHANDS_HOME`.
+        is_own: It belongs to the demo alone.
+        lock: Descriptor of the lock that keeps a second demo away; for the leash.
+        keep: Leave it where it is at the end.
+    """
+
+    path: Path
+    is_own: bool
+    lock: int
+    keep: bool = True
+
+
+@contextlib.contextmanager
+def open_place() -> Iterator[Place]:
+    """Hold the demo's folder: empty if it is the demo's own, and removed at the end unless it is kept.
+
+    Raises:
+        HouseError: If a demo runs there already or the folder cannot be used.
+    """
+    chosen = os.environ.get("IDLEHANDS_HOME")
+    path = Path(chosen).expanduser().absolute() if chosen else _own_path()
+    try:
+        make_private_folder(path if chosen else path.parent)
+    except OSError as error:
+        raise _unusable(path, error) from error
+    # Beside the demo's own folder, not in it: that one is removed while the lock is held.
+    with _alone(path / "demo.lock" if chosen else path.with_name(f"{path.name}.lock"), path) as lock:
+        # An agent counts its boots in its home, and an external database remembers them.
+        is_own = not chosen and external_database() is None
+        if is_own:
+            _clear(path)
+        place = Place(path, is_own, lock)
+        yield place
+        if is_own and not place.keep:
+            _clear(path)
+
+
+def _own_path() -> Path:
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("idlehands-demo", appauthor=False))
+
+
+@contextlib.contextmanager
+def _alone(file: Path, path: Path) -> Iterator[int]:
+    deadline = time.monotonic() + _STOPPING_SECONDS
+    with contextlib.ExitStack() as stack:
+        while True:
+            try:
+                lock = stack.enter_context(locked(file, wait=False))
+                break
+            except OSError as error:
+                raise _unusable(path, error) from error
+            except LockTaken:
+                # What a killed demo left may still be stopping.
+                if _is_running(file) or time.monotonic() > deadline:
+                    raise HouseError(
+                        f"A demo runs in {path} already. Stop it (Ctrl-C where it runs), "
+                        "or set IDLEHANDS_HOME to another folder for a second one."
+                    ) from None
+                time.sleep(0.1)
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, str(os.getpid()).encode(), 0)
+        yield lock
+
+
+def _is_running(file: Path) -> bool:
+    """Tell whether the demo that noted itself in the lock file still lives."""
+    try:
+        os.kill(int(file.read_text()), 0)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def _clear(path: Path) -> None:
+    if not path.exists():
+        return
+    if any(path.iterdir()) and not (path / _MARK).exists():
+        raise HouseError(
+            f"{path} is where the demo keeps its house, and something else is in it. "
+            "Move it away, or set IDLEHANDS_HOME to another folder."
+        )
+    try:
+        # The mark goes last, so that an interrupted removal can be taken up again.
+        for part in path.iterdir():
+            if part.name != _MARK:
+                shutil.rmtree(part) if part.is_dir() and not part.is_symlink() else part.unlink()
+        shutil.rmtree(path)
+    except OSError as error:
+        raise _unusable(path, error) from error
+
+
+def _unusable(path: Path, error: OSError) -> HouseError:
+    return HouseError(
+        f"The demo's folder {path} cannot be used: {error.strerror or error}. "
+        "Make it writable, or set IDLEHANDS_HOME to a folder that is."
+    )
+
+
+@contextlib.contextmanager
+def open_house(place: Place, agents: int, slots: int) -> Iterator[RunningHouse]:
+    """Run the house and stop it at the end, also when this process is killed.
+
+    Raises:
+        HouseError: If it does not come up; nothing is left running then.
+    """
+    home = open_home(place.path)
+    command = [sys.executable, "-P", "-m", "idlehands.house", "up"]
+    command += ["--agents", str(agents), "--slots", str(slots)]
+    environment = os.environ | {"IDLEHANDS_HOME": str(home.path), "PYTHONUNBUFFERED": "1"}
+    leash = Leash(place.lock)
+    log = open_log(home.logs / "up.log")
+    try:
+        process = leash.start(command, output=log, cwd=str(home.path), env=environment)
+        with RunningHouse(home, process) as house:
+            house.wait_ready()
+            yield house
+        leash.forget(process.pid)
+    finally:
+        os.close(log)
+        leash.close()
