@@ -30,9 +30,11 @@ class Recording:
         self._now = now
         self._wall = wall
         self._events: list[AnyEvent] = []
+        #: Sweeps that this decision changed; which of them are over is asked at its end.
+        self._sweeps: dict[str, None] = {}
 
     def record(self, event: AnyEvent) -> None:
-        """Apply an event and whatever follows from it by itself: deaths, stop orders, ended sweeps."""
+        """Apply an event and whatever follows from it by itself: deaths and stop orders."""
         state = self.books.state
         before = state.jobs.get(event.job) if isinstance(event, JOB_EVENTS) else None  # type: ignore[union-attr]
         index = len(self._events)
@@ -49,7 +51,7 @@ class Recording:
                 if not isinstance(event, JOB_EVENTS):
                     sweep_notice = SweepNotice(self.position, index, change.revision, change.status, event)  # type: ignore[arg-type]
                     self.publish(topics.SWEEP_EVENT, sweep_notice, sweep=change.id)
-                self._follow_sweep(change)
+                self._sweeps[change.id] = None
 
     def _follow_job(self, before: Job | None, job: Job, token: int | None) -> None:
         if job.status is JobStatus.QUEUED:
@@ -61,9 +63,13 @@ class Recording:
                 if attempt.token != token and attempt.state is not AttemptState.CLOSED:
                     self.order(attempt.agent, attempt.boot, (job.id, attempt.token), Command.STOP)
 
-    def _follow_sweep(self, sweep: Sweep) -> None:
-        if not sweep.status.is_final and sweep.exhausted and sweep.live == 0:
-            self.record(SweepFinished(sweep.id))
+    def _finish_sweeps(self) -> None:
+        # Not before all else is recorded: a cancel ends the trials first, and
+        # its sweep with the last of them would then be finished, not cancelled.
+        for name in list(self._sweeps):
+            sweep = self.books.state.sweeps.get(name)
+            if sweep is not None and sweep.exhausted and sweep.live == 0:
+                self.record(SweepFinished(name))
 
     def publish(self, topic: Topic, data: Any, **names: str) -> None:
         """Publish after the commit."""
@@ -79,7 +85,8 @@ class Recording:
         self.outputs.append(Answer(to, reply))
 
     def finish(self) -> Decision | None:
-        """Return the decision, or None when nothing happened."""
+        """Add the ends of sweeps and return the decision, or None when nothing happened."""
+        self._finish_sweeps()
         if not self._events:
             return None
         state = self.books.state
