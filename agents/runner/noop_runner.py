@@ -3,6 +3,8 @@
 For benchmarks of everything around the script. It reports from the caller's thread.
 """
 
+import time
+
 from agents.runner.port import ReportTo, RunEnded, RunStarted
 from schemas.facts import AttemptResult
 from schemas.messages import Grant
@@ -19,9 +21,11 @@ class NoopRunner:
     def start(self, grant: Grant) -> None:
         """Report the start and the success of an attempt."""
         self._report(RunStarted(grant.job, grant.token))
-        self._report(
-            RunEnded(AttemptResult(grant.job, grant.token, Outcome.SUCCEEDED, exit_code=0, result={}))
+        now = time.time()
+        result = AttemptResult(
+            *(grant.job, grant.token, Outcome.SUCCEEDED), exit_code=0, result={}, started_at=now, ended_at=now
         )
+        self._report(RunEnded(result))
 
     def wind_down(self, job: JobId, token: Token) -> None:
         """Do nothing: every attempt has ended already."""

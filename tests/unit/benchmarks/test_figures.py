@@ -1,0 +1,37 @@
+"""Figures are what they say they are, and processes are read from where the kernel keeps them."""
+
+import os
+
+import pytest
+
+from benchmarks.figures import Figure, format_table, percentile
+from benchmarks.processes import family_of, read_cpu_seconds, read_pss_mb, read_rss_mb
+
+
+@pytest.mark.parametrize(("percent", "expected"), [(0, 1.0), (50, 2.0), (75, 3.0), (76, 4.0), (100, 4.0)])
+def test_a_percentile_is_one_of_the_values(percent: float, expected: float) -> None:
+    assert percentile([4.0, 1.0, 3.0, 2.0], percent) == expected
+
+
+def test_a_percentile_of_nothing_is_an_error() -> None:
+    with pytest.raises(ValueError, match="nothing was measured"):
+        percentile([], 50)
+
+
+def test_the_table_shows_median_and_floor_of_each_figure() -> None:
+    table = format_table(
+        [Figure("speed", "jobs/s", (1000.0, 3000.0, 2000.0), ">= 500"), Figure("x", "s", (1.5,))]
+    )
+
+    head, first, second = table.splitlines()
+    assert head.split()[:3] == ["figure", "median", "p95"]
+    assert first.split() == ["speed", "2,000", "3,000", "1,000", "3,000", "jobs/s", "3", ">=", "500"]
+    assert second.split()[1] == "1.5"
+
+
+def test_a_process_has_memory_processor_time_and_itself_in_its_family() -> None:
+    me = os.getpid()
+
+    assert me in family_of(me)
+    assert 1 < read_pss_mb(me) <= read_rss_mb(me)
+    assert read_cpu_seconds(me) >= read_cpu_seconds(me, family=False) > 0
