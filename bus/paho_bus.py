@@ -6,16 +6,15 @@ that went wrong in any way leaves nothing behind. Reconnects back off from
 for long, the old connection is not trusted and is replaced at once.
 """
 
+import contextlib
 import logging
 import random
 import threading
-from collections.abc import Callable
-
-from paho.mqtt.properties import Properties
+from collections.abc import Callable, Iterator
 
 from bus.clock import suspend_aware_seconds
 from bus.outgoing import Writer, reply_name
-from bus.paho_connection import PLAIN, Connection, Lost, Will, publish_properties
+from bus.paho_connection import PLAIN, Connection, Lost, Outgoing, Will, pack_properties
 from bus.paho_reading import Arrived
 from bus.port import BusInput, Connected, Disconnected, Handler, Inbound, LastWill, Refusal
 from bus.router import route
@@ -31,6 +30,9 @@ _FIRST_RETRY = (0.1, 0.5)
 _LONGEST_RETRY = 30.0
 #: A connection that lasted this long was a good one: back-off starts anew.
 _GOOD_SECONDS = 5.0
+
+#: A batch that is larger goes in several pieces, so that readers need not wait for its end.
+_BATCH_BYTES = 64 * 1024
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +60,8 @@ class PahoBus:
         self._filters: dict[str, int] = {}
         self._filters_lock = threading.Lock()
         self._connection: Connection | None = None
+        #: Of each thread: `open`, its batch if it has one, and `size`, the bytes in it.
+        self._batches = threading.local()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._why = ""
@@ -86,18 +90,30 @@ class PahoBus:
         payload = self._writer.encode(topic, data)
         self._send(self._prefix + topic.of(**names), payload, topic.retained, PLAIN)
 
+    @contextlib.contextmanager
+    def batch(self) -> Iterator[None]:
+        if getattr(self._batches, "open", None) is not None:
+            yield  # the outer one sends
+            return
+        self._batches.open, self._batches.size = [], 0
+        try:
+            yield
+        finally:
+            messages, self._batches.open = self._batches.open, None
+            self._send_all(messages)
+
     def request(
         self, data: object, /, *, client: str, correlation: bytes, message_id: str | None = None
     ) -> None:
         payload = self._writer.encode(REQUEST, data, message_id)
-        properties = publish_properties(self._prefix + REPLY.of(client=client), correlation)
+        properties = pack_properties(self._prefix + REPLY.of(client=client), correlation)
         self._send(self._prefix + REQUEST.of(client=client), payload, False, properties)
 
     def reply(self, to: Inbound | Refusal, data: object) -> None:
         name = reply_name(to, self._settings.root)
         if name is None:
             return
-        properties = PLAIN if to.correlation is None else publish_properties(None, to.correlation)
+        properties = PLAIN if to.correlation is None else pack_properties(None, to.correlation)
         self._send(name, self._writer.encode(REPLY, data), False, properties)
 
     def start(self, handler: Handler) -> None:
@@ -215,10 +231,23 @@ class PahoBus:
 
     # --- sending ------------------------------------------------------------
 
-    def _send(self, name: str, payload: bytes, retained: bool, properties: Properties) -> None:
+    def _send(self, name: str, payload: bytes, retained: bool, properties: bytes) -> None:
+        message = Outgoing(name, payload, retained, properties)
+        batch: list[Outgoing] | None = getattr(self._batches, "open", None)
+        if batch is None:
+            self._send_all([message])
+            return
+        batch.append(message)
+        self._batches.size += len(payload)
+        if self._batches.size > _BATCH_BYTES:
+            self._send_all(batch)
+            batch.clear()
+            self._batches.size = 0
+
+    def _send_all(self, messages: list[Outgoing]) -> None:
         connection = self._connection
-        if connection is not None and connection.ready:
-            connection.publish(name, payload, retained, properties)
+        if messages and connection is not None and connection.ready:
+            connection.publish(messages)
 
     def _encode_will(self, will: LastWill) -> Will:
         name = self._prefix + will.topic.of(**will.names)

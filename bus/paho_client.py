@@ -12,9 +12,9 @@ if _known is None:
     # None makes the import fail, for which paho is prepared. Others may import it later.
     sys.modules[_DNS] = None  # type: ignore[assignment]
 try:
-    from paho.mqtt.client import Client, MQTTMessage
+    from paho.mqtt.client import Client, MQTTMessage, MQTTMessageInfo
 finally:
     if _known is None:
         del sys.modules[_DNS]
 
-__all__ = ["Client", "MQTTMessage"]
+__all__ = ["Client", "MQTTMessage", "MQTTMessageInfo"]

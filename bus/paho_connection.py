@@ -14,6 +14,7 @@ import selectors
 import socket
 import ssl
 import threading
+from collections.abc import Sequence
 from typing import Any, NamedTuple, cast
 
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
@@ -23,7 +24,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from bus.codec import CONTENT_TYPE, MAX_MESSAGE_BYTES
 from bus.paho_client import Client
-from bus.paho_reading import Arrived, QuickClient, client_class, read_message
+from bus.paho_reading import Arrived, QuickClient, client_class, read_message, write_publish
 from bus.settings import BusSettings, BusSettingsError, HouseContext
 
 KEEPALIVE_SECONDS = 20
@@ -35,29 +36,38 @@ _WITH_WILL = ReasonCode(PacketTypes.DISCONNECT, identifier=4)
 
 
 class _Packed(Properties):
-    """Properties packed once: paho would build the same bytes for every publish."""
+    """Properties that were packed already."""
 
-    def __init__(self, content: Properties) -> None:
+    def __init__(self, content: bytes) -> None:
         super().__init__(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
         # Properties refuses attributes that are not MQTT's.
-        self.__dict__["once"] = content.pack()  # type: ignore[no-untyped-call]
+        self.__dict__["once"] = content
 
     def pack(self) -> bytes:
         return cast(bytes, self.__dict__["once"])
 
 
-def publish_properties(response_topic: str | None = None, correlation: bytes | None = None) -> Properties:
-    """Return the MQTT 5 properties of one of our messages."""
+def pack_properties(response_topic: str | None = None, correlation: bytes | None = None) -> bytes:
+    """Return the MQTT 5 properties of one of our messages, as they stand in the packet."""
     found = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
     found.ContentType = CONTENT_TYPE
     if response_topic is not None:
         found.ResponseTopic = response_topic
     if correlation is not None:
         found.CorrelationData = correlation
-    return found
+    return bytes(found.pack())  # type: ignore[no-untyped-call]
 
 
-PLAIN = _Packed(publish_properties())
+PLAIN = pack_properties()
+
+
+class Outgoing(NamedTuple):
+    """A message ready to leave: whole topic name, envelope, and packed properties."""
+
+    name: str
+    payload: bytes
+    retained: bool
+    properties: bytes
 
 
 class Will(NamedTuple):
@@ -194,18 +204,25 @@ class Connection:
 
     # --- traffic ------------------------------------------------------------
 
-    def publish(self, name: str, payload: bytes, retained: bool, properties: Properties) -> bool:
-        """Send once, on this thread; False when it was dropped."""
+    def publish(self, messages: Sequence[Outgoing]) -> None:
+        """Send each once, on this thread and in one piece, or drop them silently."""
+        client = self._client
+        packets = b""
+        if isinstance(client, QuickClient):
+            packets = b"".join([write_publish(*message) for message in messages])
         with self._lock:
-            if self._client.socket() is None or self._unsent > MAX_UNSENT:
-                return False
-            info = self._client.publish(name, payload, 0, retained, properties)
-            if self._client.want_write():
+            if client.socket() is None or self._unsent > MAX_UNSENT:
+                return
+            if isinstance(client, QuickClient):
+                client.send(packets)
+            else:
+                for name, payload, retained, properties in messages:
+                    client.publish(name, payload, 0, retained, _Packed(properties))
+            if client.want_write():
                 # The socket is full; `step` has to wait for room as well from now on.
-                self._unsent += 1
-                if self._unsent == 1:
+                if self._unsent == 0:
                     self._wake()
-            return info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS
+                self._unsent += len(messages)
 
     def subscribe(self, name: str, qos: int) -> None:
         """Add a filter; nothing says when it is in place except what comes back."""

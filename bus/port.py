@@ -1,6 +1,7 @@
 """What the rest of the project knows of a bus: a Protocol with promises."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 import msgspec
@@ -85,6 +86,12 @@ class Bus(Protocol):
 
         Raises:
             MessageTooBig: If the envelope is over the limit; nothing is sent.
+        """
+
+    def batch(self) -> AbstractContextManager[None]:
+        """Send what this thread publishes inside at the end of the block, in one piece and in order.
+
+        Many messages then cost one system call. Messages may leave before the end when they are many.
         """
 
     def request(

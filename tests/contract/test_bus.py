@@ -127,6 +127,43 @@ def test_a_subscription_added_while_connected_works_and_brings_what_is_retained(
     assert seen.wait(Inbound)[0].data.epoch == 6
 
 
+def test_a_batch_arrives_whole_and_in_order_also_when_it_is_large(world: World) -> None:
+    hq, attic = world.bus("hq"), world.bus("attic")
+    hq.subscribe(HEARTBEAT)
+    hq.subscribe(PRESENCE)
+    seen = join(hq)
+    join(attic)
+
+    with attic.batch():
+        for seq in range(2000):
+            attic.publish(HEARTBEAT, heartbeat(seq), agent="attic")
+            with attic.batch():
+                attic.publish(PRESENCE, Presence(online=True, boot=seq + 1), agent="attic")
+
+    seen.wait(Inbound, 4000)
+    order = [data.seq if isinstance(data, Heartbeat) else data.boot - 1 for data in seen.data()]
+    assert order == [seq for seq in range(2000) for _ in range(2)]
+
+
+def test_what_was_published_in_a_batch_that_failed_is_sent(world: World) -> None:
+    hq, attic = world.bus("hq"), world.bus("attic")
+    hq.subscribe(HEARTBEAT)
+    seen = join(hq)
+    join(attic)
+
+    def publish_both() -> None:
+        with attic.batch():
+            attic.publish(HEARTBEAT, heartbeat(1), agent="attic")
+            attic.publish(HEARTBEAT, LogLines(JOB, 1, 0, ("x" * 300_000,)), agent="attic")
+
+    with pytest.raises(MessageTooBig):
+        publish_both()
+    attic.publish(HEARTBEAT, heartbeat(2), agent="attic")
+
+    seen.wait(Inbound, 2)
+    assert [data.seq for data in seen.data()] == [1, 2]
+
+
 def test_after_unsubscribe_nothing_more_arrives_and_the_rest_goes_on(world: World) -> None:
     hq = world.bus("hq")
     for client in ("cli", "eve"):
