@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator
 
 from bus.clock import suspend_aware_seconds
 from bus.outgoing import Writer, reply_name
-from bus.paho_connection import PLAIN, Connection, Lost, Outgoing, Will, pack_properties
-from bus.paho_reading import Arrived
+from bus.paho_connection import Connection, Lost, Will
+from bus.paho_packets import PLAIN, Arrived, Outgoing, pack_properties
 from bus.port import BusInput, Connected, Disconnected, Handler, Inbound, LastWill, Refusal
 from bus.router import route
 from bus.settings import BusSettings

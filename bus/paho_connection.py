@@ -22,9 +22,17 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from bus.codec import CONTENT_TYPE, MAX_MESSAGE_BYTES
+from bus.codec import MAX_MESSAGE_BYTES
 from bus.paho_client import Client
-from bus.paho_reading import Arrived, QuickClient, client_class, read_message, write_publish
+from bus.paho_packets import (
+    Arrived,
+    Outgoing,
+    PackedProperties,
+    QuickClient,
+    client_class,
+    read_message,
+    write_publish,
+)
 from bus.settings import BusSettings, BusSettingsError, HouseContext
 
 KEEPALIVE_SECONDS = 20
@@ -33,41 +41,6 @@ CONNECT_TIMEOUT_SECONDS = 5.0
 MAX_UNSENT = 20_000
 _READ_BATCH = 16
 _WITH_WILL = ReasonCode(PacketTypes.DISCONNECT, identifier=4)
-
-
-class _Packed(Properties):
-    """Properties that were packed already."""
-
-    def __init__(self, content: bytes) -> None:
-        super().__init__(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-        # Properties refuses attributes that are not MQTT's.
-        self.__dict__["once"] = content
-
-    def pack(self) -> bytes:
-        return cast(bytes, self.__dict__["once"])
-
-
-def pack_properties(response_topic: str | None = None, correlation: bytes | None = None) -> bytes:
-    """Return the MQTT 5 properties of one of our messages, as they stand in the packet."""
-    found = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-    found.ContentType = CONTENT_TYPE
-    if response_topic is not None:
-        found.ResponseTopic = response_topic
-    if correlation is not None:
-        found.CorrelationData = correlation
-    return bytes(found.pack())  # type: ignore[no-untyped-call]
-
-
-PLAIN = pack_properties()
-
-
-class Outgoing(NamedTuple):
-    """A message ready to leave: whole topic name, envelope, and packed properties."""
-
-    name: str
-    payload: bytes
-    retained: bool
-    properties: bytes
 
 
 class Will(NamedTuple):
@@ -217,7 +190,7 @@ class Connection:
                 client.send(packets)
             else:
                 for name, payload, retained, properties in messages:
-                    client.publish(name, payload, 0, retained, _Packed(properties))
+                    client.publish(name, payload, 0, retained, PackedProperties(properties))
             if client.want_write():
                 # The socket is full; `step` has to wait for room as well from now on.
                 if self._unsent == 0:

@@ -54,7 +54,7 @@ class Asking:
         identity = (message.correlation or b"").decode("ascii", "replace") or message.data.request
         with self._changed:
             asked = self._waiting.get(identity)
-            if asked is None:
+            if asked is None or asked.done:
                 return
             asked.reply = message.data
             error = message.data.error

@@ -19,6 +19,7 @@ from idlehands.client.asking import Asking
 from idlehands.client.errors import ClientError, HqUnreachable
 from idlehands.client.feed import Feed, Feeds
 from idlehands.client.following import Update, follow_job
+from idlehands.client.reading import Reading
 from idlehands.client.rest import Rest
 from schemas.messages import HqState
 from schemas.requests import (
@@ -78,7 +79,7 @@ def connect(
     return client
 
 
-class Client:
+class Client(Reading):
     """One connection to the house. Made by `connect`."""
 
     def __init__(self, bus: Bus, name: str, settings: BusSettings, rest_url: str | None = None) -> None:
@@ -229,50 +230,6 @@ class Client:
             url = self._rest_url or self._ask_rest_url()
             self._rest = Rest(url, self._settings.certificate / "token")
         return self._rest
-
-    def jobs(self, **query: Any) -> Iterator[dict[str, Any]]:
-        """Yield jobs, newest first; filter by status, sweep, submitter, agent."""
-        return self.rest.pages("/jobs", "jobs", **query)
-
-    def job(self, job: str, *, at_least: int | None = None) -> dict[str, Any]:
-        """Return one job with its attempts and results, reflecting at least that log position."""
-        return dict(self.rest.get(f"/jobs/{job}", at_least=at_least))
-
-    def logs(self, job: str) -> Iterator[dict[str, Any]]:
-        """Yield the stored pieces of a job's log, oldest first."""
-        return self.rest.pages(f"/jobs/{job}/logs", "logs", limit=1000)
-
-    def log_page(self, job: str, *, after: str | None = None) -> dict[str, Any]:
-        """Return a piece of a job's log: `{"logs": [...], "next": cursor}`; ask on with `next`."""
-        return dict(self.rest.get(f"/jobs/{job}/logs", after=after, limit=1000))
-
-    def progress(self, job: str, *, after: int | None = None) -> dict[str, Any]:
-        """Return the metric points of a job's latest attempt."""
-        return dict(self.rest.get(f"/jobs/{job}/progress", after=after))
-
-    def sweep(self, sweep: str, *, at_least: int | None = None) -> dict[str, Any]:
-        """Return one sweep."""
-        return dict(self.rest.get(f"/sweeps/{sweep}", at_least=at_least))
-
-    def trials(self, sweep: str, *, at_least: int | None = None) -> Iterator[dict[str, Any]]:
-        """Yield a sweep's trials in order, with parameters, status and result."""
-        return self.rest.pages(f"/sweeps/{sweep}/trials", "trials", at_least=at_least)
-
-    def results(self, **query: Any) -> Iterator[dict[str, Any]]:
-        """Yield results, best first for a sweep with a metric; filter by sweep, sort by any number."""
-        return self.rest.pages("/results", "results", **query)
-
-    def agents(self) -> list[dict[str, Any]]:
-        """Return every machine: what it is and what it said last."""
-        return list(self.rest.get("/agents")["agents"])
-
-    def put_blob(self, content: bytes) -> str:
-        """Store content and return its sha256."""
-        return self.rest.put_blob(content)
-
-    def get_blob(self, sha256: str) -> bytes:
-        """Return content by its sha256."""
-        return self.rest.get_blob(sha256)
 
     # --- the bus's thread -------------------------------------------------------
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bus import paho_reading
+from bus import paho_packets
 from bus.paho_bus import PahoBus
 from bus.port import Connected, Disconnected, Inbound
 from bus.settings import BusSettings, BusSettingsError
@@ -127,7 +127,7 @@ def test_a_request_of_others_at_qos_1_arrives_with_its_properties(
     world: RealWorld, quick: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not quick:
-        monkeypatch.setattr(paho_reading, "TESTED_VERSIONS", ())
+        monkeypatch.setattr(paho_packets, "TESTED_VERSIONS", ())
     hq, cli = world.bus("hq"), world.bus("cli")
     hq.subscribe(REQUEST)
     seen = join(hq)

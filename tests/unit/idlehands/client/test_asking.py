@@ -13,6 +13,7 @@ from idlehands.client import HqUnreachable, RequestRefused
 from idlehands.client.asking import WINDOW, Asking
 from schemas.messages import Reply, RequestError
 from schemas.requests import Cancel, Ping
+from tests.contract.bus_worlds import eventually
 
 JOB = "jaaaaaaaaaaaa"
 
@@ -45,13 +46,16 @@ class Ends:
         self.bus = MemoryBus(self.hub, "cli")
         self.asking = Asking(self.bus, "cli", lambda: "Nobody is there.")
         self.bus.subscribe(REPLY, client="cli")
+        self.connected = threading.Event()
         self.bus.start(self._handle)
+        assert self.connected.wait(5)
 
     def _handle(self, what: BusInput) -> None:
         if isinstance(what, Inbound):
             self.asking.settle(what)
         elif isinstance(what, Connected):
             self.asking.resend()
+            self.connected.set()
 
 
 @pytest.fixture
@@ -77,8 +81,8 @@ def test_two_requests_have_two_keys_and_a_given_key_is_kept(ends: Ends) -> None:
     for request in (Cancel(jobs=(JOB,)), Cancel(jobs=(JOB,)), Cancel(jobs=(JOB,), key="mine")):
         ends.asking.ask(request, 10)
 
-    keys = [m.data.key for m in ends.hq.seen]
-    assert len(set(keys)) == 3
+    keys = list(dict.fromkeys(m.data.key for m in ends.hq.seen))
+    assert len(keys) == 3
     assert keys[2] == "mine"
 
 
@@ -133,6 +137,21 @@ def test_many_requests_are_answered_in_their_order_a_window_at_a_time(ends: Ends
 
     by_id = {m.id: m.data.key for m in ends.hq.seen}
     assert [by_id[reply.request] for reply in replies] == keys
+
+
+def test_the_first_answer_counts_when_a_repeat_brings_another(ends: Ends) -> None:
+    ends.hq.deaf_for = 1
+    replies: list[Reply] = []
+    asked = threading.Thread(target=lambda: replies.append(ends.asking.ask(Ping(), 10)))
+    asked.start()
+    eventually(lambda: ends.hq.seen)
+    first = ends.hq.seen[0]
+
+    for position in (41, 42):
+        ends.hq.bus.reply(first, Reply(first.id, ok=True, position=position))
+    asked.join(5)
+
+    assert [reply.position for reply in replies] == [41]
 
 
 def test_foreign_and_late_replies_are_ignored(ends: Ends) -> None:

@@ -9,11 +9,14 @@ that it was tested with; others take the slow way.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import paho.mqtt
 from paho.mqtt.enums import MQTTErrorCode
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
+from bus.codec import CONTENT_TYPE
 from bus.paho_client import Client, MQTTMessage, MQTTMessageInfo
 
 TESTED_VERSIONS = ("2.1.0", "2.2.0")
@@ -28,6 +31,41 @@ class Arrived(NamedTuple):
     retained: bool
     response_topic: str | None = None
     correlation: bytes | None = None
+
+
+class PackedProperties(Properties):
+    """Properties that were packed already."""
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+        # Properties refuses attributes that are not MQTT's.
+        self.__dict__["once"] = content
+
+    def pack(self) -> bytes:
+        return cast(bytes, self.__dict__["once"])
+
+
+def pack_properties(response_topic: str | None = None, correlation: bytes | None = None) -> bytes:
+    """Return the MQTT 5 properties of one of our messages, as they stand in the packet."""
+    found = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+    found.ContentType = CONTENT_TYPE
+    if response_topic is not None:
+        found.ResponseTopic = response_topic
+    if correlation is not None:
+        found.CorrelationData = correlation
+    return bytes(found.pack())  # type: ignore[no-untyped-call]
+
+
+PLAIN = pack_properties()
+
+
+class Outgoing(NamedTuple):
+    """A message ready to leave: whole topic name, envelope, and packed properties."""
+
+    name: str
+    payload: bytes
+    retained: bool
+    properties: bytes
 
 
 def read_publish(header: int, packet: bytes) -> Arrived | None:

@@ -11,8 +11,7 @@ from paho.mqtt.enums import MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from bus.paho_connection import PLAIN, pack_properties
-from bus.paho_reading import Arrived, read_message, read_publish, write_publish
+from bus.paho_packets import PLAIN, Arrived, pack_properties, read_message, read_publish, write_publish
 
 
 def _packet_of(name: str, payload: bytes, properties: bytes) -> bytes:
