@@ -7,6 +7,11 @@ from idlehands.cli import changing, demo_command, house, looking, sweeping, work
 app = typer.Typer(
     name="idlehands",
     help="Put every idle computer of a house to work on machine-learning jobs.",
+    epilog=(
+        "Exit codes: 0 done, 1 refused or wrong, 2 not understood, 3 broker, HQ or web not reached. "
+        "`run` exits with the script's own code; 125 is trouble of idlehands itself, 126 a dead job, "
+        "130 a cancelled one."
+    ),
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -8,7 +8,8 @@ from bus.port import Inbound
 from bus.topics import SWEEP_EVENT
 from idlehands.cli.exits import REFUSED, say
 from idlehands.cli.looking import print_results
-from idlehands.client import Client
+from idlehands.client import Client, HqUnreachable
+from idlehands.client.following import LOST_SECONDS
 from schemas.states import SweepStatus
 
 if TYPE_CHECKING:
@@ -20,9 +21,15 @@ _LOOK_SECONDS = 1.0
 def await_sweep(client: Client, sweep: str, json: bool) -> int:
     """Return when the sweep has ended: 0 when every trial succeeded, else 1."""
     say(f"sweep {sweep}")
-    with client.watch((SWEEP_EVENT, {"sweep": sweep})) as feed:
-        position = client.ping()
-        found = _watch(client, sweep, position, feed)
+    try:
+        with client.watch((SWEEP_EVENT, {"sweep": sweep})) as feed:
+            position = client.ping()
+            found = _watch(client, sweep, position, feed)
+    except KeyboardInterrupt:
+        say(
+            f"{sweep} goes on. `idlehands cancel {sweep}` ends it, `idlehands results --sweep {sweep}` looks."
+        )
+        raise
     print_results(list(client.results(sweep=sweep, limit=1000, at_least=found["position"])), json)
     say(
         f"{sweep} {found['status']}: {found['succeeded']} succeeded, {found['unsuccessful']} did not"
@@ -35,9 +42,19 @@ def await_sweep(client: Client, sweep: str, json: bool) -> int:
 def _watch(client: Client, sweep: str, position: int | None, feed: Any) -> dict[str, Any]:
     progress = _start_progress()
     bar = progress.add_task(sweep, total=None, state="") if progress is not None else None
+    lost_since: float | None = None
     try:
         while True:
-            found = client.sweep(sweep, at_least=position)
+            try:
+                found = client.sweep(sweep, at_least=position)
+                lost_since = None
+            except HqUnreachable:
+                # A restart of web or HQ is no reason to leave: the sweep goes on.
+                lost_since = lost_since or time.monotonic()
+                if time.monotonic() - lost_since > LOST_SECONDS:
+                    raise
+                feed.get(_LOOK_SECONDS)
+                continue
             position = None
             if progress is not None and bar is not None:
                 ended = found["succeeded"] + found["unsuccessful"]
