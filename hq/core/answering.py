@@ -40,16 +40,18 @@ class Answering:
         self._books.count_refused(refusal.reason)
         if refusal.topic is not topics.REQUEST or "client" not in refusal.names:
             return []
-        return [self._error(refusal, refusal.reason, f"the request was refused: {refusal.detail}")]
+        why = f"the request was refused: {refusal.detail}"
+        return [self._error(refusal, refusal.reason, why, self._books.committed)]
 
     def refuse(self, message: Inbound, code: str, why: str) -> Output:
-        """Answer a request with an error. Nothing was changed."""
+        """Answer a request with an error at once. Nothing was changed."""
         self._books.count_refused(code)
-        return self._error(message, code, why)
+        return self._error(message, code, why, self._books.committed)
 
     def answer_now(self, message: Inbound, now: float, *, log_silent: bool) -> Output:
         """Answer a question about HQ itself, also while the database is away."""
-        return Answer(message, Reply(message.id, True, self._state.position, self._status(now, log_silent)))
+        status = self._status(now, log_silent)
+        return Answer(message, Reply(message.id, True, self._books.committed, status))
 
     # --- decisions ---------------------------------------------------------------
 
@@ -67,17 +69,15 @@ class Answering:
             else:
                 self._decide_change(recording, message, request)
         except Refused as refused:
-            self._books.count_refused(refused.code)
-            recording.outputs.append(self._error(message, refused.code, refused.message))
+            self._refuse(recording, message, refused)
 
     def decide_retry(self, recording: Recording, message: Inbound, specs: dict[str, JobSpec]) -> None:
         """Record new jobs with the specs of old ones."""
         request: Retry = message.data
         missing = [job for job in request.jobs if job not in specs]
         if missing:
-            self._books.count_refused("unknown_job")
-            error = self._error(message, "unknown_job", f"no job {', '.join(missing)}: nothing was retried")
-            recording.outputs.append(error)
+            why = f"no job {', '.join(missing)}: nothing was retried"
+            self._refuse(recording, message, Refused("unknown_job", why))
             return
         again = tuple(
             replace(specs[job], retry_of=job, sweep=None, trial=None, not_before=0, expires=0)
@@ -90,8 +90,7 @@ class Answering:
                 raise Refused("too_big", why)
             self._decide_change(recording, message, Submit(jobs=again, key=request.key), request)
         except Refused as refused:
-            self._books.count_refused(refused.code)
-            recording.outputs.append(self._error(message, refused.code, refused.message))
+            self._refuse(recording, message, refused)
 
     def _decide_change(
         self, recording: Recording, message: Inbound, change: Any, compared: Any | None = None
@@ -126,9 +125,14 @@ class Answering:
             raise Refused("not_allowed", f"{client} may not act on behalf of {on_behalf_of}")
         return on_behalf_of
 
-    def _error(self, to: Inbound | Refusal, code: str, message: str) -> Output:
+    def _refuse(self, recording: Recording, message: Inbound, refused: Refused) -> None:
+        self._books.count_refused(refused.code)
+        error = self._error(message, refused.code, refused.message, self._state.position)
+        recording.outputs.append(error)
+
+    def _error(self, to: Inbound | Refusal, code: str, message: str, position: int) -> Output:
         error = RequestError(code[:200], message[:8000])
-        return Answer(to, Reply(to.id[:200], False, self._state.position, error=error))
+        return Answer(to, Reply(to.id[:200], False, position, error=error))
 
     def _sweeps(self, request: ReadSweeps) -> dict[str, Any]:
         after = request.after or ""
@@ -157,7 +161,7 @@ class Answering:
         return {
             "version": self._version,
             "epoch": state.epoch,
-            "position": state.position,
+            "position": self._books.committed,
             "database": "silent" if log_silent else "ok",
             "jobs": {str(status): n for status, n in Counter(j.status for j in state.jobs.values()).items()},
             "sweeps": len(state.sweeps),

@@ -16,7 +16,7 @@ from collections import deque
 from bus import topics
 from bus.port import Inbound, Refusal
 from hq.core.answering import Answering
-from hq.core.bookkeeping import Bookkeeping
+from hq.core.bookkeeping import LONGEST_SLEEP, Bookkeeping
 from hq.core.contact import Contact
 from hq.core.decide.attempts import decide_interruption
 from hq.core.outputs import LookUp, Output, Publish, RecordProgress
@@ -144,7 +144,7 @@ class Authority:
     def committed(self, now: float) -> list[Change]:
         """Publish what the decisions in flight brought; return their changes for the read models."""
         self._in_flight_since = None
-        self.books.in_flight.clear()
+        self.books.note_committed()
         self._release(now)
         changes, self._changes = self._changes, []
         return changes
@@ -185,7 +185,9 @@ class Authority:
 
     def next_wake(self, now: float) -> float:
         """Return how many seconds the shell may sleep when nothing arrives."""
-        return self.books.next_wake(now)
+        # What is due cannot be decided while an append is in flight: its end
+        # wakes the shell, and until then being due must not keep it busy.
+        return LONGEST_SLEEP if self.appending else self.books.next_wake(now)
 
     @property
     def appending(self) -> bool:
@@ -202,6 +204,8 @@ class Authority:
 
     def _on_heartbeat(self, message: Inbound, now: float) -> None:
         agent = message.names["agent"]
+        if agent in self.books.booting:
+            return  # its boot is not in the log yet; it asks again soon
         answer = self._contact.hear(agent, message.data, now)
         if answer.needs_decision and len(self._waiting) < MAX_WAITING:
             self._waiting.append(message)
@@ -219,7 +223,7 @@ class Authority:
         request = message.data
         if isinstance(request, Ping | ReadStatus):
             self._outputs.append(self._answering.answer_now(message, now, log_silent=self.log_is_silent))
-        elif isinstance(request, CHANGES) and (self.log_is_silent or len(self._waiting) >= MAX_WAITING):
+        elif len(self._waiting) >= MAX_WAITING or (isinstance(request, CHANGES) and self.log_is_silent):
             self._outputs.append(self._answering.refuse(message, "unavailable", _UNAVAILABLE))
         elif isinstance(request, Retry):
             self._outputs.append(LookUp(message, request.jobs))

@@ -11,10 +11,11 @@ from hq.core.scheduler import Scheduler
 from hq.core.sightings import Sighting
 from hq.core.state import Job, State
 from hq.core.timing import LEADERSHIP_SECONDS, OFFER_SECONDS
-from schemas.events import JobEvent, JobSubmitted, JobSucceeded
+from schemas.events import JobEvent, JobSucceeded
 from schemas.states import AttemptState, JobStatus, Phase
 
-_LONGEST_SLEEP = 1.0
+#: The loop wakes this often even when nothing is due.
+LONGEST_SLEEP = 1.0
 #: Progress and log messages of one job that are forwarded and stored each second.
 FORWARDED_PER_SECOND = 50
 
@@ -32,8 +33,12 @@ class Bookkeeping:
         self.open: dict[str, set[AttemptKey]] = {}
         #: When this HQ handled the claim of a live attempt.
         self.claimed_at: dict[AttemptKey, float] = {}
+        #: Up to here everything is in the log.
+        self.committed = state.position
         #: Jobs that decisions not yet committed touch.
         self.in_flight: set[str] = set()
+        #: Agents whose boot is not committed.
+        self.booting: set[str] = set()
         self.refused: Counter[str] = Counter()
         self._led_at = now
         self._second = 0
@@ -50,7 +55,13 @@ class Bookkeeping:
             self.scheduler.note_running(job)
         self._note_attempts(job, now)
 
-    # --- leadership and refusals -------------------------------------------------
+    # --- commits, leadership and refusals ------------------------------------------
+
+    def note_committed(self) -> None:
+        """Note that all decisions so far are in the log."""
+        self.committed = self.state.position
+        self.in_flight.clear()
+        self.booting.clear()
 
     def note_leadership(self, at: float) -> None:
         """Note that this HQ was the leader at `at`."""
@@ -90,8 +101,9 @@ class Bookkeeping:
             self.scheduler.note_stopped(after)
         if after.status is JobStatus.QUEUED and (before is None or before.status is not JobStatus.QUEUED):
             self.scheduler.note_queued(after, now, self._ready_at(after, now))
-        if isinstance(event, JobSubmitted):
-            self._note_expiry(after)
+            if before is None or after.spec.expires <= self.wall:
+                # The second time for a job whose time came while it ran: it was passed over then.
+                self._note_expiry(after)
         if isinstance(event, JobSucceeded):
             self.scheduler.note_duration(after.spec.script.bundle, event.result.duration_seconds)
         if before is not None:
@@ -164,5 +176,5 @@ class Bookkeeping:
                 min((end for s in self.sightings.values() for end in s.offers.values()), default=None)
             )
         times.extend(s.cool_until for s in self.sightings.values() if s.cool_until > now)
-        soonest = min((t for t in times if t is not None), default=now + _LONGEST_SLEEP)
-        return min(_LONGEST_SLEEP, max(0.0, soonest - now), OFFER_SECONDS)
+        soonest = min((t for t in times if t is not None), default=now + LONGEST_SLEEP)
+        return min(LONGEST_SLEEP, max(0.0, soonest - now), OFFER_SECONDS)

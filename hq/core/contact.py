@@ -173,6 +173,7 @@ class Contact:
         sighting = self._books.sightings.get(agent)
         phases = dict(sighting.phases) if sighting else {}
         attempts = sorted(self._books.open.get(agent, ()))
+        self._books.booting.add(agent)
         for event in decide_boot(self._state, agent, heartbeat, attempts, phases):
             job = getattr(event, "job", None)
             if job is not None and job not in self._state.jobs:
