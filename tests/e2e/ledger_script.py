@@ -17,15 +17,19 @@ parser.add_argument("--code", type=int, default=0, help="its exit code")
 options = parser.parse_args()
 
 
-def note(what: str) -> None:
+job, token = os.environ["IDLEHANDS_JOB"], int(os.environ["IDLEHANDS_TOKEN"])
+
+
+def note(what: str, token: int = token) -> None:
     line = {
         "what": what,
         "tag": options.tag,
-        "job": os.environ["IDLEHANDS_JOB"],
-        "token": int(os.environ["IDLEHANDS_TOKEN"]),
+        "job": job,
+        "token": token,
         "pid": os.getpid(),
         "folder": os.getcwd(),
         "at": time.monotonic(),
+        "wall": time.time(),
     }
     descriptor = os.open(options.ledger, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     # One write, so that lines of several scripts do not mix.
@@ -33,7 +37,24 @@ def note(what: str) -> None:
     os.close(descriptor)
 
 
+def find_others() -> list[int]:
+    """Return the tokens of this job's other attempts that live at this moment."""
+    with open(options.ledger, "rb") as ledger:
+        begun = {entry["token"]: entry["pid"] for entry in map(json.loads, ledger) if entry["job"] == job}
+    return [other for other, pid in begun.items() if other != token and runs(other, pid)]
+
+
+def runs(other: int, pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as environment:
+            return f"IDLEHANDS_TOKEN={other}\0".encode() in environment.read()
+    except OSError:
+        return False
+
+
 note("begin")
+for other in find_others():
+    note("beside", other)
 over = time.monotonic() + options.seconds
 while (left := over - time.monotonic()) > 0:
     time.sleep(min(left, 0.1))

@@ -41,6 +41,8 @@ class Entry(msgspec.Struct, frozen=True):
     folder: str
     #: On the machine's monotonic clock, which all its processes share.
     at: float
+    #: Unix seconds.
+    wall: float
 
     @property
     def agent(self) -> str:
@@ -57,7 +59,7 @@ def read_ledger(path: Path) -> list[Entry]:
 
 def read_spool(home: Path) -> list[tuple[str, int]]:
     """Return (job, token) of every result that lies in the spool of the agent in `home`."""
-    with closing(sqlite3.connect(home / "spool.db", timeout=10)) as spool:
+    with closing(sqlite3.connect(f"file:{home / 'spool.db'}?mode=ro", uri=True, timeout=10)) as spool:
         return [(job, token) for job, token in spool.execute("SELECT job, token FROM results")]
 
 

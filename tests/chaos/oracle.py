@@ -1,0 +1,259 @@
+"""The judge of a chaos run: a program of its own that trusts nobody.
+
+    python -m tests.chaos.oracle --mongodb-file FILE --history FILE --ledger FILE [--spool HOME ...]
+
+Reads the submitter's history, the ledger that the scripts wrote, the spools
+and the collections; folds the log by its own few rules. Prints what it counted
+as JSON, and every violation with its invariant; exit code 1 when there is one.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from pymongo import MongoClient
+
+from hq.log.connection import connect
+from hq.log.mongo import MongoLog
+from hq.read_models.verify import find_differences
+from tests.chaos.history import (
+    Answered,
+    Asked,
+    Cancelled,
+    Noticed,
+    Reused,
+    Spooled,
+    plan_of,
+    read_history,
+)
+from tests.chaos.logbook import JobStory, Logbook, read_logbook
+from tests.e2e.workplace import Entry, is_gone, read_ledger, read_spool
+
+Found = Iterator[str]
+
+
+class Evidence:
+    """Everything that the oracle may look at."""
+
+    def __init__(self, uri: str, history: Path, ledger: Path, spools: list[Path]) -> None:
+        self.lines = read_history(history)
+        self.ledger = read_ledger(ledger)
+        self.spools = spools
+        self.uri = uri
+        with MongoClient[dict[str, Any]](uri) as client:
+            database = client.get_default_database()
+            self.log: Logbook = read_logbook(database["events"].find().sort("_id", 1))
+            self.jobs = {row["_id"]: row for row in database["jobs"].find()}
+            self.results = list(database["results"].find())
+        self.tags = {asked.key: asked.tags for asked in self.lines if isinstance(asked, Asked)}
+        self.answers: dict[str, set[tuple[str, ...]]] = defaultdict(set)
+        for line in self.lines:
+            if isinstance(line, Answered):
+                self.answers[line.key].add(line.jobs)
+        self.accepted = {job for answers in self.answers.values() for jobs in answers for job in jobs}
+
+    def begins(self) -> dict[tuple[str, int], list[Entry]]:
+        """Return the ledger's first lines by attempt."""
+        found = defaultdict(list)
+        for entry in self.ledger:
+            if entry.what == "begin":
+                found[entry.job, entry.token].append(entry)
+        return found
+
+    def story(self, job: str) -> JobStory:
+        return self.log.jobs[job]
+
+
+def check_i1_every_accepted_job_ends_once(seen: Evidence) -> Found:
+    for job in seen.accepted:
+        if job not in seen.log.jobs:
+            yield f"{job} was accepted and is not in the log"
+        elif len(seen.story(job).ends) != 1:
+            yield f"{job} reached a terminal state {len(seen.story(job).ends)} times: {seen.story(job).ends}"
+    for job, story in seen.log.jobs.items():
+        for end, code in ((end, plan_of(story.tag).code) for end in story.ends):
+            if end == "JobSucceeded" and code != 0:
+                yield f"{job} succeeded though its script exits with {code}"
+            if end == "JobFailed" and code == 0:
+                yield f"{job} failed though its script does not: {story.why}"
+    cancelled = {line.job for line in seen.lines if isinstance(line, Cancelled) and line.code == ""}
+    for job in cancelled:
+        if seen.story(job).ends != ["JobCancelled"]:
+            yield f"the cancel of {job} was accepted, but it ended as {seen.story(job).ends}"
+
+
+def check_i3_one_accepted_result(seen: Evidence) -> Found:
+    accepted = Counter(row["job"] for row in map(_identity, seen.results) if row["verdict"] == "accepted")
+    begun = seen.begins()
+    for job, story in seen.log.jobs.items():
+        wanted = 1 if story.accepted is not None else 0
+        if accepted[job] != wanted:
+            yield f"{job} has {accepted[job]} accepted results, the log says {wanted}"
+        if story.ends == ["JobSucceeded"]:
+            assert story.accepted is not None
+            if story.accepted not in story.claims:
+                yield f"{job} succeeded by attempt {story.accepted}, which was never granted"
+            if (job, story.accepted) not in begun:
+                yield f"{job} succeeded by attempt {story.accepted}, which never began"
+    stored = {(row["job"], row["token"]): row for row in map(_identity, seen.results)}
+    for key, result in seen.log.results.items():
+        if key not in stored:
+            yield f"the result of {key} is in the log and not among the results"
+        elif stored[key]["result"].get("result") != result.get("result"):
+            yield f"the stored result of {key} is not that of the log"
+
+
+def check_i4_spooled_results_arrive(seen: Evidence) -> Found:
+    for line in seen.lines:
+        if isinstance(line, Spooled) and (line.job, line.token) not in seen.log.results:
+            yield f"{line.agent} had a result of {line.job} {line.token} in its spool, HQ does not have it"
+    for home in seen.spools:
+        for left in read_spool(home):
+            yield f"{left} is still in the spool of {home}"
+
+
+def check_i5_granted_attempts_begin_once(seen: Evidence) -> Found:
+    for (job, token), entries in seen.begins().items():
+        if len(entries) > 1:
+            yield f"attempt {job} {token} began {len(entries)} times"
+        claim = seen.story(job).claims.get(token)
+        if claim is None:
+            yield f"attempt {job} {token} began without a grant"
+        elif claim.agent != entries[0].agent:
+            yield f"attempt {job} {token} was granted to {claim.agent} and began on {entries[0].agent}"
+        elif entries[0].wall < claim.at:
+            yield f"attempt {job} {token} began before its grant was decided"
+
+
+def check_i6_order(seen: Evidence) -> Found:
+    yield from seen.log.disorder
+    for job, story in seen.log.jobs.items():
+        tokens = list(story.claims)
+        if tokens != sorted(set(tokens)):
+            yield f"the tokens of {job} do not increase: {tokens}"
+        if story.after_end:
+            yield f"{job} has events after its end: {story.after_end}"
+    for line in seen.lines:
+        if isinstance(line, Noticed) and line.job in seen.log.jobs:
+            known = seen.story(line.job).statuses
+            if line.revision > len(known):
+                yield f"a notice told of revision {line.revision} of {line.job}, the log has {len(known)}"
+            elif known[line.revision - 1] != line.status:
+                yield f"a notice called {line.job} {line.status} at revision {line.revision}: {known}"
+
+
+def check_i7_one_answer_per_key(seen: Evidence) -> Found:
+    for key, answers in seen.answers.items():
+        if len(answers) > 1:
+            yield f"the key {key} got {len(answers)} different answers: {answers}"
+        for jobs in answers:
+            tags = tuple(seen.story(job).tag for job in jobs if job in seen.log.jobs)
+            if tags != seen.tags[key]:
+                yield f"the key {key} asked for {seen.tags[key]} and got {tags}"
+    for line in seen.lines:
+        if isinstance(line, Reused) and line.code != "key_reused":
+            yield f"the key {line.key} was used for another submission: {line.code or 'accepted'}"
+    submitted = Counter(story.tag for story in seen.log.jobs.values())
+    yield from (f"{tag} was submitted {count} times" for tag, count in submitted.items() if count > 1)
+    for key in seen.tags.keys() - seen.answers.keys():
+        yield f"the submission {key} was never answered (I9)"
+
+
+def check_i8_starts(seen: Evidence) -> Found:
+    for job, story in seen.log.jobs.items():
+        plan = plan_of(story.tag)
+        allowed = max(plan.max_starts, plan.retry_on_failure + 1)
+        if story.starts > allowed:
+            yield f"{job} used up {story.starts} starts of {allowed}"
+        if story.ends == ["JobDied"] and story.starts < allowed and len(story.lost_on) < 2:
+            yield f"{job} is dead after {story.starts} of {allowed} starts, lost on {sorted(story.lost_on)}"
+
+
+def check_i11_read_models(seen: Evidence) -> Found:
+    for job, story in seen.log.jobs.items():
+        stored = seen.jobs.get(job, {"status": "absent", "revision": 0})
+        if (stored["status"], stored["revision"]) != (story.statuses[-1], len(story.statuses)):
+            yield f"{job} is {story.statuses[-1]} by the log and {stored['status']} in its read model"
+    database = connect(seen.uri)
+    try:
+        yield from (str(difference) for difference in find_differences(database, MongoLog(database)))
+    finally:
+        database.client.close()
+
+
+def check_i2_and_i13_processes(seen: Evidence) -> Found:
+    for entry in seen.ledger:
+        if entry.what == "beside" and plan_of(entry.tag).exclusive:
+            yield f"the exclusive {entry.job} ran twice at a time, also as {entry.token}"
+        if entry.what == "begin" and not is_gone(entry.pid) and _is_ours(entry):
+            yield f"process {entry.pid} of {entry.job} {entry.token} still lives"
+
+
+CHECKS: tuple[Callable[[Evidence], Found], ...] = (
+    check_i1_every_accepted_job_ends_once,
+    check_i2_and_i13_processes,
+    check_i3_one_accepted_result,
+    check_i4_spooled_results_arrive,
+    check_i5_granted_attempts_begin_once,
+    check_i6_order,
+    check_i7_one_answer_per_key,
+    check_i8_starts,
+    check_i11_read_models,
+)
+
+
+def _identity(row: dict[str, Any]) -> dict[str, Any]:
+    return {**row, **row["_id"]}
+
+
+def _is_ours(entry: Entry) -> bool:
+    try:
+        environment = Path(f"/proc/{entry.pid}/environ").read_bytes()
+    except OSError:
+        return False
+    return f"IDLEHANDS_JOB={entry.job}".encode() in environment
+
+
+def count(seen: Evidence) -> dict[str, int]:
+    """Return what there was to judge: a verdict on nothing is worth nothing."""
+    stories = seen.log.jobs.values()
+    counted = Counter(end for story in stories for end in story.ends)
+    counted.update(Counter(name for story in stories for name in story.troubles))
+    counted["accepted"] = len(seen.accepted)
+    counted["attempts begun"] = len(seen.begins())
+    counted["attempts ended"] = sum(entry.what == "end" for entry in seen.ledger)
+    counted["executions side by side"] = sum(entry.what == "beside" for entry in seen.ledger)
+    counted["decisions"] = seen.log.position
+    counted["epochs"] = seen.log.epochs
+    counted["results seen in spools"] = sum(isinstance(line, Spooled) for line in seen.lines)
+    counted["keys repeated"] = sum(isinstance(line, Answered) for line in seen.lines) - len(seen.answers)
+    counted["keys reused"] = sum(isinstance(line, Reused) for line in seen.lines)
+    counted["cancels"] = sum(isinstance(line, Cancelled) for line in seen.lines)
+    counted["notices"] = sum(isinstance(line, Noticed) for line in seen.lines)
+    return dict(sorted(counted.items()))
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Judge and return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos.oracle")
+    parser.add_argument("--mongodb-file", required=True, type=Path)
+    parser.add_argument("--history", required=True, type=Path)
+    parser.add_argument("--ledger", required=True, type=Path)
+    parser.add_argument("--spool", action="append", default=[], type=Path, metavar="HOME")
+    options = parser.parse_args(argv)
+    seen = Evidence(options.mongodb_file.read_text().strip(), options.history, options.ledger, options.spool)
+    violations = [
+        f"{check.__name__.removeprefix('check_')}: {found}" for check in CHECKS for found in check(seen)
+    ]
+    print(json.dumps({"counted": count(seen), "violations": violations}, indent=2))
+    sys.stdout.flush()
+    return os.EX_OK if not violations else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

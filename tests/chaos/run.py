@@ -1,0 +1,117 @@
+"""One chaos run: a house, a submitter, faults; then quiet; then the oracle.
+
+    python -m tests.chaos --seconds 600 --seed 7 [--folder DIR]
+
+The house's folder, the history, the ledger and the list of faults stay in the
+folder when something is wrong.
+"""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+
+from idlehands.house.components import AgentOptions
+from idlehands.house.running import RunningHouse, start_house
+from tests.chaos.faults import Injector
+from tests.chaos.history import History
+from tests.chaos.spools import SpoolWatch
+from tests.chaos.submitter import Submitter
+from tests.e2e.workplace import Workplace, at_work
+
+#: Under so much of what was planned, a run has tested too little to pass.
+ENOUGH_FAULTS = 0.8
+
+
+class Report(msgspec.Struct):
+    """How a run ended. It passed when `troubles` is empty."""
+
+    seed: int
+    seconds: float
+    planned: int
+    faults: dict[str, int]
+    settled_seconds: float
+    counted: dict[str, int]
+    troubles: list[str]
+
+
+def run_chaos(
+    folder: Path, *, seconds: float, seed: int, longest_stop: float = 8.0, settle_seconds: float = 180
+) -> Report:
+    """Run for so long, let the house settle, and judge.
+
+    Args:
+        longest_stop: How long a process may stand still. Over 20 s leases may end, so no job is exclusive:
+            an agent that stands still cannot keep a script from running on.
+        settle_seconds: In which time after the last fault everything accepted must have ended.
+    """
+    history_file, ledger = folder / "history", folder / "ledger"
+    history = History(history_file)
+    with start_house(folder / "house", AgentOptions(count=2, slots=2), wait_seconds=120) as house:
+        with at_work(house, ledger) as work:
+            injector = Injector(house, seed, longest_stop=longest_stop)
+            submitter = Submitter(work, history, seed, exclusive=longest_stop <= 20)
+            spools = SpoolWatch(work, history)
+            parts = (spools, submitter, injector)
+            for part in parts:
+                part.start()
+            over = time.monotonic() + seconds
+            while time.monotonic() < over and house.process.poll() is None:
+                time.sleep(0.1)
+            injector.stop()
+            quiet_at = time.monotonic()
+            troubles = _settle(house, work, submitter, settle_seconds)
+            spools.stop()
+            history.close()
+            settled = time.monotonic() - quiet_at
+        verdict = _judge(house, history_file, ledger)
+    (folder / "faults").write_bytes(b"\n".join(map(msgspec.json.encode, injector.injected)))
+    if injector.fault is not None:
+        troubles.append(f"the injector failed: {injector.fault!r}")
+    if len(injector.injected) < ENOUGH_FAULTS * injector.planned:
+        troubles.append(f"only {len(injector.injected)} of {injector.planned} faults had an effect")
+    return Report(
+        seed=seed,
+        seconds=seconds,
+        planned=injector.planned,
+        faults=injector.count(),
+        settled_seconds=round(settled, 1),
+        counted=verdict.counted,
+        troubles=[*troubles, *verdict.violations],
+    )
+
+
+def _settle(house: RunningHouse, work: Workplace, submitter: Submitter, seconds: float) -> list[str]:
+    """Wait until everything is answered, ended and stored; return what was not in time."""
+    try:
+        house.wait_ready(seconds)
+        if not submitter.stop(seconds):
+            return ["a submission was not answered after the faults had stopped"]
+        if submitter.faults:
+            return [f"the submitter failed: {fault!r}" for fault in submitter.faults]
+        work.wait_final(submitter.accepted, seconds)
+        work.check_quiet()
+    except Exception as error:
+        submitter.stop(10)
+        return [f"the house did not settle: {type(error).__name__}: {error}"[:2000]]
+    return []
+
+
+class _Verdict(msgspec.Struct):
+    """What the oracle prints."""
+
+    counted: dict[str, int]
+    violations: list[str]
+
+
+def _judge(house: RunningHouse, history: Path, ledger: Path) -> _Verdict:
+    agents = [part.name.removeprefix("agent-") for part in house.status().components if "agent-" in part.name]
+    spools = [word for name in agents for word in ("--spool", str(house.home.agent(name) / "home"))]
+    command = [sys.executable, "-m", "tests.chaos.oracle", *spools, "--history", str(history)]
+    command += ["--ledger", str(ledger), "--mongodb-file", str(house.home.mongodb / "uri")]
+    judged = subprocess.run(command, capture_output=True, text=True, check=False)
+    if not judged.stdout:
+        return _Verdict({}, [f"the oracle failed: {judged.stderr[-2000:]}"])
+    return msgspec.json.decode(judged.stdout, type=_Verdict)
