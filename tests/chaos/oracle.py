@@ -9,14 +9,13 @@ as JSON, and every violation with its invariant; exit code 1 when there is one.
 
 import argparse
 import json
-import os
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from pymongo import MongoClient
+from msgspec import Struct
 
 from hq.log.connection import connect
 from hq.log.mongo import MongoLog
@@ -25,6 +24,7 @@ from tests.chaos.history import (
     Answered,
     Asked,
     Cancelled,
+    Line,
     Noticed,
     Reused,
     Spooled,
@@ -37,25 +37,38 @@ from tests.e2e.workplace import Entry, is_gone, read_ledger, read_spool
 Found = Iterator[str]
 
 
-class Evidence:
+class Evidence(Struct):
     """Everything that the oracle may look at."""
 
-    def __init__(self, uri: str, history: Path, ledger: Path, spools: list[Path]) -> None:
-        self.lines = read_history(history)
-        self.ledger = read_ledger(ledger)
-        self.spools = spools
-        self.uri = uri
-        with MongoClient[dict[str, Any]](uri) as client:
-            database = client.get_default_database()
-            self.log: Logbook = read_logbook(database["events"].find().sort("_id", 1))
-            self.jobs = {row["_id"]: row for row in database["jobs"].find()}
-            self.results = list(database["results"].find())
-        self.tags = {asked.key: asked.tags for asked in self.lines if isinstance(asked, Asked)}
-        self.answers: dict[str, set[tuple[str, ...]]] = defaultdict(set)
+    lines: list[Line]
+    ledger: list[Entry]
+    log: Logbook
+    #: The read models `jobs` by id, and `results` with their identity spread out.
+    jobs: dict[str, dict[str, Any]]
+    results: list[dict[str, Any]]
+    #: What is left in spools, in words.
+    left: list[str]
+    #: How the read models differ from the product's own fold of the log.
+    differences: list[str]
+
+    @property
+    def tags(self) -> dict[str, tuple[str, ...]]:
+        """Return what each key asked for."""
+        return {line.key: line.tags for line in self.lines if isinstance(line, Asked)}
+
+    @property
+    def answers(self) -> dict[str, set[tuple[str, ...]]]:
+        """Return all answers that each key got."""
+        found: dict[str, set[tuple[str, ...]]] = defaultdict(set)
         for line in self.lines:
             if isinstance(line, Answered):
-                self.answers[line.key].add(line.jobs)
-        self.accepted = {job for answers in self.answers.values() for jobs in answers for job in jobs}
+                found[line.key].add(line.jobs)
+        return found
+
+    @property
+    def accepted(self) -> set[str]:
+        """Return the jobs of every answered submission."""
+        return {job for answers in self.answers.values() for jobs in answers for job in jobs}
 
     def begins(self) -> dict[tuple[str, int], list[Entry]]:
         """Return the ledger's first lines by attempt."""
@@ -66,7 +79,25 @@ class Evidence:
         return found
 
     def story(self, job: str) -> JobStory:
+        """Return what the log says of a job."""
         return self.log.jobs[job]
+
+
+def read_evidence(uri: str, history: Path, ledger: Path, spools: list[Path]) -> Evidence:
+    """Read all of it, once the house is quiet."""
+    database = connect(uri)
+    try:
+        return Evidence(
+            lines=read_history(history),
+            ledger=read_ledger(ledger),
+            log=read_logbook(database["events"].find().sort("_id", 1)),
+            jobs={row["_id"]: row for row in database["jobs"].find()},
+            results=[{**row, **row["_id"]} for row in database["results"].find()],
+            left=[f"{left} is still in the spool of {home}" for home in spools for left in read_spool(home)],
+            differences=[str(difference) for difference in find_differences(database, MongoLog(database))],
+        )
+    finally:
+        database.client.close()
 
 
 def check_i1_every_accepted_job_ends_once(seen: Evidence) -> Found:
@@ -88,7 +119,7 @@ def check_i1_every_accepted_job_ends_once(seen: Evidence) -> Found:
 
 
 def check_i3_one_accepted_result(seen: Evidence) -> Found:
-    accepted = Counter(row["job"] for row in map(_identity, seen.results) if row["verdict"] == "accepted")
+    accepted = Counter(row["job"] for row in seen.results if row["verdict"] == "accepted")
     begun = seen.begins()
     for job, story in seen.log.jobs.items():
         wanted = 1 if story.accepted is not None else 0
@@ -100,7 +131,7 @@ def check_i3_one_accepted_result(seen: Evidence) -> Found:
                 yield f"{job} succeeded by attempt {story.accepted}, which was never granted"
             if (job, story.accepted) not in begun:
                 yield f"{job} succeeded by attempt {story.accepted}, which never began"
-    stored = {(row["job"], row["token"]): row for row in map(_identity, seen.results)}
+    stored = {(row["job"], row["token"]): row for row in seen.results}
     for key, result in seen.log.results.items():
         if key not in stored:
             yield f"the result of {key} is in the log and not among the results"
@@ -112,9 +143,7 @@ def check_i4_spooled_results_arrive(seen: Evidence) -> Found:
     for line in seen.lines:
         if isinstance(line, Spooled) and (line.job, line.token) not in seen.log.results:
             yield f"{line.agent} had a result of {line.job} {line.token} in its spool, HQ does not have it"
-    for home in seen.spools:
-        for left in read_spool(home):
-            yield f"{left} is still in the spool of {home}"
+    yield from seen.left
 
 
 def check_i5_granted_attempts_begin_once(seen: Evidence) -> Found:
@@ -179,11 +208,7 @@ def check_i11_read_models(seen: Evidence) -> Found:
         stored = seen.jobs.get(job, {"status": "absent", "revision": 0})
         if (stored["status"], stored["revision"]) != (story.statuses[-1], len(story.statuses)):
             yield f"{job} is {story.statuses[-1]} by the log and {stored['status']} in its read model"
-    database = connect(seen.uri)
-    try:
-        yield from (str(difference) for difference in find_differences(database, MongoLog(database)))
-    finally:
-        database.client.close()
+    yield from seen.differences
 
 
 def check_i2_and_i13_processes(seen: Evidence) -> Found:
@@ -207,16 +232,17 @@ CHECKS: tuple[Callable[[Evidence], Found], ...] = (
 )
 
 
-def _identity(row: dict[str, Any]) -> dict[str, Any]:
-    return {**row, **row["_id"]}
-
-
 def _is_ours(entry: Entry) -> bool:
     try:
         environment = Path(f"/proc/{entry.pid}/environ").read_bytes()
     except OSError:
         return False
     return f"IDLEHANDS_JOB={entry.job}".encode() in environment
+
+
+def judge(seen: Evidence) -> list[str]:
+    """Return every violation, with the check that found it."""
+    return [f"{check.__name__.removeprefix('check_')}: {found}" for check in CHECKS for found in check(seen)]
 
 
 def count(seen: Evidence) -> dict[str, int]:
@@ -246,13 +272,12 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--ledger", required=True, type=Path)
     parser.add_argument("--spool", action="append", default=[], type=Path, metavar="HOME")
     options = parser.parse_args(argv)
-    seen = Evidence(options.mongodb_file.read_text().strip(), options.history, options.ledger, options.spool)
-    violations = [
-        f"{check.__name__.removeprefix('check_')}: {found}" for check in CHECKS for found in check(seen)
-    ]
+    seen = read_evidence(
+        options.mongodb_file.read_text().strip(), options.history, options.ledger, options.spool
+    )
+    violations = judge(seen)
     print(json.dumps({"counted": count(seen), "violations": violations}, indent=2))
-    sys.stdout.flush()
-    return os.EX_OK if not violations else 1
+    return 1 if violations else 0
 
 
 if __name__ == "__main__":
