@@ -2,7 +2,7 @@
 
 Messages from the bus and reports from the runner wait in one queue. Order of
 a round: leases, then what arrived, then what is due, then the doing; results
-reach the spool before anybody hears of them.
+reach the spool before anybody hears of them, those of short jobs in one write.
 """
 
 import logging
@@ -23,6 +23,8 @@ from schemas.messages import LogBatch, LogLines, Presence, Progress, ProgressBat
 
 log = logging.getLogger(__name__)
 
+#: More results are not collected for one write: the first of them must not wait for ever.
+RESULTS_AT_ONCE = 64
 #: How long a stopping agent waits for its scripts to end.
 SHUTDOWN_SECONDS = 8.0
 
@@ -59,17 +61,13 @@ class AgentLoop:
             items = self._drain(self._core.next_wake(self._clock()))
             now = self._clock()
             self._core.tick(now)
-            progress: list[Progress] = []
-            lines: list[LogLines] = []
-            for item in items:
-                self._take_in(item, now, progress, lines)
-            if lines:
-                self._send(Send(topics.LOG, LogBatch(self._core.boot, tuple(lines))))
-            if progress:
-                self._send(Send(topics.PROGRESS, ProgressBatch(self._core.boot, tuple(progress))))
+            self._take_in_all(items, now)
             self._core.tick(now)
-            while effects := self._core.take_effects():
-                self._perform(effects, now)
+            results = self._collect_results(now)
+            if results:
+                self._core.spooled(results, now, self._keep(results))
+                self._core.tick(now)
+                self._perform(self._core.take_effects())
             if self._ends_at is not None and (not self._core.is_busy or now >= self._ends_at):
                 return
 
@@ -85,6 +83,16 @@ class AgentLoop:
                 items.append(self._queue.get_nowait())
         except Empty:
             return items
+
+    def _take_in_all(self, items: list[Any], now: float) -> None:
+        progress: list[Progress] = []
+        lines: list[LogLines] = []
+        for item in items:
+            self._take_in(item, now, progress, lines)
+        if lines:
+            self._send(Send(topics.LOG, LogBatch(self._core.boot, tuple(lines))))
+        if progress:
+            self._send(Send(topics.PROGRESS, ProgressBatch(self._core.boot, tuple(progress))))
 
     def _take_in(self, item: Any, now: float, progress: list[Progress], lines: list[LogLines]) -> None:
         match item:
@@ -107,28 +115,42 @@ class AgentLoop:
                 self._ends_at = now + SHUTDOWN_SECONDS
                 self._core.shut_down(now)
 
-    def _perform(self, effects: list[Effect], now: float) -> None:
+    def _collect_results(self, now: float) -> list[AttemptResult]:
+        """Do what is to be done and return the results to write.
+
+        What ends meanwhile joins them, as long as each round brings some: the
+        write to the disk is the slowest step of a short job.
+        """
+        results: list[AttemptResult] = []
+        while fresh := self._perform(self._core.take_effects()):
+            results += fresh
+            if len(results) >= RESULTS_AT_ONCE:
+                break
+            self._take_in_all(self._drain(0), now)
+        return results
+
+    def _perform(self, effects: list[Effect]) -> list[AttemptResult]:
+        """Do everything but the writing of results, which are returned."""
         results: list[AttemptResult] = []
         done: list[tuple[str, int]] = []
-        for effect in effects:
-            match effect:
-                case Send():
-                    self._send(effect)
-                case Start(grant=grant):
-                    self._runner.start(grant)
-                case Stop(job=job, token=token, at_once=at_once):
-                    self._runner.stop(job, token, at_once=at_once)
-                case WindDown(job=job, token=token):
-                    self._runner.wind_down(job, token)
-                case Spool(result=result):
-                    results.append(result)
-                case Unspool(job=job, token=token):
-                    done.append((job, token))
+        with self._bus.batch():
+            for effect in effects:
+                match effect:
+                    case Send():
+                        self._send(effect)
+                    case Start(grant=grant):
+                        self._runner.start(grant)
+                    case Stop(job=job, token=token, at_once=at_once):
+                        self._runner.stop(job, token, at_once=at_once)
+                    case WindDown(job=job, token=token):
+                        self._runner.wind_down(job, token)
+                    case Spool(result=result):
+                        results.append(result)
+                    case Unspool(job=job, token=token):
+                        done.append((job, token))
         if done:
             self._forget(done)
-        if results:
-            self._core.spooled(results, now, self._keep(results))
-            self._core.tick(now)
+        return results
 
     def _keep(self, results: list[AttemptResult]) -> str:
         """Write results to the spool; return what is wrong with it, "" when nothing is."""

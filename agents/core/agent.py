@@ -9,8 +9,10 @@ Times are on the agent's suspend-aware clock: a lease goes on in sleep.
 """
 
 from collections.abc import Callable
+from itertools import islice
 
-from agents.core.attempts import AttemptKey, Claimed, Held, Sent, Undelivered
+from agents.core.attempts import AttemptKey, Attempts, Claimed, Held, Sent
+from agents.core.deliveries import Deliveries
 from agents.core.effects import Effect, Send, Spool, Start, Stop, Unspool, WindDown
 from agents.core.timing import (
     CHANGE_SECONDS,
@@ -74,12 +76,12 @@ class AgentCore:
         #: Why HQ gives this machine no work, in HQ's words.
         self.refused = ""
         self.degraded = ""
-        self.attempts: dict[AttemptKey, Held] = {}
+        self.attempts = Attempts()
         self._instance = instance
         self._facts: MachineFacts | None = facts
         self._guest = GuestState()
         self._claims: dict[AttemptKey, Claimed] = {}
-        self._undelivered: dict[AttemptKey, Undelivered] = {}
+        self._deliveries = Deliveries()
         self._declines: list[Decline] = []
         self._effects: list[Effect] = []
         self._sent = Sent()
@@ -91,7 +93,7 @@ class AgentCore:
         for result in spooled:
             key = (result.job, result.token)
             self.attempts[key] = Held(key, Phase.SPOOLED, now, now)
-            self._undelivered[key] = Undelivered(result, now + CHANGE_SECONDS)
+            self._deliveries.add(result, now + CHANGE_SECONDS)
 
     # --- messages ----------------------------------------------------------------
 
@@ -112,9 +114,7 @@ class AgentCore:
     def connected(self, now: float) -> None:
         """Say hello again: HQ may have missed anything meanwhile."""
         self._heartbeat_at = min(self._heartbeat_at, now)
-        for waiting in self._undelivered.values():
-            waiting.next_send = min(waiting.next_send, now)
-            waiting.tries = 0
+        self._deliveries.hurry(now)
 
     def _on_hq_state(self, state: HqState, now: float) -> None:
         if state.online:
@@ -124,9 +124,7 @@ class AgentCore:
         self.epoch = state.epoch
         spread = self._draw() * SPREAD_SECONDS * min(1.0, state.agents / SPREAD_AGENTS)
         self._heartbeat_at = min(self._heartbeat_at, now + spread)
-        for waiting in self._undelivered.values():
-            waiting.next_send = min(waiting.next_send, now + spread)
-            waiting.tries = 0
+        self._deliveries.hurry(now + spread)
 
     def _on_offers(self, offers: Offers, now: float) -> None:
         self.epoch = offers.epoch
@@ -151,7 +149,7 @@ class AgentCore:
             return self.degraded
         if not self._guest.accepting:
             return self._guest.reason
-        waiting = sum(a.phase is not Phase.SPOOLED for a in self.attempts.values()) + len(self._claims)
+        waiting = len(self.attempts) - self.attempts.count(Phase.SPOOLED) + len(self._claims)
         return "all slots are busy" if waiting >= self.slots * (1 + PREFETCH_LIMIT) else ""
 
     def _on_grants(self, grants: Grants, now: float) -> None:
@@ -190,8 +188,8 @@ class AgentCore:
             self._on_order(order, ack.seq, now)
         for answer in ack.results:
             key = (answer.job, answer.token)
-            if self._undelivered.pop(key, None) is not None:
-                self.attempts.pop(key, None)
+            if self._deliveries.settle(key):
+                self.attempts.discard(key)
                 self._effects.append(Unspool(*key))
                 self._changed(now)
         self._fill_slots(now)
@@ -203,7 +201,7 @@ class AgentCore:
             return
         if order.command is Command.STOP:
             if attempt.phase is Phase.HELD:
-                del self.attempts[key]
+                self.attempts.discard(key)
                 self._changed(now)
             elif attempt.phase is Phase.RUNNING and not attempt.stopping:
                 attempt.stopping = True
@@ -220,13 +218,15 @@ class AgentCore:
 
     def run_ended(self, result: AttemptResult, now: float) -> None:
         """Take in how an attempt ended: it goes to the spool before HQ hears of it."""
-        key = (result.job, result.token)
-        if key in self.attempts:
+        attempt = self.attempts.get((result.job, result.token))
+        if attempt is not None:
+            attempt.ended = True
             self._effects.append(Spool(result))
+            self._fill_slots(now)
 
     def run_stopped(self, job: str, token: int, now: float) -> None:
         """Take in that an attempt was stopped and left no result."""
-        attempt = self.attempts.pop((job, token), None)
+        attempt = self.attempts.discard((job, token))
         if attempt is not None and attempt.stopping_why:
             self._declines.append(Decline(job, token, attempt.stopping_why, interrupted=True))
         self._changed(now)
@@ -240,8 +240,8 @@ class AgentCore:
             key = (result.job, result.token)
             attempt = self.attempts.get(key)
             if attempt is not None:
-                attempt.phase = Phase.SPOOLED
-                self._undelivered[key] = Undelivered(result, now)
+                self.attempts.move(attempt, Phase.SPOOLED)
+                self._deliveries.add(result, now)
         self._changed(now)
         self._fill_slots(now)
 
@@ -254,27 +254,27 @@ class AgentCore:
     def shut_down(self, now: float) -> None:
         """Take nothing new, stop what runs and hand everything back: the agent ends."""
         self.set_guest(GuestState(False, "the agent is stopping"), now)
-        for key, attempt in list(self.attempts.items()):
-            if attempt.phase is Phase.HELD:
-                del self.attempts[key]
-                self._declines.append(Decline(*key, "the agent is stopping"))
-            elif attempt.phase is Phase.RUNNING and not attempt.stopping:
+        for attempt in self.attempts.of(Phase.HELD):
+            self.attempts.discard(attempt.key)
+            self._declines.append(Decline(*attempt.key, "the agent is stopping"))
+        for attempt in self.attempts.of(Phase.RUNNING):
+            if not attempt.stopping:
                 attempt.stopping = True
                 attempt.stopping_why = "the agent was stopped"
-                self._effects.append(Stop(*key))
+                self._effects.append(Stop(*attempt.key))
         self._send_declines()
 
     @property
     def is_busy(self) -> bool:
         """Tell whether a script runs."""
-        return any(attempt.phase is Phase.RUNNING for attempt in self.attempts.values())
+        return self.attempts.count(Phase.RUNNING) > 0
 
     # --- time --------------------------------------------------------------------
 
     def tick(self, now: float) -> None:
         """Do what is due. Leases come first: the machine may have slept."""
         self._check_leases(now)
-        self._claims = {k: c for k, c in self._claims.items() if now - c.sent_at <= CLAIM_SECONDS}
+        self._drop_old_claims(now)
         self._hand_back_held(now)
         self._fill_slots(now)
         self._send_results(now)
@@ -284,13 +284,13 @@ class AgentCore:
 
     def next_wake(self, now: float) -> float:
         """Return for how many seconds nothing is due."""
-        times = [self._heartbeat_at]
-        times.extend(u.next_send for u in self._undelivered.values())
-        times.extend(c.sent_at + CLAIM_SECONDS for c in self._claims.values())
-        for attempt in self.attempts.values():
-            if attempt.phase is Phase.HELD:
-                times.append(attempt.granted_at + HELD_SECONDS)
-            elif attempt.is_exclusive and attempt.phase is Phase.RUNNING and not attempt.stopping:
+        times = [self._heartbeat_at, self._deliveries.next_due]
+        # Of claims and of attempts that wait, the first is the oldest.
+        times.extend(claim.sent_at + CLAIM_SECONDS for claim in islice(self._claims.values(), 1))
+        if waiting := self.attempts.first(Phase.HELD):
+            times.append(waiting.granted_at + HELD_SECONDS)
+        for attempt in self.attempts.of(Phase.RUNNING):
+            if attempt.is_exclusive and not attempt.stopping:
                 times.append(attempt.lease_until)
         return max(0.0, min(times) - now)
 
@@ -300,48 +300,51 @@ class AgentCore:
         return effects
 
     def _check_leases(self, now: float) -> None:
-        for attempt in self.attempts.values():
-            over = attempt.phase is Phase.RUNNING and attempt.is_exclusive and now >= attempt.lease_until
-            if over and not attempt.stopping:
+        for attempt in self.attempts.of(Phase.RUNNING):
+            if attempt.is_exclusive and now >= attempt.lease_until and not attempt.stopping:
                 # HQ may give the job to another machine from now + guard on.
                 attempt.stopping = True
                 attempt.stopping_why = "the lease ended without contact to HQ"
                 self._effects.append(Stop(*attempt.key, at_once=True))
 
+    def _drop_old_claims(self, now: float) -> None:
+        for key, claim in list(self._claims.items()):
+            if now - claim.sent_at <= CLAIM_SECONDS:
+                return
+            del self._claims[key]
+
     def _hand_back_held(self, now: float) -> None:
-        for key, attempt in list(self.attempts.items()):
-            if attempt.phase is not Phase.HELD:
-                continue
+        oldest = self.attempts.first(Phase.HELD)
+        # A lease outlasts `HELD_SECONDS`: claims that are answered too late for that are dropped.
+        if oldest is None or now - oldest.granted_at < HELD_SECONDS:
+            return
+        for attempt in self.attempts.of(Phase.HELD):
             if now >= attempt.lease_until:
                 why = "its lease ended before a slot was free"
             elif now - attempt.granted_at >= HELD_SECONDS:
                 why = "no slot became free soon"
             else:
                 continue
-            del self.attempts[key]
-            self._declines.append(Decline(*key, why))
+            self.attempts.discard(attempt.key)
+            self._declines.append(Decline(*attempt.key, why))
             self._changed(now)
 
     def _fill_slots(self, now: float) -> None:
-        busy = sum(a.phase is Phase.RUNNING for a in self.attempts.values())
-        if busy >= self.slots:
-            return
-        for attempt in list(self.attempts.values()):
-            if busy >= self.slots:
+        free = self.slots - sum(not attempt.ended for attempt in self.attempts.of(Phase.RUNNING))
+        while free > 0:
+            attempt = self.attempts.first(Phase.HELD)
+            if attempt is None or attempt.grant is None or now >= attempt.lease_until:
                 return
-            if attempt.phase is Phase.HELD and attempt.grant is not None and now < attempt.lease_until:
-                attempt.phase = Phase.RUNNING
-                busy += 1
-                self._effects.append(Start(attempt.grant))
-                self._changed(now)
+            self.attempts.move(attempt, Phase.RUNNING)
+            self._effects.append(Start(attempt.grant))
+            self._changed(now)
+            free -= 1
 
     def _send_results(self, now: float) -> None:
-        due = [u for u in self._undelivered.values() if u.next_send <= now]
+        due = self._deliveries.take_due(now)
         for start in range(0, len(due), _RESULTS_PER_MESSAGE):
-            part = due[start : start + _RESULTS_PER_MESSAGE]
-            for waiting in part:
-                waiting.note_sent(now)
-            self._effects.append(Send(topics.RESULT, Results(self.boot, tuple(u.result for u in part))))
+            part = tuple(due[start : start + _RESULTS_PER_MESSAGE])
+            self._effects.append(Send(topics.RESULT, Results(self.boot, part)))
 
     def _send_declines(self) -> None:
         if self._declines:
@@ -351,7 +354,7 @@ class AgentCore:
     def _send_heartbeat(self, now: float) -> None:
         self._seq += 1
         reports = tuple(AttemptReport(*key, attempt.phase) for key, attempt in self.attempts.items())
-        busy = sum(report.phase is Phase.RUNNING for report in reports)
+        busy = self.attempts.count(Phase.RUNNING)
         heartbeat = Heartbeat(
             boot=self.boot,
             instance=self._instance,

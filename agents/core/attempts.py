@@ -1,9 +1,8 @@
-"""The attempts, claims and undelivered results that an agent holds."""
+"""The attempts and claims that an agent holds, and what its heartbeats listed."""
 
 from msgspec import Struct, field
 
-from agents.core.timing import LEASE_SECONDS, RESEND_FIRST_SECONDS, RESEND_LONGEST_SECONDS
-from schemas.facts import AttemptResult
+from agents.core.timing import LEASE_SECONDS
 from schemas.messages import Grant
 from schemas.states import Phase
 
@@ -29,24 +28,54 @@ class Held(Struct):
     stopping: bool = False
     stopping_why: str = ""
     winding_down: bool = False
+    #: The script is over and its slot is free; `running` to others until the result is on disk.
+    ended: bool = False
 
     @property
     def is_exclusive(self) -> bool:
         return self.grant is not None and self.grant.spec.exclusive
 
 
-class Undelivered(Struct):
-    """A result that HQ has not acknowledged."""
+class Attempts(dict[AttemptKey, Held]):
+    """All attempts in the order of their grants, and apart from each other by phase.
 
-    result: AttemptResult
-    next_send: float
-    tries: int = 0
+    An agent may hold thousands of results while HQ is away: what looks for
+    running or waiting attempts must not walk over them.
+    """
 
-    def note_sent(self, now: float) -> None:
-        """Set the time of the next try: 1, 2, 4 ... 30 s later."""
-        wait = min(RESEND_LONGEST_SECONDS, RESEND_FIRST_SECONDS * 2.0 ** min(self.tries, 10))
-        self.tries += 1
-        self.next_send = now + wait
+    def __init__(self) -> None:
+        super().__init__()
+        self._by_phase: dict[Phase, dict[AttemptKey, Held]] = {phase: {} for phase in Phase}
+
+    def __setitem__(self, key: AttemptKey, attempt: Held) -> None:
+        self.discard(key)
+        super().__setitem__(key, attempt)
+        self._by_phase[attempt.phase][key] = attempt
+
+    def discard(self, key: AttemptKey) -> Held | None:
+        """Forget an attempt and return it, None if there is none."""
+        attempt = super().pop(key, None)
+        if attempt is not None:
+            del self._by_phase[attempt.phase][key]
+        return attempt
+
+    def move(self, attempt: Held, phase: Phase) -> None:
+        """Put an attempt that is here into another phase. The phase is never set otherwise."""
+        del self._by_phase[attempt.phase][attempt.key]
+        attempt.phase = phase
+        self._by_phase[phase][attempt.key] = attempt
+
+    def of(self, phase: Phase) -> list[Held]:
+        """Return the attempts in a phase, those that came into it first before others."""
+        return list(self._by_phase[phase].values())
+
+    def first(self, phase: Phase) -> Held | None:
+        """Return the attempt that came into a phase before all others in it, None if it is empty."""
+        return next(iter(self._by_phase[phase].values()), None)
+
+    def count(self, phase: Phase) -> int:
+        """Return how many attempts are in a phase."""
+        return len(self._by_phase[phase])
 
 
 class Sent(Struct):
