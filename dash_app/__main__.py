@@ -14,9 +14,11 @@ from pymongo.errors import ConfigurationError, InvalidURI
 
 from bus.paho_bus import PahoBus
 from bus.settings import BusSettings, BusSettingsError
+from dash_app.page import Page
 from dash_app.server import build_server
 from hq.rest.database import open_database
 from hq.rest.house import build_house
+from hq.rest.sessions import Sessions
 from hq.rest.tokens import TokenFile
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
@@ -35,11 +37,14 @@ def main(argv: list[str] | None = None) -> None:
         settings.read_context()
     except (BusSettingsError, ValueError, OSError) as error:
         sys.exit(f"dash_app: {error}")
+    house = build_house(bus, uri)
+    beside = options.tokens.parent
     server = build_server(
-        build_house(bus, uri),
+        house,
         TokenFile(options.tokens),
         [*LOOPBACK_NAMES, host, *options.allow_host],
         importlib.metadata.version("idlehands"),
+        Page(house, Sessions(beside / "logins", beside / "sessions")),
     )
     uvicorn.run(
         server,
@@ -55,7 +60,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m dash_app", description="REST (and, later, the page).")
+    parser = argparse.ArgumentParser(prog="python -m dash_app", description="REST and the page.")
     parser.add_argument("--broker", required=True, metavar="HOST:PORT")
     parser.add_argument(
         "--certificate", required=True, type=Path, metavar="DIR", help="ca.pem cert.pem key.pem"

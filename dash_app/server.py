@@ -1,4 +1,4 @@
-"""The web server: REST behind the gate. The page will be mounted here too.
+"""The web server: REST and the page behind the gate.
 
 Builds the application from its parts; connects to nothing before it starts.
 """
@@ -11,6 +11,8 @@ from fastapi import APIRouter, FastAPI
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
+from dash_app.page import Page
+from dash_app.visitor import RememberVisitor
 from hq.rest import blob_routes, house_routes, job_routes, problems, sweep_routes
 from hq.rest.bodies import components
 from hq.rest.gate import Gate
@@ -24,19 +26,25 @@ _DESCRIPTION = (
 )
 
 
-def build_server(house: House, tokens: TokenFile, hosts: Iterable[str], version: str) -> ASGIApp:
-    """Return the whole server, gate first. The house starts and stops with it."""
-    return Gate(build_app(house, version), tokens, hosts)
+def build_server(
+    house: House, tokens: TokenFile, hosts: Iterable[str], version: str, page: Page | None = None
+) -> ASGIApp:
+    """Return the whole server, gate first. The house starts and stops with it; without a page it is REST."""
+    app = build_app(house, version, page)
+    if page is None:
+        return Gate(app, tokens, hosts)
+    return Gate(RememberVisitor(app), tokens, hosts, page.sessions, page.policy)
 
 
-def build_app(house: House, version: str) -> FastAPI:
+def build_app(house: House, version: str, page: Page | None = None) -> FastAPI:
     """Return the application behind the gate."""
 
     @contextlib.asynccontextmanager
     async def living(_app: FastAPI) -> AsyncIterator[None]:
-        house.start()
-        yield
-        await house.stop()
+        async with contextlib.nullcontext() if page is None else page.living():
+            house.start()
+            yield
+            await house.stop()
 
     app = FastAPI(
         title="Idlehands",
@@ -56,17 +64,12 @@ def build_app(house: House, version: str) -> FastAPI:
         """Say that the server lives; needs no token and tells nothing else."""
         return answer({"ok": True})
 
-    @app.get("/", include_in_schema=False)
-    async def page() -> Response:
-        """Say where the page is not yet, and what there is."""
-        raise problems.Problem(
-            404, "no_page", f"There is no page yet. REST is below {API}, its document at /api/openapi.json."
-        )
-
     api = APIRouter(prefix=API)
     for part in (job_routes, sweep_routes, house_routes, blob_routes):
         api.include_router(part.build_router(house))
     app.include_router(api)
+    if page is not None:
+        page.mount(app)
     _use_own_schemas(app)
     return app
 

@@ -1,20 +1,23 @@
 """The one gate in front of all paths: nothing reaches a handler that did not pass here.
 
-In this order: Host (DNS rebinding), path, method, token, role, size of the
-body. Whoever passed is in `scope["state"]["principal"]`. No cookies, no CORS
-headers; WebSockets are refused until there is one to have.
+In this order: Host (DNS rebinding), path, token or session, method, role, origin,
+size of the body. Whoever passed is in `scope["state"]["principal"]`. Tokens open
+the API and nothing else, sessions the page and nothing else; no CORS headers.
 """
 
 import logging
 import time
 from collections import OrderedDict
 from collections.abc import Iterable
+from functools import partial
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from hq.rest.policy import Rule, find_rule
+from hq.rest.policy import LOGIN, Rule, find_rule, is_of_the_api
 from hq.rest.problems import Problem
+from hq.rest.session_door import check_same_origin, not_logged_in, read_cookie
+from hq.rest.sessions import Sessions
 from hq.rest.tokens import Principal, TokenFile, TokensUnreadable
 
 #: Wrong tokens from one address before it is told to wait.
@@ -25,8 +28,8 @@ SAFETY_HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"x-frame-options", b"DENY"),
-    (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
 )
+API_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 log = logging.getLogger(__name__)
 
 
@@ -52,53 +55,76 @@ class Failures:
 class Gate:
     """ASGI middleware, outermost."""
 
-    def __init__(self, app: ASGIApp, tokens: TokenFile, hosts: Iterable[str]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        tokens: TokenFile,
+        hosts: Iterable[str],
+        sessions: Sessions | None = None,
+        page_policy: str = API_POLICY,
+    ) -> None:
         self._app = app
         self._tokens = tokens
         self._hosts = frozenset(host.lower() for host in hosts)
+        self._sessions = sessions
+        self._page_policy = page_policy
         self._failures = Failures()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        if scope["type"] != "http":
-            await send({"type": "websocket.close", "code": 1008})
-            return
+        headers = Headers(scope=scope)
+        policy = API_POLICY
         try:
-            rule, principal = self._check(scope, Headers(scope=scope))
+            rule, principal = self._check(scope, headers)
+            policy = self._page_policy if rule.page else API_POLICY
             receive = _limited(receive, rule.body)
         except Problem as problem:
-            await problem.response()(scope, receive, _with_safety(send))
+            if scope["type"] != "http":
+                log.info("a WebSocket was refused: %s", problem)
+                await send({"type": "websocket.close", "code": 1008})
+                return
+            way_in = None
+            if problem.status == 401 and self._sessions is not None and not is_of_the_api(scope["path"]):
+                way_in = not_logged_in(scope, headers, LOGIN)
+            await (way_in or problem.response())(scope, receive, _with_safety(send, policy))
             return
         scope.setdefault("state", {})["principal"] = principal
-        await self._app(scope, receive, _with_safety(send))
+        await self._app(scope, receive, send if scope["type"] != "http" else _with_safety(send, policy))
 
     def _check(self, scope: Scope, headers: Headers) -> tuple[Rule, Principal | None]:
         self._check_host(scope, headers)
+        method = scope["method"] if scope["type"] == "http" else "WEBSOCKET"
         rule = find_rule(scope["path"])
-        if rule is not None and rule.open and scope["method"] in rule.roles:
+        if rule is not None and rule.page and self._sessions is None:
+            rule = None
+        if rule is not None and rule.open and method in rule.roles:
+            if method == "POST":
+                check_same_origin(headers)
             return rule, None
-        # Before a token was shown, paths that there are and are not look alike.
-        principal = self._authenticate(scope, headers)
+        # Before somebody is known, paths that there are and are not look alike.
+        principal = self._authenticate(scope, headers, rule)
         if rule is None:
             raise Problem(404, "not_found", f"There is nothing at {scope['path'][:200]!r}.")
-        roles = rule.roles.get(scope["method"])
+        roles = rule.roles.get(method)
         if roles is None:
             allowed = ", ".join(sorted(rule.roles))
             raise Problem(
                 405,
                 "method_not_allowed",
-                f"{rule.path} takes {allowed}, not {scope['method'][:20]}.",
+                f"{rule.path} takes {allowed}, not {method[:20]}.",
                 {"allow": allowed},
             )
         if principal.role not in roles:
             raise Problem(
                 403,
                 "forbidden",
-                f"{principal.name} is {principal.role}; {scope['method']} {rule.path} needs the role "
+                f"{principal.name} is {principal.role}; {method} {rule.path} needs the role "
                 f"{' or '.join(sorted(roles))}. `idlehands token create` makes a token of another role.",
             )
+        if rule.page and method != "GET":
+            check_same_origin(headers)
         _check_length(headers, rule)
         return rule, principal
 
@@ -115,7 +141,13 @@ class Gate:
                 "--allow-host NAME if it should.",
             )
 
-    def _authenticate(self, scope: Scope, headers: Headers) -> Principal:
+    def _authenticate(self, scope: Scope, headers: Headers, rule: Rule | None) -> Principal:
+        if self._sessions is not None and not is_of_the_api(scope["path"]):
+            found = self._sessions.find(read_cookie(scope, headers))
+            if found is not None:
+                return found
+        if rule is not None and rule.page:
+            raise _nobody()
         address = (scope.get("client") or ("",))[0]
         given = headers.getlist("authorization")
         try:
@@ -137,15 +169,18 @@ class Gate:
         if given:
             self._failures.count(address, now)
             log.warning("wrong token from %s for %s", address, scope["path"][:200])
-        raise Problem(
-            401,
-            "unauthorized",
-            "This needs a header `Authorization: Bearer TOKEN`. `idlehands token create --role viewer --name "
-            "NAME` on the HQ host makes a token."
-            if not given
-            else "This token is not valid here (any more).",
-            {"www-authenticate": "Bearer"},
-        )
+        raise _nobody("This token is not valid here (any more)." if given else None)
+
+
+def _nobody(why: str | None = None) -> Problem:
+    return Problem(
+        401,
+        "unauthorized",
+        why
+        or "This needs a header `Authorization: Bearer TOKEN`. `idlehands token create --role viewer --name "
+        "NAME` on the HQ host makes a token; `idlehands login` makes a login for the page.",
+        {"www-authenticate": "Bearer"},
+    )
 
 
 def _host_name(host: str) -> str:
@@ -187,10 +222,11 @@ def _limited(receive: Receive, limit: int) -> Receive:
     return counting
 
 
-def _with_safety(send: Send) -> Send:
-    async def sending(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            message["headers"] = [*message.get("headers", ()), *SAFETY_HEADERS]
-        await send(message)
+def _with_safety(send: Send, policy: str) -> Send:
+    return partial(_send_safely, send, (*SAFETY_HEADERS, (b"content-security-policy", policy.encode())))
 
-    return sending
+
+async def _send_safely(send: Send, headers: tuple[tuple[bytes, bytes], ...], message: Message) -> None:
+    if message["type"] == "http.response.start":
+        message["headers"] = [*message.get("headers", ()), *headers]
+    await send(message)

@@ -3,7 +3,8 @@
 Composed once by the server; the parts know nothing of each other.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -32,6 +33,8 @@ class House:
     asking: Asking
     live: Live
     bus: Bus
+    #: Called on the bus's thread with everything that arrives.
+    listeners: list[Callable[[BusInput], None]] = field(default_factory=list)
     _database: Database | None = None
     _blobs: Blobs | None = None
 
@@ -63,6 +66,8 @@ class House:
     def _handle(self, what: BusInput) -> None:
         self.asking.handle(what)
         self.live.handle(what)
+        for listener in self.listeners:
+            listener(what)
 
 
 def build_house(bus: Bus, mongodb_uri: str) -> House:

@@ -92,6 +92,12 @@ class Live:
                 "online": not heard.gone and silent < FRESH_SECONDS,
             }
 
+    def boot(self, name: str) -> int | None:
+        """Return the boot of an agent's last heartbeat; None if it was not heard."""
+        with self._lock:
+            heard = self._heard.get(name)
+            return None if heard is None else heard.heartbeat.boot
+
     def names(self) -> list[str]:
         """Return the agents that were heard, by name."""
         with self._lock:

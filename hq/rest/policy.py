@@ -24,8 +24,10 @@ class Rule(NamedTuple):
     path: str
     roles: dict[str, frozenset[Role]]
     body: int = JSON_BODY
-    #: Also without a token.
+    #: Also without a token or session.
     open: bool = False
+    #: Part of the page: proven by a session, not by a token.
+    page: bool = False
 
     def matches(self, path: str) -> bool:
         """Tell whether this rule is about `path`."""
@@ -37,8 +39,14 @@ _compiled: dict[str, re.Pattern[str]] = {}
 
 def _compile(template: str) -> re.Pattern[str]:
     if template not in _compiled:
-        _compiled[template] = re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(template)))
+        _compiled[template] = re.compile(_pattern(template))
     return _compiled[template]
+
+
+def _pattern(template: str) -> str:
+    """Return the regular expression of a template: `{x}` is one part of a path, `{x*}` any number."""
+    pattern = re.sub(r"\\{\w+\\\*\\}", "[A-Za-z0-9@._/-]+", re.escape(template))
+    return re.sub(r"\\{\w+\\}", "[^/]+", pattern)
 
 
 def _read(path: str) -> Rule:
@@ -52,7 +60,6 @@ def _write(path: str) -> Rule:
 API = "/api/v1"
 RULES: tuple[Rule, ...] = (
     Rule("/healthz", {"GET": READERS}, open=True),
-    _read("/"),
     _read("/api/openapi.json"),
     _read(f"{API}/status"),
     Rule(f"{API}/jobs", {"GET": READERS, "POST": WRITERS}),
@@ -74,9 +81,38 @@ RULES: tuple[Rule, ...] = (
 )
 
 
+#: Bodies of the page's forms: a script may be among them.
+_FORM_BODY = 2 * 1024 * 1024
+
+
+def _look(path: str) -> Rule:
+    return Rule(path, {"GET": READERS}, page=True)
+
+
+LOGIN = "/login"
+EVENTS = "/ws/events"
+#: The page. What a callback changes, it checks the role for itself: all callbacks share one path.
+PAGE_RULES: tuple[Rule, ...] = (
+    Rule(LOGIN, {"GET": READERS, "POST": READERS}, body=4096, open=True, page=True),
+    Rule(f"{LOGIN}/{{file}}", {"GET": READERS}, open=True, page=True),
+    Rule("/logout", {"POST": READERS}, body=4096, page=True),
+    *(_look(path) for path in ("/", "/jobs", "/jobs/{job}", "/sweeps", "/sweeps/{sweep}", "/new")),
+    *(_look(path) for path in ("/_dash-layout", "/_dash-dependencies", "/_favicon.ico")),
+    _look("/_dash-component-suites/{file*}"),
+    _look("/assets/{file*}"),
+    Rule("/_dash-update-component", {"POST": READERS}, body=_FORM_BODY, page=True),
+    Rule(EVENTS, {"WEBSOCKET": READERS}, page=True),
+)
+
+
 def find_rule(path: str) -> Rule | None:
     """Return the rule about `path`, or None: no such thing."""
-    for rule in RULES:
+    for rule in (*RULES, *PAGE_RULES):
         if rule.matches(path):
             return rule
     return None
+
+
+def is_of_the_api(path: str) -> bool:
+    """Tell whether tokens open this path, be it there or not."""
+    return path == "/api" or path.startswith("/api/")

@@ -1,4 +1,4 @@
-"""`up`, `status`, `hq`, `web`, `agent`, `cert` and `token`: the house itself."""
+"""`up`, `status`, `login`, `hq`, `web`, `agent`, `cert` and `token`: the house itself."""
 
 import sys
 from pathlib import Path
@@ -14,6 +14,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command("up")(up)
     app.command("status")(status)
+    app.command("login")(login)
     hq = typer.Typer(
         help="Run HQ alone (without a command), look at it, or make its read models anew.",
         invoke_without_command=True,
@@ -68,6 +69,20 @@ def status(json: options.Json = False) -> None:
         sys.stdout.write(f"{describe(found)}\n")
     if not found.up:
         raise typer.Exit(UNREACHABLE)
+
+
+def login(
+    role: Annotated[str, typer.Option("--role", help="viewer, operator or admin.")] = "admin",
+    name: Annotated[str, typer.Option("--name", help="Under which their jobs are known.")] = "owner",
+) -> None:
+    """Print a link that logs in to the page whoever opens it first, within the hour."""
+    from idlehands.house.home import read_home
+    from idlehands.house.login import login_link
+    from idlehands.house.tokens import TokenRole
+
+    if role not in ("viewer", "operator", "admin"):
+        raise Stop(USAGE, f"--role {role!r} is none of viewer, operator, admin")
+    sys.stdout.write(f"{login_link(read_home(), name, TokenRole(role))}\n")
 
 
 def run_hq(context: typer.Context) -> None:

@@ -24,6 +24,7 @@ from idlehands.house.child import Child
 from idlehands.house.components import FOUNDATION, Component
 from idlehands.house.home import Home, HouseError
 from idlehands.house.leash import Leash
+from idlehands.house.login import login_link, nobody_logged_in_yet
 from idlehands.house.logs import bound_log
 from idlehands.house.status import HouseStatus, write_status
 
@@ -97,6 +98,9 @@ class Supervisor:
         if not self._announced and all(child.ready for child in self._children):
             self._announced = True
             self._say(f"The house is up: {self._home.page_url} (Ctrl-C stops it)")
+            if nobody_logged_in_yet(self._home):
+                link = login_link(self._home)
+                self._say(f"Log in to the page with this link; it works once, within the hour:\n  {link}")
 
     def _start(self, child: Child) -> None:
         environment = os.environ | {"IDLEHANDS_HOME": str(self._home.path), "PYTHONUNBUFFERED": "1"}

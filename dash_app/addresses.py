@@ -1,0 +1,66 @@
+"""Addresses of the page: which view a path and its query mean. Whatever they say, it is checked here."""
+
+import re
+from dataclasses import dataclass
+from urllib.parse import parse_qs, urlencode
+
+from schemas.names import JOB_PATTERN, SWEEP_PATTERN
+from schemas.states import JobStatus
+
+_JOB = re.compile(JOB_PATTERN)
+_SWEEP = re.compile(SWEEP_PATTERN)
+_NUMBER = re.compile(r"\d{1,16}")
+
+
+@dataclass(frozen=True)
+class View:
+    """What is looked at. `kind` is house, jobs, job, sweeps, sweep, new or nothing."""
+
+    kind: str
+    #: Id of the job or sweep.
+    identity: str = ""
+    status: str | None = None
+    before: int | None = None
+    script: str = ""
+
+
+def parse(path: str | None, query: str | None) -> View:
+    """Return the view at an address; of kind `nothing` when there is none."""
+    given = {name: values[-1] for name, values in parse_qs((query or "").lstrip("?")).items()}
+    parts = [part for part in (path or "/").split("/") if part]
+    match parts:
+        case []:
+            return View("house")
+        case ["jobs"]:
+            status = given.get("status")
+            before = given.get("before", "")
+            return View(
+                "jobs",
+                status=status if status in set(JobStatus) else None,
+                before=int(before) if _NUMBER.fullmatch(before) else None,
+            )
+        case ["jobs", job] if _JOB.match(job):
+            return View("job", job)
+        case ["sweeps"]:
+            return View("sweeps")
+        case ["sweeps", sweep] if _SWEEP.match(sweep):
+            return View("sweep", sweep)
+        case ["new"]:
+            return View("new", script=given.get("script", "")[:200])
+    return View("nothing")
+
+
+def of_jobs(status: str | None = None, before: int | None = None) -> str:
+    """Return the address of a list of jobs."""
+    query = {name: str(value) for name, value in (("status", status), ("before", before)) if value}
+    return "/jobs" + (f"?{urlencode(query)}" if query else "")
+
+
+def of_job(job: str) -> str:
+    """Return the address of a job."""
+    return f"/jobs/{job}"
+
+
+def of_sweep(sweep: str) -> str:
+    """Return the address of a sweep."""
+    return f"/sweeps/{sweep}"

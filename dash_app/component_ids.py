@@ -1,0 +1,50 @@
+"""The id of every component that a callback or the live feed names, in one place.
+
+`assets/live.js` knows four of them: PAGE, JOBS_GRID, TRIALS_GRID and JOB_LOG.
+"""
+
+URL = "url"
+PAGE = "page"
+NAVIGATION = "navigation"
+THEME = "theme"
+NOTE = "note"
+
+HOUSE_COUNTS = "house-counts"
+HOUSE_MACHINES = "house-machines"
+HOUSE_RUNNING = "house-running"
+
+JOBS_GRID = "jobs-grid"
+JOBS_COUNTS = "jobs-counts"
+
+JOB_STATUS = "job-status"
+JOB_ACTIONS = "job-actions"
+JOB_FACTS = "job-facts"
+JOB_RESULT = "job-result"
+JOB_ATTEMPTS = "job-attempts"
+JOB_CURVES = "job-curves"
+JOB_LOG = "job-log"
+JOB_CANCEL = "job-cancel"
+JOB_RETRY = "job-retry"
+
+SWEEP_STATUS = "sweep-status"
+SWEEP_ACTIONS = "sweep-actions"
+SWEEP_BEST = "sweep-best"
+SWEEP_PARALLEL = "sweep-parallel"
+SWEEP_CURVES = "sweep-curves"
+TRIALS_GRID = "trials-grid"
+SWEEP_CANCEL = "sweep-cancel"
+
+SCRIPT_CHOICE = "script-choice"
+SCRIPT_FORM = "script-form"
+SUBMIT = "submit"
+SUBMIT_NOTE = "submit-note"
+
+
+def machine(name: str) -> str:
+    """Return the id of a machine's card."""
+    return f"machine-{name}"
+
+
+def field(name: str, kind: str) -> dict[str, str]:
+    """Return the id of the form's field for one argument."""
+    return {"field": name, "kind": kind}

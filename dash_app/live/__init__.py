@@ -1,0 +1,1 @@
+"""What happens in the house, brought to the pages that are open."""

@@ -1,0 +1,65 @@
+"""The WebSocket `/ws/events`: the page says what it shows, and is sent what changes there.
+
+The gate has checked host, origin, session and role before anything here runs.
+"""
+
+import asyncio
+import contextlib
+
+import msgspec
+from fastapi import FastAPI
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from dash_app.addresses import parse
+from dash_app.live.hub import Connection, Hub
+from hq.rest.policy import EVENTS
+
+_LONGEST_MESSAGE = 4096
+
+
+class Show(msgspec.Struct, frozen=True):
+    """What a page sends: the address that it shows."""
+
+    path: str = "/"
+    query: str = ""
+
+
+def add_route(app: FastAPI, hub: Hub) -> None:
+    """Add the WebSocket to the server."""
+
+    async def events(socket: WebSocket) -> None:
+        await socket.accept()
+        connection = Connection()
+        writing = asyncio.create_task(_write(socket, connection))
+        reading = asyncio.create_task(_read(socket, connection, hub))
+        try:
+            await asyncio.wait({writing, reading}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            hub.leave(connection)
+            for task in (writing, reading):
+                task.cancel()
+            # Whatever ended them, this page is gone; it comes back by itself.
+            await asyncio.gather(writing, reading, return_exceptions=True)
+            with contextlib.suppress(RuntimeError):
+                await socket.close()
+
+    app.add_api_websocket_route(EVENTS, events)
+
+
+async def _read(socket: WebSocket, connection: Connection, hub: Hub) -> None:
+    with contextlib.suppress(WebSocketDisconnect):
+        while True:
+            text = await socket.receive_text()
+            if len(text) > _LONGEST_MESSAGE:
+                return
+            try:
+                wanted = msgspec.json.decode(text, type=Show)
+            except msgspec.DecodeError:
+                return
+            await hub.show(connection, parse(wanted.path, wanted.query))
+
+
+async def _write(socket: WebSocket, connection: Connection) -> None:
+    with contextlib.suppress(WebSocketDisconnect):
+        while (text := await connection.outbox.get()) is not None:
+            await socket.send_text(text)

@@ -1,0 +1,24 @@
+"""Which feeds each view has."""
+
+from collections.abc import Callable, Sequence
+
+from dash_app.addresses import View
+from dash_app.live.hearing import Hearing
+from dash_app.live.house_feed import MachinesFeed
+from dash_app.live.hub import Feed
+from dash_app.live.jobs_feed import CountsFeed, JobRowsFeed
+from hq.rest.house import House
+
+
+def feeds_of(house: House, hearing: Hearing) -> Callable[[View], Sequence[Feed]]:
+    """Return what makes the feeds of a view; the parts that matter most come first."""
+
+    def make(view: View) -> Sequence[Feed]:
+        match view.kind:
+            case "house":
+                return [MachinesFeed(house, hearing), CountsFeed(house, view)]
+            case "jobs":
+                return [JobRowsFeed(house, hearing, view), CountsFeed(house, view)]
+        return []
+
+    return make

@@ -1,0 +1,122 @@
+"""What was heard on the bus since it was last asked, in a form that repeats do not make longer.
+
+Fed by the bus's thread, emptied by the server's. Keeps nothing but how far each
+running job is: that is in no database, because it is only worth something now.
+"""
+
+import asyncio
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Any
+
+from bus.port import Bus, BusInput, Connected, Inbound
+from bus.topics import HEARTBEAT, JOB_EVENT, JOB_LOG, JOB_PROGRESS, PRESENCE, SWEEP_EVENT
+from schemas.events import TrialProposed
+from schemas.messages import JobLog, JobNotice, JobProgress, LogLines, Progress, SweepNotice
+
+_PERCENTS_KEPT = 20_000
+#: Beyond this a page is told to read anew instead.
+_WAITING_MOST = 5_000
+
+
+@dataclass
+class Changes:
+    """What changed. `position` is up to where the read models must be to show it."""
+
+    position: int = 0
+    jobs: set[str] = field(default_factory=set)
+    sweeps: set[str] = field(default_factory=set)
+    #: Jobs that became trials, with their sweep.
+    trials: dict[str, str] = field(default_factory=dict)
+    agents: set[str] = field(default_factory=set)
+    percents: dict[str, float] = field(default_factory=dict)
+    progress: list[Progress] = field(default_factory=list)
+    logs: list[LogLines] = field(default_factory=list)
+    #: Something may have been missed: everything is to be read again.
+    everything: bool = False
+
+
+class Hearing:
+    """Listens for all pages at once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._changes = Changes()
+        self._percents: OrderedDict[str, float] = OrderedDict()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._wake: asyncio.Event | None = None
+        self._awake = False
+
+    def subscribe(self, bus: Bus) -> None:
+        """Ask the bus for what `handle` takes. Heartbeats and presence are asked for elsewhere."""
+        for topic in (JOB_EVENT, JOB_PROGRESS, JOB_LOG, SWEEP_EVENT):
+            bus.subscribe(topic)
+
+    def attach(self, loop: asyncio.AbstractEventLoop, wake: asyncio.Event) -> None:
+        """Name whom to wake when something changed."""
+        with self._lock:
+            self._loop, self._wake = loop, wake
+
+    def handle(self, what: BusInput) -> None:
+        """Take what arrives on the bus; called on the bus's thread."""
+        with self._lock:
+            if not self._note(what) or self._awake or self._loop is None or self._wake is None:
+                return
+            self._awake = True
+        self._loop.call_soon_threadsafe(self._wake.set)
+
+    def take(self) -> Changes:
+        """Return what changed since the last call."""
+        with self._lock:
+            taken, self._changes = self._changes, Changes()
+            self._awake = False
+        return taken
+
+    def percents(self) -> dict[str, float]:
+        """Return how far running jobs are, where that is known."""
+        with self._lock:
+            return dict(self._percents)
+
+    def _note(self, what: BusInput) -> bool:
+        changes = self._changes
+        match what:
+            case Connected():
+                changes.everything = True
+            case Inbound(data=JobNotice() as notice):
+                job = what.names["job"]
+                changes.jobs.add(job)
+                changes.position = max(changes.position, notice.position)
+                if notice.status.is_final:
+                    self._percents.pop(job, None)
+            case Inbound(data=SweepNotice() as notice):
+                sweep = what.names["sweep"]
+                changes.sweeps.add(sweep)
+                changes.position = max(changes.position, notice.position)
+                if isinstance(notice.event, TrialProposed):
+                    changes.trials[notice.event.job] = sweep
+            case Inbound(data=JobProgress() as message):
+                self._note_progress(message.progress)
+            case Inbound(data=JobLog() as message):
+                self._bounded(changes.logs, message.log)
+            case Inbound() if what.topic is HEARTBEAT or what.topic is PRESENCE:
+                changes.agents.add(what.names["agent"])
+            case _:
+                return False
+        return True
+
+    def _note_progress(self, progress: Progress) -> None:
+        changes = self._changes
+        if progress.percent is not None:
+            changes.percents[progress.job] = self._percents[progress.job] = progress.percent
+            self._percents.move_to_end(progress.job)
+            while len(self._percents) > _PERCENTS_KEPT:
+                self._percents.popitem(last=False)
+        if progress.points:
+            self._bounded(changes.progress, progress)
+
+    def _bounded(self, waiting: list[Any], one: Any) -> None:
+        if len(waiting) < _WAITING_MOST:
+            waiting.append(one)
+        else:
+            self._changes.everything = True

@@ -1,0 +1,86 @@
+"""The machines of the house, live: a card is made anew when something on it changed, and only then."""
+
+from typing import Any
+
+from dash_app import component_ids
+from dash_app.live.hearing import Changes, Hearing
+from dash_app.live.push import Props, Push, Sent
+from dash_app.presenters import machines
+from hq.rest import board, queries
+from hq.rest.house import House
+from hq.rest.house_routes import read_house
+
+Document = dict[str, Any]
+
+
+class MachinesFeed:
+    """Cards of machines, and how far what runs on them is."""
+
+    pause = 0.1
+
+    def __init__(self, house: House, hearing: Hearing) -> None:
+        self._house, self._hearing = house, hearing
+        self._agents: dict[str, Document] = {}
+        self._running: dict[str, list[Document]] = {}
+        self._heard: set[str] = set()
+        self._jobs = False
+        self._bars: dict[str, float] = {}
+        self._position = 0
+        self._sent = Sent()
+
+    def touch(self, changes: Changes) -> bool:
+        self._heard |= changes.agents
+        self._jobs |= bool(changes.jobs)
+        self._bars |= changes.percents
+        self._position = max(self._position, changes.position)
+        return bool(changes.agents or changes.jobs or changes.percents)
+
+    async def whole(self) -> Push:
+        await self._read_agents()
+        await self._read_running()
+        self._sent.forget()
+        return Push(props={component_ids.HOUSE_MACHINES: {"children": self._cards()}})
+
+    async def push(self) -> Push:
+        known = set(self._agents)
+        if self._heard - known or any(self._is_other_boot(name) for name in self._heard):
+            await self._read_agents()
+        changed = set(self._heard)
+        if self._jobs:
+            await queries.catch_up(self._house.database, self._position)
+            before = self._running
+            await self._read_running()
+            names = before.keys() | self._running.keys()
+            changed |= {name for name in names if _ids(before.get(name)) != _ids(self._running.get(name))}
+        self._heard, self._jobs, bars, self._bars = set(), False, self._bars, {}
+        if set(self._agents) != known:
+            self._sent.forget()
+            return Push(props={component_ids.HOUSE_MACHINES: {"children": self._cards()}}, bars=bars)
+        percents = self._hearing.percents()
+        props: Props = {
+            component_ids.machine(name): {"children": self._card(name, percents)}
+            for name in changed & self._agents.keys()
+        }
+        return Push(props=self._sent.only_new(props), bars=bars)
+
+    def _cards(self) -> Any:
+        percents = self._hearing.percents()
+        return machines.cards(list(self._agents.values()), self._running, percents)
+
+    def _card(self, name: str, percents: dict[str, float]) -> Any:
+        self._agents[name].update(self._house.live.agent(name))
+        return machines.card_children(self._agents[name], self._running.get(name, []), percents)
+
+    def _is_other_boot(self, name: str) -> bool:
+        boot = self._house.live.boot(name)
+        return boot is not None and boot != self._agents[name].get("boot")
+
+    async def _read_agents(self) -> None:
+        self._agents = {agent["name"]: agent for agent in await read_house(self._house)}
+
+    async def _read_running(self) -> None:
+        self._running = machines.by_agent(await board.read_running(self._house.database))
+
+
+def _ids(jobs: list[Document] | None) -> list[str]:
+    return [job["id"] for job in jobs or ()]

@@ -1,0 +1,92 @@
+"""The list of jobs, live: rows that changed, and how many jobs stand where."""
+
+from typing import Any
+
+from dash_app import component_ids
+from dash_app.addresses import View
+from dash_app.live.hearing import Changes, Hearing
+from dash_app.live.push import Push, Sent
+from dash_app.presenters import counts, jobs
+from hq.rest import board, queries
+from hq.rest.house import House
+
+
+class JobRowsFeed:
+    """Rows in place. A job that no longer belongs to the list leaves it."""
+
+    pause = 0.05
+
+    def __init__(self, house: House, hearing: Hearing, view: View) -> None:
+        self._house, self._hearing, self._view = house, hearing, view
+        self._jobs: set[str] = set()
+        self._percents: dict[str, float] = {}
+        self._position = 0
+
+    def touch(self, changes: Changes) -> bool:
+        self._jobs |= changes.jobs
+        self._percents |= changes.percents
+        self._position = max(self._position, changes.position)
+        return bool(changes.jobs or changes.percents)
+
+    async def whole(self) -> Push:
+        found = await board.read_newest(
+            self._house.database, status=self._view.status, before=self._view.before
+        )
+        percents = self._hearing.percents()
+        rows = [jobs.row(job, percents.get(job["id"])) for job in found]
+        return Push(rows={component_ids.JOBS_GRID: {"all": rows}})
+
+    async def push(self) -> Push:
+        wanted, percents = set(self._jobs), self._percents
+        changed: dict[str, list[Any]] = {}
+        if wanted:
+            await queries.catch_up(self._house.database, self._position)
+            known = self._hearing.percents()
+            put: list[Any] = []
+            drop: list[Any] = []
+            for job in await board.read_jobs_by_id(self._house.database, wanted):
+                if self._belongs(job):
+                    put.append(jobs.row(job, known.get(job["id"])))
+                else:
+                    drop.append(job["id"])
+            changed = {name: found for name, found in (("put", put), ("drop", drop)) if found}
+        self._jobs -= wanted
+        self._percents = {}
+        patch = [jobs.progress_row(job, percent) for job, percent in percents.items() if job not in wanted]
+        if patch:
+            changed["patch"] = patch
+        return Push(rows={component_ids.JOBS_GRID: changed} if changed else {})
+
+    def _belongs(self, job: dict[str, object]) -> bool:
+        before = self._view.before
+        in_time = before is None or int(str(job["order"])) < before
+        return in_time and self._view.status in (None, job["status"])
+
+
+class CountsFeed:
+    """How many jobs stand where: tiles on the House, filters on the list."""
+
+    pause = 0.5
+
+    def __init__(self, house: House, view: View) -> None:
+        self._house, self._view = house, view
+        self._position = 0
+        self._sent = Sent()
+
+    def touch(self, changes: Changes) -> bool:
+        self._position = max(self._position, changes.position)
+        return bool(changes.jobs)
+
+    async def whole(self) -> Push:
+        self._sent.forget()
+        return Push(props=await self._read())
+
+    async def push(self) -> Push:
+        await queries.catch_up(self._house.database, self._position)
+        return Push(props=self._sent.only_new(await self._read()))
+
+    async def _read(self) -> dict[str, dict[str, object]]:
+        found = await board.count_jobs(self._house.database)
+        if self._view.kind == "house":
+            return {component_ids.HOUSE_COUNTS: {"children": counts.tiles(found)}}
+        return {component_ids.JOBS_COUNTS: {"children": counts.filters(found, self._view.status)}}

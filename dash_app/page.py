@@ -1,0 +1,96 @@
+"""The page mounted on the server that REST is on: login, live feed, Dash."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from dash import Dash
+from fastapi import FastAPI
+
+from dash_app import callbacks, login_routes, shell
+from dash_app.live import events_route
+from dash_app.live.feeds import feeds_of
+from dash_app.live.hearing import Hearing
+from dash_app.live.hub import Hub
+from dash_app.pages.rendering import Pages
+from hq.rest.house import House
+from hq.rest.sessions import Sessions
+
+_INDEX = """<!DOCTYPE html>
+<html lang="en">
+<head>{%metas%}<title>{%title%}</title>{%favicon%}{%css%}</head>
+<body>{%app_entry%}<footer>{%config%}{%scripts%}{%renderer%}</footer></body>
+</html>"""
+
+
+class Page:
+    """The page of one house.
+
+    Attributes:
+        sessions: Who is logged in.
+        policy: The Content-Security-Policy of its answers, once mounted.
+    """
+
+    def __init__(self, house: House, sessions: Sessions) -> None:
+        self.sessions = sessions
+        self.policy = ""
+        self._house = house
+        self._hearing = Hearing()
+        self._hub = Hub(self._hearing, feeds_of(house, self._hearing))
+
+    def mount(self, app: FastAPI) -> None:
+        """Add everything to the server."""
+        login_routes.add_routes(app, self.sessions)
+        events_route.add_route(app, self._hub)
+        dash = Dash(
+            __name__,
+            server=app,  # type: ignore[arg-type]  # its words for types know Flask only
+            title="Idlehands",
+            update_title="",
+            index_string=_INDEX,
+            serve_locally=True,
+            assets_folder=str(Path(__file__).parent / "assets"),
+            suppress_callback_exceptions=True,
+            add_log_handler=False,
+            enable_mcp=False,
+            meta_tags=[{"name": "viewport", "content": "width=device-width, initial-scale=1"}],
+        )
+        # The page has a WebSocket of its own; the gate knows no other.
+        dash.backend.websocket_capability = False
+        dash.layout = shell.layout()
+        callbacks.register(dash, Pages(self._house, self._hearing))
+        self.policy = _policy(dash)
+
+    @contextlib.asynccontextmanager
+    async def living(self) -> AsyncIterator[None]:
+        """Listen while the server runs; to be entered before the house starts."""
+        self._hearing.subscribe(self._house.bus)
+        self._house.listeners.append(self._hearing.handle)
+        task = asyncio.create_task(self._hub.run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+
+def _policy(dash: Dash) -> str:
+    """Return the policy: scripts of ours only, and no request to anywhere else."""
+    scripts = " ".join(["'self'", *(f"'{found.strip(chr(39))}'" for found in dash.csp_hashes())])
+    return "; ".join(
+        [
+            "default-src 'self'",
+            f"script-src {scripts}",
+            # Mantine, AG Grid and Plotly write style elements.
+            "style-src 'self' 'unsafe-inline'",
+            "img-src 'self' data: blob:",
+            "font-src 'self' data:",
+            "connect-src 'self'",
+            "object-src 'none'",
+            "base-uri 'none'",
+            "form-action 'self'",
+            "frame-ancestors 'none'",
+        ]
+    )

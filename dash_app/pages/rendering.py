@@ -1,0 +1,48 @@
+"""From a view to its page, or to words about why there is none."""
+
+from typing import Any
+
+from dash import html
+from pymongo.errors import PyMongoError
+
+from dash_app.addresses import View
+from dash_app.live.hearing import Hearing
+from dash_app.pages import house as house_page
+from dash_app.pages import jobs as jobs_page
+from dash_app.presenters import pieces
+from dash_app.visitor import may_change
+from hq.rest.house import House
+from hq.rest.problems import Problem
+
+
+class Pages:
+    """All pages of one house."""
+
+    def __init__(self, house: House, hearing: Hearing) -> None:
+        self._house, self._hearing = house, hearing
+
+    async def page(self, view: View) -> list[Any]:
+        """Return the page of `view`; when it cannot be made, what happened and what to do."""
+        try:
+            return await self._build(view)
+        except PyMongoError as error:
+            return _trouble(
+                "The database does not answer",
+                f"The page could not be read ({type(error).__name__}). `idlehands status` says what runs; "
+                "then reload this page.",
+            )
+        except Problem as problem:
+            return _trouble("This cannot be shown now", problem.detail)
+
+    async def _build(self, view: View) -> list[Any]:
+        house, percents = self._house, self._hearing.percents()
+        match view.kind:
+            case "house":
+                return await house_page.page(house, percents, may_change())
+            case "jobs":
+                return await jobs_page.page(house, view, percents, may_change())
+        return _trouble("There is no such page", "The address may be misspelt; the pages are above.")
+
+
+def _trouble(title: str, words: str) -> list[Any]:
+    return [pieces.head(title), html.P(words, className="trouble")]
