@@ -11,7 +11,7 @@ import shutil
 import threading
 from pathlib import Path
 
-from agents.blobs import BlobBroken, Blobs, BlobUnavailable, Wait
+from agents.blobs import BlobBroken, BlobRefused, Blobs, BlobUnavailable, Wait
 from agents.unpack import BundleBroken, unpack
 
 ARCHIVE_BYTES_AT_MOST = 64 * 1024 * 1024
@@ -21,6 +21,10 @@ _KEPT_AT_MOST = 200
 
 class BundleMissing(Exception):
     """The bundle could not be had; the message says why and where it was asked for."""
+
+
+class BundleUnreachable(BundleMissing):
+    """REST does not answer now: another machine, or this one later, may have more luck."""
 
 
 class BundleStore:
@@ -40,6 +44,7 @@ class BundleStore:
 
         Raises:
             BundleMissing: If it is not here and REST does not give it.
+            BundleUnreachable: If it is not here and REST did not answer in time.
             BundleBroken: If it is not what its hash says, or breaks a rule of bundles.
             OSError: If the disk does not take it.
         """
@@ -70,8 +75,10 @@ class BundleStore:
             raise BundleBroken(f"bundle {sha256} from REST is broken: {error}") from None
         except BundleBroken as error:
             raise BundleBroken(f"bundle {sha256} is refused: {error}") from None
-        except BlobUnavailable as error:
+        except BlobRefused as error:
             raise BundleMissing(f"bundle {sha256} could not be fetched: {error}") from None
+        except BlobUnavailable as error:
+            raise BundleUnreachable(f"bundle {sha256} could not be fetched: {error}") from None
         finally:
             archive.unlink(missing_ok=True)
             shutil.rmtree(partial, ignore_errors=True)

@@ -104,8 +104,8 @@ class AgentLoop:
                 progress.append(points)
             case RunLog(log=written):
                 lines.append(written)
-            case RunStopped(job=job, token=token):
-                self._core.run_stopped(job, token, now)
+            case RunStopped(job=job, token=token, why=why):
+                self._core.run_stopped(job, token, now, why)
             case Connected():
                 self._bus.publish(topics.PRESENCE, Presence(True, self._core.boot), agent=self._name)
                 self._core.connected(now)

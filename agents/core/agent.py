@@ -224,11 +224,11 @@ class AgentCore:
             self._effects.append(Spool(result))
             self._fill_slots(now)
 
-    def run_stopped(self, job: str, token: int, now: float) -> None:
-        """Take in that an attempt was stopped and left no result."""
+    def run_stopped(self, job: str, token: int, now: float, why: str = "") -> None:
+        """Take in that an attempt was stopped, or could not begin for `why`, and left no result."""
         attempt = self.attempts.discard((job, token))
-        if attempt is not None and attempt.stopping_why:
-            self._declines.append(Decline(job, token, attempt.stopping_why, interrupted=True))
+        if attempt is not None and (attempt.stopping_why or why):
+            self._declines.append(Decline(job, token, attempt.stopping_why or why, interrupted=True))
         self._changed(now)
         self._fill_slots(now)
         self._send_declines()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from agents.bundles import BundleMissing
+from agents.bundles import BundleMissing, BundleUnreachable
 from agents.runner.arguments import build_stdin, build_words
 from agents.runner.delivery import deliver_saved, fit
 from agents.runner.failures import name_exit, name_failure
@@ -47,8 +47,11 @@ class Attempt:
 
     def run(self) -> RunEnded | RunStopped:
         """Run the script and return the report that ends the attempt; never raises."""
+        why = ""
         try:
             result = self._run()
+        except BundleUnreachable as error:
+            result, why = self._fail(name_failure("bundle_missing", str(error))), str(error)
         except Exception as error:
             result = self._fail(
                 name_failure("runner_error", f"the agent itself failed: {error!r}", traceback.format_exc())
@@ -58,7 +61,9 @@ class Attempt:
             self.stop.close()
         succeeded = not stopped and result.outcome is Outcome.SUCCEEDED
         self._workspace.remove(with_checkpoints=succeeded)
-        return RunStopped(self.grant.job, self.grant.token) if stopped else RunEnded(result)
+        if stopped or why:
+            return RunStopped(self.grant.job, self.grant.token, "" if stopped else why[:1000])
+        return RunEnded(result)
 
     def _run(self) -> AttemptResult:
         prepared = self._prepare()
@@ -93,6 +98,8 @@ class Attempt:
             if failure is not None:
                 return failure
             words = build_words(self.grant.spec, source.decode("utf-8", "replace"))
+        except BundleUnreachable:
+            raise
         except BundleMissing as error:
             return name_failure("bundle_missing", str(error))
         except BundleBroken as error:

@@ -47,6 +47,8 @@ class RunStopped(Struct, frozen=True):
 
     job: JobId
     token: Token
+    #: Set when nobody asked for it: why the attempt must be handed back, which is not the job's fault.
+    why: str = ""
 
 
 Report = RunStarted | RunProgress | RunLog | RunEnded | RunStopped
@@ -59,8 +61,9 @@ class Runner(Protocol):
     def start(self, grant: Grant) -> None:
         """Begin an attempt and return at once; never raises.
 
-        Every trouble becomes one `RunEnded` with a named failure. A second
-        start of a (job, token) that is still here changes nothing.
+        Every trouble becomes one `RunEnded` with a named failure, except that
+        REST is away: then one `RunStopped` says so. A second start of a
+        (job, token) that is still here changes nothing.
         """
 
     def wind_down(self, job: JobId, token: Token) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from agents.blobs import BlobBroken, BlobRefused, Blobs, BlobUnavailable
-from agents.bundles import BundleMissing, BundleStore
+from agents.bundles import BundleMissing, BundleStore, BundleUnreachable
+from agents.runner.port import RunStopped
 from agents.unpack import ENTRIES_AT_MOST, BundleBroken, unpack
 from idlehands.bundle import build_bundle
 from schemas.specs import JobSpec, ScriptRef
@@ -107,8 +108,9 @@ def test_an_attempt_that_writes_into_its_files_does_not_change_the_next_ones(
 
 
 def test_a_bundle_that_rest_does_not_have_is_missing_at_once(tmp_path: Path, rest: BlobServer) -> None:
-    with pytest.raises(BundleMissing, match="404"):
+    with pytest.raises(BundleMissing, match="404") as raised:
         make_store(tmp_path, rest).copy("a" * 64, tmp_path, never)
+    assert not isinstance(raised.value, BundleUnreachable)
     assert len(rest.requests) == 1
 
 
@@ -132,7 +134,7 @@ def test_a_lasting_trouble_is_a_missing_bundle_and_the_next_attempt_asks_again(
     rest.failures = [503] * 100
     store = make_store(tmp_path, rest)
     (tmp_path / "a").mkdir()
-    with pytest.raises(BundleMissing, match="503"):
+    with pytest.raises(BundleUnreachable, match="503"):
         store.copy(reference.bundle, tmp_path / "a", never)
     assert 2 <= len(rest.requests) < 10
     rest.failures = []
@@ -271,6 +273,17 @@ def test_a_broken_bundle_is_a_named_failure_of_the_attempt(tmp_path: Path, rest:
         assert result.failure is not None
         assert result.failure.kind == kind
         assert sha256 in result.failure.message
+    bench.close()
+
+
+def test_an_attempt_whose_bundle_cannot_be_had_now_is_handed_back_and_does_not_fail(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, "http://127.0.0.1:9")
+
+    token = bench.start_spec(JobSpec(ScriptRef("b" * 64, "s.py")))
+
+    bench.wait_stopped(token)
+    (stopped,) = bench.find(RunStopped, token)
+    assert "refused" in stopped.why
     bench.close()
 
 
