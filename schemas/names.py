@@ -19,6 +19,8 @@ SweepId = Annotated[str, Meta(pattern=SWEEP_PATTERN, description="Sweep id, give
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}(?!\n)$", description="SHA-256, lower-case hex.")]
 #: Fencing token: epoch * 2**20 + counter, so it fits a double exactly.
 Token = Annotated[int, Meta(ge=1, le=2**53 - 1)]
+#: How many bits of a token count the offers of a job within one epoch.
+TOKEN_BITS = 20
 Epoch = Annotated[int, Meta(ge=0, le=2**33)]
 Boot = Annotated[int, Meta(ge=1, le=2**53 - 1)]
 Nonce = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}(?!\n)$", description="128 random bits, hex.")]

@@ -9,12 +9,13 @@ from hq.core.sightings import Sighting, misfit
 from hq.core.state import Job, State
 from hq.core.timing import OFFER_SECONDS
 from schemas.messages import Offer
+from schemas.names import TOKEN_BITS
 from schemas.specs import Needs
 
 #: Claims beyond the slots are for jobs that are over sooner than a round trip matters.
 PREFETCH_LIMIT = 64
 PREFETCH_WINDOW_SECONDS = 0.25
-_COUNTER_LIMIT = 2**20 - 1
+_COUNTER_LIMIT = (1 << TOKEN_BITS) - 1
 
 
 class Scheduler:
@@ -145,7 +146,7 @@ class Scheduler:
     def _next_token(self, job: str) -> int:
         counter = min(self._counters.get(job, 0) + 1, _COUNTER_LIMIT)
         self._counters[job] = counter
-        return self._epoch * 2**20 + counter
+        return (self._epoch << TOKEN_BITS) + counter
 
 
 def _relative_load(sighting: Sighting) -> tuple[float, str]:

@@ -21,6 +21,7 @@ from schemas.events import (
 )
 from schemas.facts import AttemptResult, MachineFacts
 from schemas.messages import Claim, Heartbeat
+from schemas.names import TOKEN_BITS
 from schemas.states import AttemptState, JobStatus, Outcome, Phase
 
 
@@ -64,6 +65,9 @@ def decide_result(state: State, agent: str, result: AttemptResult) -> tuple[JobE
         return ResultSuperseded(result.job, result.token, agent, why, result), "superseded"
     attempt = job.attempt(result.token)
     if attempt is None:
+        if result.token > job.token and result.token >> TOKEN_BITS >= state.epoch:
+            # Yet to be granted: kept, it would count as the report of whoever gets it.
+            return None, "refused"
         why = "this attempt was never granted here"
         return ResultSuperseded(result.job, result.token, agent, why, result), "superseded"
     if attempt.agent != agent:
