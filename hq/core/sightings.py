@@ -101,8 +101,8 @@ class Sighting(Struct):
         others = [i for name, i in self.instances.items() if name != heartbeat.instance]
         twins = any(i.boot == heartbeat.boot for i in others)
         alternating = known.advances >= 2 or any(i.advances >= 2 for i in others)
-        if twins or alternating:
-            self.conflict_until = now + CONFLICT_SECONDS
+        if others and (twins or alternating):
+            self.conflict_until = max(other.heard_at for other in others) + CONFLICT_SECONDS
         if now < self.conflict_until:
             return (
                 f"two machines use the certificate '{self.name}': stop one of them "
