@@ -1,0 +1,116 @@
+"""Plays a house in which every type of event happens, and writes its log down.
+
+`python -m tests.golden.record 0002` adds the folder `tests/golden/0002`.
+"""
+
+import sys
+from pathlib import Path
+
+from schemas.events import AnyEvent, Decision
+from schemas.facts import AttemptResult, Failure, MachineFacts, MetricPoint
+from schemas.requests import Cancel, CancelSweep, Hold, Propose, Release, Submit, SubmitSweep
+from schemas.specs import Choice, FloatRange, IntRange, JobSpec, Limits, Needs, ScriptRef, SweepSpec
+from schemas.states import Outcome, Phase
+from tests.golden.folding import write
+from tests.unit.hq.core.small_house import Key, SmallHouse, success
+
+SCRIPT = ScriptRef("ab" * 32, "src/train.py", "train")
+
+
+def play() -> list[Decision]:
+    """Return the log of a house in which every type of event happened."""
+    house = SmallHouse()
+    house.boot("attic", slots=4, facts=MachineFacts("Linux", "3.11.2", "i5", 4, 8000, 1, ("cuda",), "0.1.0"))
+    house.boot("den", slots=2)
+    _play_jobs(house)
+    _play_sweeps(house)
+    house.restart()
+    house.heartbeat("attic")
+    house.heartbeat("den")
+    house.settle()
+    _play_losses(house)
+    missing = {kind.__name__ for kind in AnyEvent.__args__} - {type(event).__name__ for event in house.events}
+    assert not missing, f"no {missing} in this log"
+    return house.decisions
+
+
+def _play_jobs(house: SmallHouse) -> None:
+    spec = JobSpec(
+        SCRIPT,
+        {"learning_rate": 0.1, "$ref": 2, "a.b": [1, None, {"~x": True}], "n": 2**40},
+        needs=Needs(memory_mb=100, labels=("cuda",)),
+        limits=Limits(wall_seconds=60),
+        priority=3,
+        name="first",
+        retry_on_failure=1,
+        not_before=house.wall - 5,
+    )
+    (job,) = house.request(Submit(jobs=(spec,), key="first", on_behalf_of="anna"), "web").result["jobs"]
+    house.request(Hold(jobs=(job,)))
+    house.request(Release(jobs=(job,)))
+    key = _take(house, job)
+    house.decline(key)
+    key = _take(house, job)
+    failed = AttemptResult(
+        *key, Outcome.FAILED, 1, failure=Failure("exit", "no such column", "Traceback ...")
+    )
+    house.deliver(failed)
+    key = _take(house, job)
+    series = (MetricPoint(0, 1.5, {"loss": 0.5, "bad": None}, 1.0), MetricPoint(1, 2.5, {"loss": 0.25}))
+    house.deliver(
+        AttemptResult(
+            *key, Outcome.SUCCEEDED, 0, {"accuracy": 0.75, "$id": "x"}, series=series, duration_seconds=2.5
+        )
+    )
+    house.settle()
+    house.deliver(AttemptResult("j" + "q" * 12, 7, Outcome.SUCCEEDED, result_blob="cd" * 32))
+    house.settle()
+    (cancelled, failing) = house.submit(JobSpec(SCRIPT), JobSpec(SCRIPT, exclusive=True))
+    house.request(Cancel(jobs=(cancelled,)))
+    house.deliver(AttemptResult(*_take(house, failing), Outcome.FAILED, 3))
+    house.settle()
+
+
+def _play_sweeps(house: SmallHouse) -> None:
+    space = {"x": FloatRange(1e-3, 1, log=True), "n": IntRange(1, 9, 2), "kind": Choice(("a", None, 3))}
+    spec = SweepSpec(JobSpec(SCRIPT, {"epochs": 2}), space, "grid", 2, "loss", "minimize", 42, 2, "widths")
+    sweep = house.request(SubmitSweep(sweep=spec)).result["sweep"]
+    trials = ({"x": 0.1, "n": 1, "kind": None}, {"x": 0.2, "n": 3, "kind": 3})
+    jobs = house.request(Propose(sweep=sweep, first=0, trials=trials), "search").result["jobs"]
+    for job in jobs:
+        house.deliver(success(_take(house, job), 0.75))
+        house.settle()
+    other = house.request(SubmitSweep(sweep=spec)).result["sweep"]
+    house.request(Propose(sweep=other, first=0, trials=trials[:1]), "search")
+    house.request(CancelSweep(sweep=other))
+    running = house.request(SubmitSweep(sweep=spec)).result["sweep"]
+    house.request(Propose(sweep=running, first=0, trials=trials[:1]), "search")
+
+
+def _play_losses(house: SmallHouse) -> None:
+    (job,) = house.submit(JobSpec(SCRIPT, needs=Needs(agent="den"), max_starts=1))
+    key = _take(house, job, "den")
+    house.wait(36)
+    house.heartbeat("den", (key, Phase.RUNNING))
+    house.settle()
+    house.decline(key, "den", interrupted=True)
+    house.settle()
+    key = _take(house, job, "den")
+    house.heartbeat("den", (key, Phase.RUNNING))
+    house.boot("den", boot=2, facts=MachineFacts(cores=2))
+    house.submit(JobSpec(SCRIPT, name="still waiting", needs=Needs(gpus=8)))
+
+
+def _take(house: SmallHouse, job: str, agent: str = "attic") -> Key:
+    for _ in range(100):
+        house.heartbeat(agent)
+        house.settle()
+        offer = house.authority.books.scheduler.offered.get(job)
+        if offer is not None and offer[0] == agent:
+            return house.take(job, agent)
+        house.wait(1)
+    raise AssertionError(f"{job} was never offered to {agent}")
+
+
+if __name__ == "__main__":
+    write(Path(__file__).parent / sys.argv[1], play())
