@@ -18,7 +18,7 @@ from idlehands.house.running import RunningHouse, start_house
 from tests.chaos.faults import Injector
 from tests.chaos.history import History
 from tests.chaos.spools import SpoolWatch
-from tests.chaos.submitter import Submitter
+from tests.chaos.submitter import SCRIPTS, Submitter
 from tests.e2e.workplace import Workplace, at_work
 
 #: Under so much of what was planned, a run has tested too little to pass.
@@ -51,6 +51,7 @@ def run_chaos(
     history = History(history_file)
     with start_house(folder / "house", AgentOptions(count=2, slots=2), wait_seconds=120) as house:
         with at_work(house, ledger) as work:
+            work.add_scripts(folder, SCRIPTS)
             injector = Injector(house, seed, longest_stop=longest_stop)
             submitter = Submitter(work, history, seed, exclusive=longest_stop <= 20)
             spools = SpoolWatch(work, history)

@@ -19,6 +19,8 @@ from tests.e2e.workplace import Workplace
 #: HQ says these when it cannot just now.
 _NOT_NOW = ("unavailable", "busy", "overloaded")
 _PATIENCE_SECONDS = 5.0
+#: Different bundles, so that agents have some to fetch all the time.
+SCRIPTS = 40
 
 
 class Submitter:
@@ -103,6 +105,7 @@ class Submitter:
             tag_of(plan, number),
             seconds,
             code=plan.code,
+            script=draw.randrange(SCRIPTS),
             exclusive=plan.exclusive,
             retry_on_failure=plan.retry_on_failure,
             max_starts=plan.max_starts,

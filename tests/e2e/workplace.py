@@ -70,15 +70,25 @@ class Workplace:
         self.house = house
         self.client = client
         self.ledger = ledger
-        bundle = build_bundle(SCRIPT)
-        self._script = ScriptRef(client.put_blob(bundle.content), bundle.entry, "ledger")
+        self._scripts = [self._store(SCRIPT)]
+
+    def _store(self, script: Path) -> ScriptRef:
+        bundle = build_bundle(script)
+        return ScriptRef(self.client.put_blob(bundle.content), bundle.entry, "ledger")
 
     # --- jobs -------------------------------------------------------------------
 
-    def spec(self, tag: str, seconds: float = 0.0, *, code: int = 0, **more: Any) -> JobSpec:
+    def add_scripts(self, folder: Path, count: int) -> None:
+        """Store more scripts that do the same, which each agent has to fetch anew."""
+        for number in range(len(self._scripts), len(self._scripts) + count):
+            script = folder / f"ledger_{number}.py"
+            script.write_bytes(SCRIPT.read_bytes() + b"# %d\n" % number)
+            self._scripts.append(self._store(script))
+
+    def spec(self, tag: str, seconds: float = 0.0, *, code: int = 0, script: int = 0, **more: Any) -> JobSpec:
         """Return the spec of a job that notes its begin and end under `tag`."""
         params: dict[str, Any] = {"ledger": str(self.ledger), "tag": tag, "seconds": seconds, "code": code}
-        return JobSpec(self._script, params, name=tag, **more)
+        return JobSpec(self._scripts[script % len(self._scripts)], params, name=tag, **more)
 
     def submit(self, count: int, seconds: float, *, tag: str = "job", **more: Any) -> list[str]:
         """Submit equal jobs and return their ids."""
