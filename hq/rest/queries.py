@@ -164,16 +164,17 @@ async def read_trials(database: Database, sweep: str, *, limit: int, after: str 
         limit=limit,
         without=("result.series",),
     )
-    results = {result["job"]: result["result"] for result in accepted}
+    results = {result["job"]: result for result in accepted}
     trials = [
         {
             "trial": job["spec"].get("trial"),
             "job": job["_id"],
             "status": job["status"],
-            "agent": job.get("agent"),
+            # Who runs it, or ran it: an ended job is on no machine any more.
+            "agent": job.get("agent") or results.get(job["_id"], {}).get("agent"),
             "why": job.get("why", ""),
             "params": job["spec"].get("params", {}),
-            "result": results.get(job["_id"]),
+            "result": results.get(job["_id"], {}).get("result"),
         }
         for job in jobs
     ]
