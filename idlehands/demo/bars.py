@@ -9,10 +9,11 @@ from rich.text import Text
 from idlehands.cli.screen import strip_controls
 from idlehands.client import LogUpdate, StatusUpdate, Update
 from idlehands.demo.board import Board, Trial
-from idlehands.demo.screens import say_end, say_number
+from idlehands.demo.screens import say_end, say_number, say_params
 from schemas.states import JobStatus
 
 _BAR_WIDTH = 24
+_WIDE = 130
 
 
 class LiveScreen:
@@ -30,6 +31,7 @@ class LiveScreen:
             TextColumn("loss {task.fields[loss]}"),
             TextColumn("acc {task.fields[accuracy]}", style="green"),
             TextColumn("{task.fields[agent]}", style="cyan", markup=False),
+            TextColumn("{task.fields[params]}", style="dim", markup=False),
             console=self._console,
         )
         self._whole = Progress(
@@ -73,7 +75,12 @@ class LiveScreen:
         if trial.status is JobStatus.RUNNING:
             if trial.number not in self._bars:
                 self._bars[trial.number] = self._trials.add_task(
-                    f"trial {trial.number:>2}", total=trial.epochs, loss="-", accuracy="-", agent=""
+                    f"trial {trial.number:>2}",
+                    total=trial.epochs,
+                    loss="-",
+                    accuracy="-",
+                    agent="",
+                    params=say_params(trial) if self._is_wide else "",
                 )
             self.trial_moved(board, trial)
             return
@@ -82,7 +89,7 @@ class LiveScreen:
             self._trials.remove_task(bar)
         if trial.status.is_final:
             style = "" if trial.status is JobStatus.SUCCEEDED else "red"
-            self._print(say_end(trial), style)
+            self._print(say_end(trial, with_params=self._is_wide), style)
             self._whole.update(self._sweep, completed=len(board.ended), best=_best(board))
 
     def trial_moved(self, board: Board, trial: Trial) -> None:
@@ -95,6 +102,11 @@ class LiveScreen:
                 accuracy=say_number(trial.accuracy),
                 agent=trial.agent,
             )
+
+    @property
+    def _is_wide(self) -> bool:
+        """Tell whether parameters have room; the table at the end shows them in any case."""
+        return self._console.width >= _WIDE
 
     def end_sweep(self) -> None:
         self._rest()

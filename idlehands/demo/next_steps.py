@@ -21,19 +21,19 @@ def describe_house(home: Home) -> str:
 def describe_next_steps(home: Home, sweep: str, *, is_own: bool) -> str:
     """Return commands that work as they stand, from the folder that the demo was started in."""
     run = _command()
-    path = shlex.quote(str(home.path))
-    certificate = shlex.quote(str(home.client(COMMAND_LINE)))
     host, _, port = home.broker_address.rpartition(":")
+    mine = f"$IDLEHANDS_HOME/clients/{COMMAND_LINE}"
     lines = [
         "",
-        "The house stays up until Ctrl-C. In another terminal:",
-        f"  export IDLEHANDS_HOME={path}",
-        f"  {run} jobs                      every job, newest first",
+        "The house stays up until Ctrl-C. In another terminal, in this folder:",
+        f"  export IDLEHANDS_HOME={shlex.quote(str(home.path))}",
+        f"  {run} jobs                 every job, newest first",
         f"  {run} results --sweep {sweep}",
-        f"  {run} run YOUR_SCRIPT.py        your own script: any Python file, unchanged",
-        f"  cd {certificate} && mosquitto_sub -h {host} -p {port} \\",
-        "      --cafile ca.pem --cert cert.pem --key key.pem -t 'idlehands/v1/#' -v",
-        f'  curl -H "Authorization: Bearer $(cat {certificate}/token)" {home.rest_url}/jobs',
+        f"  {run} run YOUR_SCRIPT.py   your own script: any Python file, unchanged",
+        f"  (cd {mine} && mosquitto_sub -h {host} -p {port} --cafile ca.pem \\",
+        "      --cert cert.pem --key key.pem -t 'idlehands/v1/#' -v)",
+        f'  curl -H "Authorization: Bearer $(cat {mine}/token)" \\',
+        f"      {home.rest_url}/jobs",
     ]
     if is_own:
         lines.append("With Ctrl-C this house and its results go. To have one that stays: ./run up")

@@ -55,14 +55,15 @@ def _value(value: object) -> str:
     return f"{value:.3g}" if isinstance(value, float) else show(value)
 
 
-def say_end(trial: Trial) -> str:
+def say_end(trial: Trial, *, with_params: bool = True) -> str:
     """Return how a trial ended, in one line."""
+    params = f"  {say_params(trial)}" if with_params else ""
     if trial.status is not JobStatus.SUCCEEDED:
-        return f"trial {trial.number:>2}  {trial.status}  {strip_controls(trial.why)}  {say_params(trial)}"
+        return f"trial {trial.number:>2}  {trial.status}  {strip_controls(trial.why)}{params}"
     seconds = "-" if trial.seconds is None else f"{trial.seconds:.1f} s"
     return (
         f"trial {trial.number:>2}  accuracy {say_number(trial.accuracy)}  loss {say_number(trial.loss)}"
-        f"  {seconds:>6}  {trial.agent}  {say_params(trial)}"
+        f"  {seconds:>6}  {trial.agent}{params}"
     )
 
 

@@ -1,0 +1,303 @@
+"""The demo as a new user starts it: what it shows, its exit code, and that nothing of it stays.
+
+One test runs the real scripts; the others take quick ones in their place.
+"""
+
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.fixtures.broker import eventually
+
+pytestmark = pytest.mark.process
+
+QUICK_PREPARE = 'print(\'{"rows": 3, "columns": 2, "types": {"a": "continuous"}}\')\n'
+QUICK_TRAIN = """
+import argparse, json
+parser = argparse.ArgumentParser()
+for name in ("learning-rate", "layers", "dropout", "epochs"):
+    parser.add_argument(f"--{name}", type=float)
+given = parser.parse_args()
+epochs = int(given.epochs)
+for epoch in range(1, epochs + 1):
+    print(json.dumps({"epoch": epoch, "epochs": epochs, "loss": 1 / epoch, "accuracy": 0.5}), flush=True)
+print(json.dumps({"accuracy": given.learning_rate, "loss": 1 - given.learning_rate}))
+"""
+#: Waits in its first epoch, until it is stopped.
+STUCK_TRAIN = """
+import json, threading
+print(json.dumps({"epoch": 1, "epochs": 2, "loss": 1.0}), flush=True)
+print(json.dumps({"epoch": 1, "epochs": 2, "loss": 1.0}), flush=True)
+threading.Event().wait()
+"""
+
+
+class Demo:
+    """`idlehands demo` with an empty home directory, as a process."""
+
+    def __init__(self, folder: Path) -> None:
+        self.home = folder / "user"
+        self.home.mkdir()
+        self.house = self.home / ".local" / "share" / "idlehands-demo"
+        self.scripts = folder / "scripts"
+        self.scripts.mkdir()
+        self.write("prepare_data.py", QUICK_PREPARE)
+        self.write("train_mlp.py", QUICK_TRAIN)
+        self.started: list[subprocess.Popen[bytes]] = []
+
+    def write(self, name: str, text: str) -> None:
+        (self.scripts / name).write_text(text)
+
+    @property
+    def quick(self) -> list[str]:
+        return ["--scripts", str(self.scripts)]
+
+    def start(self, *argv: str, output: int = subprocess.PIPE, **environment: str) -> subprocess.Popen[bytes]:
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("IDLEHANDS_", "XDG_")) and name != "COLUMNS"
+        }
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "idlehands", "demo", *argv],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.PIPE,
+            env=kept | {"HOME": str(self.home), "TERM": "xterm"} | environment,
+        )
+        self.started.append(process)
+        return process
+
+    def run(self, *argv: str, **environment: str) -> tuple[int, str, str]:
+        """Return exit code, standard output and standard error."""
+        process = self.start(*argv, **environment)
+        out, error = process.communicate(timeout=180)
+        return process.returncode, out.decode(), error.decode()
+
+    def processes(self) -> list[str]:
+        """Return the command lines of what runs for this demo's house."""
+        found = []
+        for entry in Path("/proc").glob("[0-9]*"):
+            try:
+                command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            except OSError:
+                continue
+            if str(self.home) in command:
+                found.append(command)
+        return found
+
+    def close(self) -> None:
+        for process in self.started:
+            if process.poll() is None:
+                process.terminate()
+                process.wait(40)
+        eventually(lambda: not self.processes(), 40)
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[Demo]:
+    made = Demo(tmp_path)
+    yield made
+    made.close()
+
+
+class Terminal:
+    """A terminal of 100 columns, and what was written on it."""
+
+    def __init__(self) -> None:
+        self._reading, self.writing = pty.openpty()
+        self._seen = bytearray()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        while True:
+            try:
+                chunk = os.read(self._reading, 65_536)
+            except OSError:
+                return
+            if not chunk:
+                return
+            self._seen += chunk
+
+    @property
+    def text(self) -> str:
+        return self._seen.decode(errors="replace")
+
+    def close(self) -> None:
+        os.close(self.writing)
+        self._reader.join(10)
+        os.close(self._reading)
+
+
+@pytest.fixture
+def terminal() -> Iterator[Terminal]:
+    opened = Terminal()
+    yield opened
+    opened.close()
+
+
+def read_table(out: str) -> list[dict[str, str]]:
+    """Return the rows of the table of results."""
+    lines = out.splitlines()
+    head = next(index for index, line in enumerate(lines) if line.startswith("RANK"))
+    columns = lines[head].split()
+    rows = []
+    for line in lines[head + 1 :]:
+        cells = line.split()
+        if len(cells) != len(columns) or not cells[1].isdigit():
+            break
+        rows.append(dict(zip(columns, cells, strict=True)))
+    return rows
+
+
+def test_the_main_job_runs_and_ends_in_a_table_sorted_by_accuracy(demo: Demo) -> None:
+    code, out, error = demo.run("--exit", "--epochs", "1", "--epochs", "2")
+
+    assert (code, error) == (0, ""), out
+    rows = read_table(out)
+    assert [row["RANK"] for row in rows] == [str(rank) for rank in range(1, 13)]
+    accuracies = [float(row["ACCURACY"]) for row in rows]
+    assert accuracies == sorted(accuracies, reverse=True)
+    assert accuracies[0] > 0.5, "a network that has learnt something"
+    assert len({row["AGENT"] for row in rows}) == 2, "both agents worked"
+    assert "442 rows, 13 columns became 15" in out
+    assert "\x1b" not in out
+    assert demo.processes() == []
+    assert not demo.house.exists(), "nothing is left of a demo that succeeded"
+
+
+def test_a_trial_that_fails_is_shown_and_makes_the_demo_fail(demo: Demo) -> None:
+    demo.write("train_mlp.py", f"{QUICK_TRAIN}\nif given.layers == 2: raise ValueError('two is bad')\n")
+
+    code, out, error = demo.run("--exit", "--epochs", "3", "--trials", "24", *demo.quick)
+
+    assert (code, error) == (1, ""), out
+    rows = read_table(out)
+    failed = [row for row in rows if row["RANK"] == "failed"]
+    assert {row["LAYERS"] for row in failed} == {"2"}
+    assert rows[-len(failed) :] == failed
+    assert "ValueError: two is bad" in out
+    assert f"Only {24 - len(failed)} of 24 trials succeeded" in out
+    assert demo.processes() == []
+    assert (demo.house / "logs" / "hq.log").exists(), "its logs say why"
+
+
+def test_a_failed_data_preparation_makes_the_demo_fail_and_the_sweep_still_runs(demo: Demo) -> None:
+    demo.write("prepare_data.py", "import sys\nsys.exit('prepare_data: no such table')\n")
+
+    code, out, _ = demo.run("--exit", "--epochs", "1", *demo.quick)
+
+    assert code == 1
+    assert "prepare_data.py failed" in out
+    assert "no such table" in out
+    assert len(read_table(out)) == 12
+
+
+def test_without_a_terminal_it_ends_by_itself_and_a_chosen_house_stays(demo: Demo, tmp_path: Path) -> None:
+    chosen = tmp_path / "chosen"
+
+    for _ in range(2):
+        code, out, _ = demo.run("--epochs", "1", *demo.quick, IDLEHANDS_HOME=str(chosen))
+        assert code == 0
+        assert str(chosen) in out
+
+    assert (chosen / "house.json").exists()
+    assert not demo.house.exists()
+
+
+def test_on_a_terminal_it_shows_bars_and_stays_until_ctrl_c(demo: Demo, terminal: Terminal) -> None:
+    process = demo.start("--epochs", "5", *demo.quick, output=terminal.writing)
+    eventually(lambda: "stays up until Ctrl-C" in terminal.text or process.poll() is not None, 90)
+
+    assert "\x1b[" in terminal.text
+    assert re.search(r"sweep.*12/12", terminal.text)
+    assert len(demo.processes()) > 6
+    process.send_signal(signal.SIGINT)
+
+    assert process.wait(40) == 0
+    assert demo.processes() == []
+    assert not demo.house.exists()
+
+
+def test_with_exit_it_does_not_stay_on_a_terminal(demo: Demo, terminal: Terminal) -> None:
+    process = demo.start("--exit", "--epochs", "1", *demo.quick, output=terminal.writing)
+
+    assert process.wait(90) == 0
+    assert "stays up" not in terminal.text
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+def test_a_signal_in_the_middle_stops_everything(demo: Demo, number: signal.Signals, code: int) -> None:
+    demo.write("train_mlp.py", STUCK_TRAIN)
+    process = demo.start(*demo.quick)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if b"trial" in line and b"epoch 1" in line:
+            break
+
+    process.send_signal(number)
+    process.communicate(timeout=40)
+
+    assert process.returncode == code
+    assert demo.processes() == []
+
+
+def test_a_killed_demo_leaves_no_process_and_the_next_one_starts_anew(demo: Demo) -> None:
+    demo.write("train_mlp.py", STUCK_TRAIN)
+    process = demo.start(*demo.quick)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if b"running on" in line and b"trial" in line:
+            break
+    process.kill()
+    process.communicate(timeout=40)
+
+    demo.write("train_mlp.py", QUICK_TRAIN)
+    code, out, error = demo.run("--exit", "--epochs", "1", *demo.quick)
+
+    assert (code, error) == (0, ""), out
+    assert demo.processes() == []
+
+
+def test_a_second_demo_at_the_same_time_is_refused_with_the_way_out(demo: Demo) -> None:
+    demo.write("train_mlp.py", STUCK_TRAIN)
+    process = demo.start(*demo.quick)
+    assert process.stdout is not None
+    assert process.stdout.readline()
+
+    code, out, error = demo.run("--exit", *demo.quick)
+
+    assert (code, out) == (1, "")
+    assert error.startswith("Error: A demo runs in ")
+    assert "IDLEHANDS_HOME" in error
+    assert process.poll() is None
+
+
+def test_a_folder_that_holds_something_else_is_left_alone(demo: Demo) -> None:
+    demo.house.mkdir(parents=True)
+    (demo.house / "thesis.txt").write_text("years of work")
+
+    code, _, error = demo.run("--exit", *demo.quick)
+
+    assert code == 1
+    assert "something else is in it" in error
+    assert (demo.house / "thesis.txt").read_text() == "years of work"
+
+
+def test_missing_scripts_are_named_before_anything_starts(demo: Demo, tmp_path: Path) -> None:
+    code, out, error = demo.run("--exit", "--scripts", str(tmp_path / "nowhere"))
+
+    assert (code, out) == (1, "")
+    assert "runs from a clone" in error
+    assert not demo.house.exists()
