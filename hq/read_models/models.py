@@ -58,6 +58,17 @@ def place_of(change: Change) -> Place:
             return REQUESTS, (submitter, key)
 
 
+def is_first(change: Change) -> bool:
+    """Tell whether nothing was written of that document before this change."""
+    match change:
+        case Job(revision=revision) | Sweep(revision=revision):
+            return revision == 1
+        case AgentRecord():
+            return False
+        case _:
+            return True
+
+
 def identity_of(change: Change) -> Any:
     """Return the document's `_id`."""
     match change:

@@ -7,6 +7,7 @@ dying: the next start reads what is missing from the log.
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 
 from pymongo.errors import PyMongoError
@@ -15,6 +16,7 @@ from hq.core.state import IDEMPOTENCY_SECONDS, Answer, Change
 from hq.read_models.writer import Changes, ReadModelWriter
 
 RETRY_SECONDS = 0.25
+LONGEST_REST_SECONDS = 0.2
 #: How often answers older than seven days are deleted.
 FORGET_EVERY_SECONDS = 3600.0
 
@@ -73,7 +75,9 @@ class Projector:
                 changes = self._take()
                 if changes is None:
                     return
+                began = time.monotonic()
                 self._write(changes)
+                self._rest(time.monotonic() - began)
         except Exception as error:
             self._on_fatal(error)
 
@@ -95,6 +99,14 @@ class Projector:
                 with self._changed:
                     if self._changed.wait_for(lambda: self._stopping, RETRY_SECONDS):
                         return
+
+    def _rest(self, wrote_seconds: float) -> None:
+        """Leave the database to the log for as long as it was kept busy.
+
+        A job that is queued, claimed and over meanwhile costs one write instead of three.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._stopping, min(wrote_seconds, LONGEST_REST_SECONDS))
 
     def _forget_old_answers(self, changes: Changes) -> None:
         # By the clock of the log, as the fold itself forgets.

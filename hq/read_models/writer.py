@@ -27,6 +27,7 @@ from hq.read_models.models import (
     ReadModelsUnusable,
     document_of,
     identity_of,
+    is_first,
     place_of,
 )
 
@@ -41,6 +42,8 @@ class Changes:
     def __init__(self) -> None:
         self.position = 0
         self._changes: dict[Place, Change] = {}
+        #: Documents of which this holds the very first change.
+        self._born: set[Place] = set()
 
     def __len__(self) -> int:
         return len(self._changes)
@@ -49,6 +52,8 @@ class Changes:
         """Add what the decisions up to `position` changed, in order."""
         for change in changes:
             place = place_of(change)
+            if is_first(change):
+                self._born.add(place)
             if place[0] == RESULTS:
                 self._changes.setdefault(place, change)
             else:
@@ -58,6 +63,15 @@ class Changes:
     def of(self, collection: str) -> list[Change]:
         """Return the changes of one collection."""
         return [change for place, change in self._changes.items() if place[0] == collection]
+
+    def parted(self, collection: str) -> tuple[list[Change], list[Change]]:
+        """Return those of one collection whose documents begin here, and the others."""
+        born: list[Change] = []
+        older: list[Change] = []
+        for place, change in self._changes.items():
+            if place[0] == collection:
+                (born if place in self._born else older).append(change)
+        return born, older
 
 
 class ReadModelWriter:
@@ -86,11 +100,13 @@ class ReadModelWriter:
             PyMongoError: If the database does not take it now.
         """
         for name, collection in self._collections.items():
-            found = changes.of(name)
-            if found and name == RESULTS:
-                insert_new(collection, [document_of(change) for change in found])
-            elif found:
-                _replace_older(collection, found)
+            born, older = changes.parted(name)
+            # An insert costs a tenth of a replacement. What is there after all was written before.
+            there = insert_new(collection, [document_of(change) for change in born]) if born else []
+            if name != RESULTS:
+                older += [born[index] for index in there]
+                if older:
+                    _replace_older(collection, older)
         if self._generation is not None and changes.position:
             self._move_checkpoint(changes.position)
 
@@ -105,12 +121,13 @@ class ReadModelWriter:
             raise ReadModelsUnusable("a rebuild has replaced the read models while this HQ was writing them")
 
 
-def insert_new(collection: Collection[Any], documents: list[RawBSONDocument]) -> None:
-    """Insert those documents whose `_id` is not there yet."""
+def insert_new(collection: Collection[Any], documents: list[RawBSONDocument]) -> list[int]:
+    """Insert those documents whose `_id` is not there yet; return the indexes of the others."""
     try:
         collection.insert_many(documents, ordered=False)
+        return []
     except BulkWriteError as error:
-        _raise_unless_duplicates(error)
+        return _raise_unless_duplicates(error)
 
 
 def _replace_older(collection: Collection[Any], changes: list[Change]) -> None:
@@ -129,11 +146,13 @@ def _replace_older(collection: Collection[Any], changes: list[Change]) -> None:
         _raise_unless_duplicates(error)
 
 
-def _raise_unless_duplicates(error: BulkWriteError) -> None:
+def _raise_unless_duplicates(error: BulkWriteError) -> list[int]:
+    """Return the indexes of the duplicates."""
     details = error.details or {}
-    others = [one for one in details.get("writeErrors", []) if one.get("code") != _DUPLICATE_KEY]
-    if others or details.get("writeConcernErrors"):
+    errors = details.get("writeErrors", [])
+    if any(one.get("code") != _DUPLICATE_KEY for one in errors) or details.get("writeConcernErrors"):
         raise error
+    return [int(one["index"]) for one in errors]
 
 
 def read_checkpoint(database: Database[dict[str, Any]]) -> tuple[int, str]:
