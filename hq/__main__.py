@@ -60,9 +60,10 @@ def main(argv: list[str] | None = None) -> int:
         settings = BusSettings.parse(options.broker, options.certificate, options.root)
         settings.read_context()
         uri = Path(options.mongodb_file).read_text().strip()
-        if not await_turn(settings, stopping):
+        database = connect(uri)
+        if not await_turn(settings, stopping, lambda: _read_epoch(database)):
             return 0
-        return _lead(settings, uri, options.rest, stopping)
+        return _lead(settings, database, options.rest, stopping)
     except PositionTaken as error:
         log.warning("%s", error)
         return STEPPED_DOWN
@@ -71,8 +72,16 @@ def main(argv: list[str] | None = None) -> int:
         return 1
 
 
-def _lead(settings: BusSettings, uri: str, rest: str, stopping: threading.Event) -> int:
-    database = connect(uri)
+def _read_epoch(database: Database[dict[str, Any]]) -> int | None:
+    try:
+        return MongoLog(database).tail().epoch
+    except LogUnavailable:
+        return None
+
+
+def _lead(
+    settings: BusSettings, database: Database[dict[str, Any]], rest: str, stopping: threading.Event
+) -> int:
     _await_database(database, stopping)
     if stopping.is_set():
         return 0
