@@ -26,6 +26,8 @@ from idlehands.house.files import make_private_folder, write_private
 
 #: The principal of the command line on the HQ host.
 COMMAND_LINE = "cli"
+#: In the folder as long as a restore fills it, or when one was killed.
+RESTORING = "restoring"
 #: Below the range from which Linux takes ports for outgoing connections, so that a
 #: connection of somebody else does not sit on a port of ours at the next start.
 _PORTS = range(20_000, 32_000)
@@ -143,9 +145,14 @@ def open_home(path: Path | None = None) -> Home:
     Safe to repeat; ports once chosen stay.
 
     Raises:
-        HouseError: If the folder cannot be made or `house.json` cannot be understood.
+        HouseError: If the folder cannot be made, `house.json` cannot be understood, or a restore
+            has filled the folder only in part.
     """
     path = path or default_home_path()
+    if (path / RESTORING).exists():
+        raise HouseError(
+            f"A restore into {path} goes on, or was killed. Run `idlehands restore FILE` to the end first."
+        )
     try:
         make_private_folder(path)
         if os.geteuid() == 0:

@@ -1,0 +1,357 @@
+"""`idlehands restore FILE`: a house from a backup, in a folder that is empty.
+
+    verify all of the file --> mark the folder --> database, read models
+        --> certificates, keys, tokens --> house.json --> take the mark away
+
+Until the mark is gone nobody can start the house, and a restore that was
+killed is begun anew. Whatever fails, everything that was made is removed. The
+next start of HQ begins an epoch that is larger than every epoch of the old
+house, because epochs and agents' boots grow with the wall clock.
+"""
+
+import contextlib
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from bus.topics import DEFAULT_ROOT
+from idlehands.house.archive import Archive, BackupUnusable, Manifest
+from idlehands.house.backup import BLOBS, EVENTS
+from idlehands.house.components import rebuild_command
+from idlehands.house.database_access import connected, is_elsewhere, running_mongod
+from idlehands.house.files import LockTaken, locked, make_private_folder, write_private
+from idlehands.house.free_ports import with_free_ports
+from idlehands.house.furnish import database_uri_file
+from idlehands.house.home import RESTORING, Home, HouseError, Settings
+from idlehands.house.up import alone
+from schemas.events import LOG_VERSION
+
+if TYPE_CHECKING:
+    from bson.raw_bson import RawBSONDocument
+    from pymongo.database import Database
+
+_INSERT_BYTES = 16 << 20
+_INSERT_DOCUMENTS = 2000
+_CHUNK_BYTES = 255 * 1024
+#: Clocks of two machines differ by a little.
+_LEEWAY_SECONDS = 60.0
+#: A database that is filled takes more than the compressed file: documents, indexes, read models, oplog.
+_GROWTH = 3
+
+
+class RestoreReport(msgspec.Struct, frozen=True):
+    """What was restored. `idlehands restore --json` prints it."""
+
+    home: str
+    position: int
+    counts: dict[str, int]
+    #: What is not as it was in the old house, in sentences.
+    remarks: tuple[str, ...]
+
+
+def restore(path: Path, file: Path, say: Callable[[str], None] = lambda _: None) -> RestoreReport:
+    """Make the house of the backup `file` in the folder `path`, all of it or nothing.
+
+    Args:
+        path: Missing or empty.
+        file: What `back_up` wrote.
+        say: Takes a line now and then.
+
+    Raises:
+        BackupUnusable: If the file is no backup, damaged, or of a newer version.
+        HouseError: If the folder is not empty, the disk is full, the clock is wrong, or the
+            database cannot be started or is not empty.
+    """
+    with Archive(file) as archive:
+        _check_versions(file, archive.manifest)
+        settings = _read_settings(file, archive)
+        _check_clock(archive.manifest)
+        home = Home(path, settings)
+        _check_empty(home)
+        say(f"Checking {file} ...")
+        archive.verify()
+        _check_room(path, archive.manifest)
+        home, remarks = with_free_ports(home, own_database=not is_elsewhere(home))
+        try:
+            _fill(home, archive, say)
+        except OSError as error:
+            raise HouseError(
+                f"The house cannot be restored to {path}: {error.strerror or error}. "
+                "What was made was removed. Free some space, or choose another folder (--home)."
+            ) from error
+        return RestoreReport(str(path), archive.manifest.position, archive.manifest.counts, tuple(remarks))
+
+
+def _check_versions(file: Path, manifest: Manifest) -> None:
+    if manifest.log_version > LOG_VERSION:
+        raise BackupUnusable(
+            f"The event log in {file} is of version {manifest.log_version}, written by idlehands "
+            f"{manifest.product}; this one reads up to version {LOG_VERSION}. Nothing was changed. "
+            "Install that version or a newer one, then restore."
+        )
+    if manifest.protocol != DEFAULT_ROOT:
+        raise BackupUnusable(
+            f"{file} is of a house that speaks {manifest.protocol}; this idlehands speaks {DEFAULT_ROOT}. "
+            f"Nothing was changed. Install idlehands {manifest.product} to restore it."
+        )
+
+
+def _read_settings(file: Path, archive: Archive) -> Settings:
+    missing = {"house/house.json", "house/pki/ca.pem", "house/pki/ca.key", "house/pki/issued.json"}
+    missing -= archive.manifest.members.keys()
+    if missing:
+        raise BackupUnusable(
+            f"{file} lacks {', '.join(sorted(missing))}: it cannot be all of a house. Use another backup."
+        )
+    try:
+        return msgspec.json.decode(archive.read_whole("house/house.json"), type=Settings)
+    except msgspec.DecodeError as error:
+        raise BackupUnusable(
+            f"The settings in {file} cannot be understood: {error}. They are perhaps of a newer "
+            f"idlehands ({archive.manifest.product}). Nothing was changed."
+        ) from error
+
+
+def _check_clock(manifest: Manifest) -> None:
+    behind = manifest.created - time.time()
+    if behind > _LEEWAY_SECONDS:
+        raise HouseError(
+            f"The backup was made {behind / 60:.0f} minutes in the future of this machine's clock. "
+            "Epochs grow with the clock: a house that is restored behind its time would give out "
+            "tokens twice. Set the clock, then restore."
+        )
+
+
+def _check_empty(home: Home) -> None:
+    """Check that nothing would be lost, and clear away what a killed restore left.
+
+    Raises:
+        HouseError: If the folder holds something.
+    """
+    if (home.path / RESTORING).exists():
+        with _marked(home):
+            make_private_folder(home.run)
+            # The database of a restore that was just killed is still being stopped.
+            with alone(home):
+                _clear(home)
+    if not home.path.exists():
+        return
+    # A database that runs by itself (containers) has its key file and URI in there already.
+    mine = home.mongodb if is_elsewhere(home) else None
+    left = [
+        path
+        for path in home.path.rglob("*")
+        if not path.is_dir() and (mine is None or not path.is_relative_to(mine))
+    ]
+    if left:
+        raise HouseError(
+            f"{home.path} is not empty: it holds {left[0].relative_to(home.path)}. A house is only restored "
+            "into an empty folder. Move that away, or choose another folder (--home)."
+        )
+
+
+def _check_room(path: Path, manifest: Manifest) -> None:
+    there = next(parent for parent in (path, *path.parents) if parent.exists())
+    needed = sum(
+        member.size * (1 if name.startswith("blobs/") else _GROWTH)
+        for name, member in manifest.members.items()
+    )
+    free = shutil.disk_usage(there).free
+    if free < needed:
+        raise HouseError(
+            f"There is too little room for the house at {there}: {free >> 20} MiB are free, and about "
+            f"{needed >> 20} MiB are needed. Nothing was changed. Free some, or choose another folder "
+            "(--home)."
+        )
+
+
+@contextlib.contextmanager
+def _marked(home: Home) -> Iterator[None]:
+    """Hold the mark that keeps everybody else out of the folder; who ends early leaves it there.
+
+    Raises:
+        HouseError: If another restore holds it.
+    """
+    make_private_folder(home.path)
+    try:
+        with locked(home.path / RESTORING, wait=False):
+            yield
+    except LockTaken:
+        raise HouseError(f"Another restore into {home.path} goes on. Wait until it has ended.") from None
+
+
+def _fill(home: Home, archive: Archive, say: Callable[[str], None]) -> None:
+    with _marked(home):
+        _fill_marked(home, archive, say)
+
+
+def _fill_marked(home: Home, archive: Archive, say: Callable[[str], None]) -> None:
+    try:
+        for folder in (home.pki, home.run, home.logs, home.mongodb):
+            make_private_folder(folder)
+        with contextlib.ExitStack() as stack:
+            lock = stack.enter_context(alone(home))
+            if not is_elsewhere(home):
+                say("Starting the database ...")
+                stack.enter_context(running_mongod(home, lock))
+            uri = database_uri_file(home).read_text().strip()
+            database = stack.enter_context(connected(uri))
+            with _emptied_on_error(database):
+                _fill_database(database, archive, say)
+                say("Making the read models from the event log ...")
+                _rebuild(home)
+        _write_house(home, archive)
+    except BaseException:
+        _clear(home)
+        raise
+    (home.path / RESTORING).unlink()
+
+
+@contextlib.contextmanager
+def _emptied_on_error(database: "Database[Any]") -> Iterator[None]:
+    """Begin with an empty database, and leave none that is filled in part."""
+    from pymongo.errors import PyMongoError
+
+    try:
+        found = [name for name in database.list_collection_names() if not name.startswith("system.")]
+        if found:
+            raise HouseError(
+                f"The database {database.name!r} is not empty: it has a collection {found[0]!r}. A house is "
+                "only restored into an empty database. Name another one in IDLEHANDS_MONGODB."
+            )
+        try:
+            yield
+        except BaseException:
+            for name in database.list_collection_names():
+                if not name.startswith("system."):
+                    database.drop_collection(name)
+            raise
+    except PyMongoError as error:
+        raise HouseError(
+            f"The database failed during the restore: {str(error)[:300]}. "
+            "What was made was removed. Is the disk full?"
+        ) from error
+
+
+def _fill_database(database: "Database[Any]", archive: Archive, say: Callable[[str], None]) -> None:
+    from pymongo.write_concern import WriteConcern
+
+    durable = database.with_options(write_concern=WriteConcern(w="majority", j=True))
+    names = sorted({name.split("/")[1] for name in archive.names("database/")})
+    for name in names:
+        say(f"Restoring {name} ...")
+        inserted = 0
+        for member in archive.names(f"database/{name}/"):
+            for documents in _batches(_documents(archive, member)):
+                durable[name].insert_many(documents, ordered=True)
+                inserted += len(documents)
+        if inserted != archive.manifest.counts.get(name):
+            raise BackupUnusable(
+                f"The backup holds {inserted} documents of {name}, but says that it has "
+                f"{archive.manifest.counts.get(name)}. Use another backup."
+            )
+    if archive.manifest.position:
+        last = durable[EVENTS].find_one({}, {"_id": 1}, sort=[("_id", -1)])
+        if last is None or int(last["_id"]) != archive.manifest.position:
+            raise BackupUnusable("The event log in the backup does not end where it should. Use another.")
+    _fill_blobs(durable, archive, say)
+
+
+def _fill_blobs(database: "Database[Any]", archive: Archive, say: Callable[[str], None]) -> None:
+    from gridfs import GridFSBucket
+
+    names = archive.names("blobs/")
+    say(f"Restoring {len(names)} blobs ...")
+    # The bucket's own bookkeeping reads documents as dictionaries.
+    plain: Any = database.client.get_database(database.name, write_concern=database.write_concern)
+    bucket = GridFSBucket(plain.with_options(codec_options=_plain_codec()), BLOBS)
+    for name in names:
+        with bucket.open_upload_stream(name.removeprefix("blobs/"), chunk_size_bytes=_CHUNK_BYTES) as upload:
+            for piece in archive.read(name):
+                upload.write(piece)
+
+
+def _plain_codec() -> Any:
+    from bson.codec_options import CodecOptions
+
+    return CodecOptions()
+
+
+def _documents(archive: Archive, member: str) -> Iterator["RawBSONDocument"]:
+    """Yield the documents of a member.
+
+    Raises:
+        BackupUnusable: If it is not made of documents.
+    """
+    from bson.errors import BSONError
+    from bson.raw_bson import RawBSONDocument
+
+    raw = archive.read_whole(member)
+    at = 0
+    while at < len(raw):
+        size = int.from_bytes(raw[at : at + 4], "little")
+        try:
+            yield RawBSONDocument(raw[at : at + max(size, 5)])
+        except (BSONError, ValueError) as error:
+            raise BackupUnusable(
+                f"{member} of the backup is damaged: {error}. Use another backup."
+            ) from error
+        at += size
+
+
+def _batches(documents: Iterator["RawBSONDocument"]) -> Iterator[list["RawBSONDocument"]]:
+    batch: list[RawBSONDocument] = []
+    size = 0
+    for document in documents:
+        batch.append(document)
+        size += len(document.raw)
+        if len(batch) >= _INSERT_DOCUMENTS or size >= _INSERT_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _rebuild(home: Home) -> None:
+    """Fold the log; this also reads all of it, so a log that makes no sense is found out here.
+
+    Raises:
+        BackupUnusable: If it makes none.
+    """
+    done = subprocess.run(rebuild_command(home), capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise BackupUnusable(
+            f"The event log in the backup cannot be read: {done.stderr.strip()[-400:]} "
+            "What was made was removed."
+        )
+
+
+def _write_house(home: Home, archive: Archive) -> None:
+    for name in archive.names("house/"):
+        path = home.path / name.removeprefix("house/")
+        if path.name != "house.json":
+            for folder in reversed(path.relative_to(home.path).parents[:-1]):
+                make_private_folder(home.path / folder)
+            write_private(path, archive.read_whole(name))
+    write_private(home.path / "house.json", msgspec.json.format(msgspec.json.encode(home.settings)) + b"\n")
+
+
+def _clear(home: Home) -> None:
+    """Remove what a restore has made, the mark last. Mount points stay."""
+    mark = home.path / RESTORING
+    elsewhere = is_elsewhere(home)
+    for path in home.path.iterdir():
+        if path == mark or (elsewhere and path == home.mongodb):
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink()
+    mark.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        home.path.rmdir()
