@@ -18,6 +18,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=secrets.randbelow(2**31))
     parser.add_argument("--longest-stop", type=float, default=8.0, help="for how long a process stands still")
     parser.add_argument("--settle", type=float, default=180.0, help="seconds until all must have ended")
+    parser.add_argument("--only", action="append", metavar="NAME", help="hit hq, agent-... and so on alone")
     parser.add_argument("--folder", type=Path, help="where everything is kept; a new one by default")
     options = parser.parse_args()
     folder = options.folder or Path(tempfile.mkdtemp(prefix="chaos-"))
@@ -28,6 +29,7 @@ def main() -> int:
         seed=options.seed,
         longest_stop=options.longest_stop,
         settle_seconds=options.settle,
+        only=tuple(options.only or ("",)),
     )
     print(msgspec.json.format(msgspec.json.encode(report)).decode())
     print(f"kept in {folder}", file=sys.stderr)

@@ -35,12 +35,16 @@ class Injector:
 
     Args:
         longest_stop: For how long a process may stand still, in seconds.
+        only: Beginnings of the names of those who may be hit; everybody by default.
     """
 
-    def __init__(self, house: RunningHouse, seed: int, *, longest_stop: float = 8.0) -> None:
+    def __init__(
+        self, house: RunningHouse, seed: int, *, longest_stop: float = 8.0, only: tuple[str, ...] = ("",)
+    ) -> None:
         self._house = house
         self._draw = random.Random(f"{seed}/faults")
         self._longest_stop = longest_stop
+        self._only = only
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run)
         #: pid -> when it is let go.
@@ -85,7 +89,11 @@ class Injector:
 
     def _inject(self) -> None:
         parts = sorted(self._house.status().components, key=lambda part: part.name)
-        victims = [part for part in parts if part.pid is not None and part.pid not in self._stopped]
+        victims = [
+            part
+            for part in parts
+            if part.pid is not None and part.pid not in self._stopped and part.name.startswith(self._only)
+        ]
         if not victims:
             return
         chosen = self._draw.choice(victims)

@@ -38,13 +38,20 @@ class Report(msgspec.Struct):
 
 
 def run_chaos(
-    folder: Path, *, seconds: float, seed: int, longest_stop: float = 8.0, settle_seconds: float = 180
+    folder: Path,
+    *,
+    seconds: float,
+    seed: int,
+    longest_stop: float = 8.0,
+    settle_seconds: float = 180,
+    only: tuple[str, ...] = ("",),
 ) -> Report:
     """Run for so long, let the house settle, and judge.
 
     Args:
         longest_stop: How long a process may stand still. Over 20 s leases may end, so no job is exclusive:
             an agent that stands still cannot keep a script from running on.
+        only: Beginnings of the names of those who may be hit; everybody by default.
         settle_seconds: In which time after the last fault everything accepted must have ended.
     """
     history_file, ledger = folder / "history", folder / "ledger"
@@ -52,7 +59,7 @@ def run_chaos(
     with start_house(folder / "house", AgentOptions(count=2, slots=2), wait_seconds=120) as house:
         with at_work(house, ledger) as work:
             work.add_scripts(folder, SCRIPTS)
-            injector = Injector(house, seed, longest_stop=longest_stop)
+            injector = Injector(house, seed, longest_stop=longest_stop, only=only)
             submitter = Submitter(work, history, seed, exclusive=longest_stop <= 20)
             spools = SpoolWatch(work, history)
             parts = (spools, submitter, injector)
