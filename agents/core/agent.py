@@ -21,6 +21,7 @@ from agents.core.timing import (
     HELD_SECONDS,
     LEASE_SECONDS,
     PREFETCH_LIMIT,
+    RESPOOL_SECONDS,
     SPREAD_AGENTS,
     SPREAD_SECONDS,
 )
@@ -78,10 +79,16 @@ class AgentCore:
         self.degraded = ""
         self.attempts = Attempts()
         self._instance = instance
-        self._facts: MachineFacts | None = facts
+        self._facts = facts
+        #: Heartbeats from this number on carry the facts, until HQ answers one of them.
+        self._facts_from: int | None = 0
         self._guest = GuestState()
+        self._ending = False
         self._claims: dict[AttemptKey, Claimed] = {}
         self._deliveries = Deliveries()
+        #: Results that the spool did not take: undelivered, or delivered and kept to try it with.
+        self._unwritten: dict[AttemptKey, AttemptResult] = {}
+        self._rewrite_at = now
         self._declines: list[Decline] = []
         self._effects: list[Effect] = []
         self._sent = Sent()
@@ -121,13 +128,20 @@ class AgentCore:
             self.rest = state.rest or self.rest
         if not state.online or state.epoch <= self.epoch:
             return
-        self.epoch = state.epoch
+        self._follow(state.epoch)
         spread = self._draw() * SPREAD_SECONDS * min(1.0, state.agents / SPREAD_AGENTS)
         self._heartbeat_at = min(self._heartbeat_at, now + spread)
         self._deliveries.hurry(now + spread)
 
+    def _follow(self, epoch: int) -> None:
+        if epoch > self.epoch:
+            self.epoch = epoch
+            if self._facts_from is None:
+                # The HQ before may have died with the facts, or this one began from an older backup.
+                self._facts_from = self._seq + 1
+
     def _on_offers(self, offers: Offers, now: float) -> None:
-        self.epoch = offers.epoch
+        self._follow(offers.epoch)
         claims: list[Claim] = []
         for offer in offers.offers:
             key = (offer.job, offer.token)
@@ -153,7 +167,7 @@ class AgentCore:
         return "all slots are busy" if waiting >= self.slots * (1 + PREFETCH_LIMIT) else ""
 
     def _on_grants(self, grants: Grants, now: float) -> None:
-        self.epoch = grants.epoch
+        self._follow(grants.epoch)
         for denial in grants.denials:
             claim = self._claims.get((denial.job, denial.token))
             if claim is not None and claim.nonce == denial.nonce:
@@ -179,11 +193,11 @@ class AgentCore:
         self._changed(now)
 
     def _on_ack(self, ack: Ack, now: float) -> None:
-        self.epoch = ack.epoch
+        self._follow(ack.epoch)
         if ack.seq is not None:
             self.refused = ack.refused
-            if not ack.refused:
-                self._facts = None  # HQ has them
+            if not ack.refused and self._facts_from is not None and ack.seq >= self._facts_from:
+                self._facts_from = None  # HQ has them
         for order in ack.orders:
             self._on_order(order, ack.seq, now)
         for answer in ack.results:
@@ -234,12 +248,17 @@ class AgentCore:
         self._send_declines()
 
     def spooled(self, results: list[AttemptResult], now: float, trouble: str = "") -> None:
-        """Take in that results are on disk, or why not: then they are kept in memory."""
+        """Take in that results are on disk, or why not: then they are kept in memory and tried again."""
         self.degraded = trouble
+        self._rewrite_at = now + (RESPOOL_SECONDS if trouble else CHANGE_SECONDS)
         for result in results:
             key = (result.job, result.token)
             attempt = self.attempts.get(key)
-            if attempt is not None:
+            if trouble:
+                self._unwritten[key] = result
+            elif self._unwritten.pop(key, None) is not None and attempt is None:
+                self._effects.append(Unspool(*key))  # HQ has had it for a while
+            if attempt is not None and attempt.phase is not Phase.SPOOLED:
                 self.attempts.move(attempt, Phase.SPOOLED)
                 self._deliveries.add(result, now)
         self._changed(now)
@@ -247,13 +266,15 @@ class AgentCore:
 
     def set_guest(self, guest: GuestState, now: float) -> None:
         """Take in what the owner's policy says now."""
-        if guest != self._guest:
+        if guest != self._guest and not self._ending:
             self._guest = guest
             self._changed(now)
 
     def shut_down(self, now: float) -> None:
         """Take nothing new, stop what runs and hand everything back: the agent ends."""
         self.set_guest(GuestState(False, "the agent is stopping"), now)
+        self._ending = True
+        self._claims.clear()  # grants that are on their way are handed back
         for attempt in self.attempts.of(Phase.HELD):
             self.attempts.discard(attempt.key)
             self._declines.append(Decline(*attempt.key, "the agent is stopping"))
@@ -266,8 +287,8 @@ class AgentCore:
 
     @property
     def is_busy(self) -> bool:
-        """Tell whether a script runs."""
-        return self.attempts.count(Phase.RUNNING) > 0
+        """Tell whether a script runs, or a result is in memory only and would go with this process."""
+        return self.attempts.count(Phase.RUNNING) > 0 or any(key in self.attempts for key in self._unwritten)
 
     # --- time --------------------------------------------------------------------
 
@@ -277,6 +298,7 @@ class AgentCore:
         self._drop_old_claims(now)
         self._hand_back_held(now)
         self._fill_slots(now)
+        self._write_again(now)
         self._send_results(now)
         self._send_declines()
         if now >= self._heartbeat_at:
@@ -289,8 +311,10 @@ class AgentCore:
         times.extend(claim.sent_at + CLAIM_SECONDS for claim in islice(self._claims.values(), 1))
         if waiting := self.attempts.first(Phase.HELD):
             times.append(waiting.granted_at + HELD_SECONDS)
+        if self._unwritten:
+            times.append(self._rewrite_at)
         for attempt in self.attempts.of(Phase.RUNNING):
-            if attempt.is_exclusive and not attempt.stopping:
+            if attempt.is_exclusive and not attempt.killed:
                 times.append(attempt.lease_until)
         return max(0.0, min(times) - now)
 
@@ -301,10 +325,13 @@ class AgentCore:
 
     def _check_leases(self, now: float) -> None:
         for attempt in self.attempts.of(Phase.RUNNING):
-            if attempt.is_exclusive and now >= attempt.lease_until and not attempt.stopping:
-                # HQ may give the job to another machine from now + guard on.
-                attempt.stopping = True
-                attempt.stopping_why = "the lease ended without contact to HQ"
+            if attempt.is_exclusive and now >= attempt.lease_until and not attempt.killed:
+                # HQ may give the job to another machine from now + guard on, and
+                # one that was only asked to stop may take longer than that.
+                attempt.killed = True
+                if not attempt.stopping:
+                    attempt.stopping = True
+                    attempt.stopping_why = "the lease ended without contact to HQ"
                 self._effects.append(Stop(*attempt.key, at_once=True))
 
     def _drop_old_claims(self, now: float) -> None:
@@ -340,6 +367,11 @@ class AgentCore:
             self._changed(now)
             free -= 1
 
+    def _write_again(self, now: float) -> None:
+        if self._unwritten and now >= self._rewrite_at:
+            self._rewrite_at = now + RESPOOL_SECONDS
+            self._effects.extend(Spool(result) for result in self._unwritten.values())
+
     def _send_results(self, now: float) -> None:
         due = self._deliveries.take_due(now)
         for start in range(0, len(due), _RESULTS_PER_MESSAGE):
@@ -363,14 +395,14 @@ class AgentCore:
             free=max(0, self.slots - busy),
             attempts=reports,
             guest=self._guest,
-            facts=self._facts,
+            facts=None if self._facts_from is None else self._facts,
             degraded=self.degraded,
         )
         self._effects.append(Send(topics.HEARTBEAT, heartbeat))
         self._sent.note(self._seq, now, frozenset(self.attempts))
         self._heartbeat_sent = now
         # Before HQ knows this boot nothing can begin: ask again soon.
-        every = HEARTBEAT_SECONDS if self._facts is None else 1.0
+        every = HEARTBEAT_SECONDS if self._facts_from is None else 1.0
         self._heartbeat_at = now + every * (0.9 + 0.1 * self._draw())
 
     def _changed(self, now: float) -> None:

@@ -27,6 +27,8 @@ class Held(Struct):
     #: It is being ended: for HQ's order ("") or for a reason to tell HQ.
     stopping: bool = False
     stopping_why: str = ""
+    #: Its whole tree was ordered dead at once: the lease is over.
+    killed: bool = False
     winding_down: bool = False
     #: The script is over and its slot is free; `running` to others until the result is on disk.
     ended: bool = False
