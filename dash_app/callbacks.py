@@ -2,15 +2,20 @@
 
 from typing import Any
 
-from dash import ClientsideFunction, Dash, Input, Output
+from dash import ClientsideFunction, Dash, Input, Output, State
+from dash.exceptions import PreventUpdate
 
 from dash_app import component_ids as ids
 from dash_app.addresses import parse
+from dash_app.changing import Changing
 from dash_app.pages.rendering import Pages
+from dash_app.presenters import job as job_words
+from dash_app.presenters import sweep as sweep_words
 from dash_app.shell import navigation
+from dash_app.visitor import may_change
 
 
-def register(app: Dash, pages: Pages) -> None:
+def register(app: Dash, pages: Pages, changing: Changing) -> None:
     """Add all callbacks."""
 
     @app.callback(
@@ -27,3 +32,48 @@ def register(app: Dash, pages: Pages) -> None:
     app.clientside_callback(  # type: ignore[no-untyped-call]
         ClientsideFunction("idlehands", "shown"), Output(ids.PAGE, "data-shown"), Input(ids.PAGE, "children")
     )
+
+    @app.callback(Output(ids.JOB_ACTIONS, "children"), Input(ids.JOB_STATUS, "data-status"))
+    async def show_job_actions(status: str) -> Any:
+        return job_words.actions(status, may_change())
+
+    @app.callback(Output(ids.SWEEP_ACTIONS, "children"), Input(ids.SWEEP_STATUS, "data-status"))
+    async def show_sweep_actions(status: str) -> Any:
+        return sweep_words.actions(status, may_change())
+
+    @app.callback(
+        Output(ids.NOTE, "children", allow_duplicate=True),
+        Input(ids.JOB_CANCEL, "n_clicks"),
+        State(ids.URL, "pathname"),
+        prevent_initial_call=True,
+    )
+    async def cancel_job(clicks: int | None, path: str) -> Any:
+        _clicked(clicks)
+        return await changing.cancel(parse(path, None))
+
+    @app.callback(
+        Output(ids.NOTE, "children", allow_duplicate=True),
+        Output(ids.URL, "pathname", allow_duplicate=True),
+        Input(ids.JOB_RETRY, "n_clicks"),
+        State(ids.URL, "pathname"),
+        prevent_initial_call=True,
+    )
+    async def retry_job(clicks: int | None, path: str) -> tuple[Any, Any]:
+        _clicked(clicks)
+        return await changing.retry(parse(path, None))
+
+    @app.callback(
+        Output(ids.NOTE, "children", allow_duplicate=True),
+        Input(ids.SWEEP_CANCEL, "n_clicks"),
+        State(ids.URL, "pathname"),
+        prevent_initial_call=True,
+    )
+    async def stop_sweep(clicks: int | None, path: str) -> Any:
+        _clicked(clicks)
+        return await changing.stop(parse(path, None))
+
+
+def _clicked(clicks: int | None) -> None:
+    """Tell a click from a button that just came onto the page."""
+    if not clicks:
+        raise PreventUpdate

@@ -26,6 +26,7 @@ JOB_LOG = "job-log"
 JOB_CANCEL = "job-cancel"
 JOB_RETRY = "job-retry"
 
+SWEEPS_GRID = "sweeps-grid"
 SWEEP_STATUS = "sweep-status"
 SWEEP_ACTIONS = "sweep-actions"
 SWEEP_BEST = "sweep-best"

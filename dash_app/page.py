@@ -9,6 +9,7 @@ from dash import Dash
 from fastapi import FastAPI
 
 from dash_app import callbacks, login_routes, shell
+from dash_app.changing import Changing
 from dash_app.live import events_route
 from dash_app.live.feeds import feeds_of
 from dash_app.live.hearing import Hearing
@@ -59,7 +60,7 @@ class Page:
         # The page has a WebSocket of its own; the gate knows no other.
         dash.backend.websocket_capability = False
         dash.layout = shell.layout()
-        callbacks.register(dash, Pages(self._house, self._hearing))
+        callbacks.register(dash, Pages(self._house, self._hearing), Changing(self._house))
         self.policy = _policy(dash)
 
     @contextlib.asynccontextmanager

@@ -40,7 +40,7 @@ def add_route(app: FastAPI, hub: Hub) -> None:
                 task.cancel()
             # Whatever ended them, this page is gone; it comes back by itself.
             await asyncio.gather(writing, reading, return_exceptions=True)
-            with contextlib.suppress(RuntimeError):
+            with contextlib.suppress(RuntimeError, WebSocketDisconnect):
                 await socket.close()
 
     app.add_api_websocket_route(EVENTS, events)

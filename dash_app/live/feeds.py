@@ -3,10 +3,14 @@
 from collections.abc import Callable, Sequence
 
 from dash_app.addresses import View
+from dash_app.live.curves_feed import CurvesFeed
 from dash_app.live.hearing import Hearing
 from dash_app.live.house_feed import MachinesFeed
 from dash_app.live.hub import Feed
+from dash_app.live.job_feed import JobFeed
 from dash_app.live.jobs_feed import CountsFeed, JobRowsFeed
+from dash_app.live.log_feed import LogFeed
+from dash_app.live.sweep_feed import SweepFiguresFeed, SweepsFeed, TrialsFeed
 from hq.rest.house import House
 
 
@@ -19,6 +23,14 @@ def feeds_of(house: House, hearing: Hearing) -> Callable[[View], Sequence[Feed]]
                 return [MachinesFeed(house, hearing), CountsFeed(house, view)]
             case "jobs":
                 return [JobRowsFeed(house, hearing, view), CountsFeed(house, view)]
+            case "job":
+                job = view.identity
+                return [JobFeed(house, hearing, job), LogFeed(house, job), CurvesFeed(house, job)]
+            case "sweeps":
+                return [SweepsFeed(house)]
+            case "sweep":
+                sweep = view.identity
+                return [TrialsFeed(house, hearing, sweep), SweepFiguresFeed(house, hearing, sweep)]
         return []
 
     return make

@@ -8,7 +8,9 @@ from pymongo.errors import PyMongoError
 from dash_app.addresses import View
 from dash_app.live.hearing import Hearing
 from dash_app.pages import house as house_page
+from dash_app.pages import job as job_page
 from dash_app.pages import jobs as jobs_page
+from dash_app.pages import sweeps as sweeps_page
 from dash_app.presenters import pieces
 from dash_app.visitor import may_change
 from hq.rest.house import House
@@ -41,6 +43,12 @@ class Pages:
                 return await house_page.page(house, percents, may_change())
             case "jobs":
                 return await jobs_page.page(house, view, percents, may_change())
+            case "job":
+                return await job_page.page(house, view.identity, percents, may_change())
+            case "sweeps":
+                return await sweeps_page.list_page(house)
+            case "sweep":
+                return await sweeps_page.page(house, self._hearing, view.identity, may_change())
         return _trouble("There is no such page", "The address may be misspelt; the pages are above.")
 
 

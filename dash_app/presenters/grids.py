@@ -4,6 +4,8 @@ from typing import Any
 
 import dash_ag_grid as dag
 
+from dash_app.presenters.plain import plain
+
 _THEME = (
     "themeQuartz.withParams({"
     "backgroundColor: 'transparent', foregroundColor: 'var(--ink)', borderColor: 'var(--line)',"
@@ -78,5 +80,59 @@ def job_columns() -> list[Column]:
             "width": 130,
             "cellClass": "quiet",
             "valueFormatter": {"function": "moment(params.value)"},
+        },
+    ]
+
+
+def sweep_columns() -> list[Column]:
+    """Return the columns of the list of sweeps; newest first, as they come."""
+    return [
+        {"field": "name", "headerName": "Sweep", "cellRenderer": "SweepLink", "flex": 3, "minWidth": 150},
+        {"field": "status", "headerName": "Status", "cellRenderer": "Status", "width": 132},
+        {"field": "percent", "headerName": "Progress", "cellRenderer": "Progress", "width": 130},
+        {"field": "trials", "headerName": "Trials", "width": 120, "cellClass": "number"},
+        {"field": "goal", "headerName": "Goal", "flex": 2, "minWidth": 120, "cellClass": "quiet"},
+        {"field": "sampler", "headerName": "Sampler", "width": 110, "cellClass": "quiet"},
+        {
+            "field": "submitted",
+            "headerName": "Submitted",
+            "width": 130,
+            "cellClass": "quiet",
+            "valueFormatter": {"function": "moment(params.value)"},
+        },
+    ]
+
+
+def trial_columns(metric: str, names: list[str]) -> list[Column]:
+    """Return the columns of a sweep's trials: what was tried beside what came of it."""
+    number = {"function": "number(params.value)"}
+    return [
+        {"field": "trial", "headerName": "Trial", "cellRenderer": "JobLink", "width": 84, "sort": "desc"},
+        {"field": "status", "headerName": "Status", "cellRenderer": "Status", "width": 132},
+        {"field": "percent", "headerName": "Progress", "cellRenderer": "Progress", "width": 120},
+        {
+            "field": "value",
+            "headerName": plain(metric, 60) or "Result",
+            "width": 120,
+            "valueFormatter": number,
+        },
+        *(
+            {
+                "field": f"p_{at}",
+                "headerName": plain(name, 60),
+                "flex": 1,
+                "minWidth": 96,
+                "cellClass": "mono",
+                "valueFormatter": number,
+            }
+            for at, name in enumerate(names)
+        ),
+        {"field": "machine", "headerName": "Machine", "width": 120, "cellClass": "quiet"},
+        {
+            "field": "seconds",
+            "headerName": "Took",
+            "width": 100,
+            "cellClass": "number",
+            "valueFormatter": {"function": "duration(params.value)"},
         },
     ]

@@ -46,7 +46,14 @@ def panel(title: str, *children: Any, id: str | None = None, kind: str = "", asi
     named: dict[str, Any] = {} if id is None else {"id": id}
     head = [html.H2(title)] + ([] if aside is None else [aside])
     return html.Section(
-        [html.Div(head, className="panel-head"), html.Div(list(children), className="panel-body", **named)],
+        [
+            html.Div(head, className="panel-head"),
+            html.Div(
+                list(children[0]) if len(children) == 1 and isinstance(children[0], list) else list(children),
+                className="panel-body",
+                **named,
+            ),
+        ],
         className=f"panel {kind}".strip(),
     )
 

@@ -1,0 +1,51 @@
+"""What the page changes: cancel, run again, stop. Each checks the role, and HQ checks all the rest."""
+
+from typing import Any
+
+from dash import html, no_update
+from dash.development.base_component import Component
+
+from dash_app import addresses
+from dash_app.addresses import View
+from dash_app.visitor import writer
+from hq.rest.house import House
+from hq.rest.problems import Problem
+from schemas.requests import Cancel, CancelSweep, Retry
+
+
+def note(words: str, kind: str = "trouble") -> Component:
+    """Return a short word to whoever looks, at the foot of the page."""
+    return html.Div(words, className=f"note-words is-{kind}")
+
+
+class Changing:
+    """Changes on behalf of the visitor."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+
+    async def cancel(self, view: View) -> Any:
+        """Cancel the job that is looked at; return a note."""
+        try:
+            by = writer().name
+            await self._house.asking.change(Cancel(jobs=(view.identity,), on_behalf_of=by))
+        except Problem as problem:
+            return note(problem.detail)
+        return note("Cancelled.", "done")
+
+    async def retry(self, view: View) -> tuple[Any, Any]:
+        """Run the job that is looked at again; return a note and where the new one is."""
+        try:
+            by = writer().name
+            made = await self._house.asking.change(Retry(jobs=(view.identity,), on_behalf_of=by))
+        except Problem as problem:
+            return note(problem.detail), no_update
+        return None, addresses.of_job(made["jobs"][0])
+
+    async def stop(self, view: View) -> Any:
+        """Stop the sweep that is looked at; return a note."""
+        try:
+            await self._house.asking.change(CancelSweep(sweep=view.identity, on_behalf_of=writer().name))
+        except Problem as problem:
+            return note(problem.detail)
+        return note("Stopped: no trial begins any more.", "done")

@@ -1,0 +1,49 @@
+"""A job's metric curves, live, drawn at most twice a second."""
+
+from typing import Any
+
+from msgspec import to_builtins
+
+from dash_app import component_ids as ids
+from dash_app.live.hearing import Changes
+from dash_app.live.push import Push
+from dash_app.presenters import charts, series
+from hq.rest import board
+from hq.rest.house import House
+
+Document = dict[str, Any]
+_POINTS_READ = 20_000
+
+
+class CurvesFeed:
+    """The points of one job's latest attempt."""
+
+    pause = 0.5
+
+    def __init__(self, house: House, job: str) -> None:
+        self._house, self._job = house, job
+        self._points: list[Document] = []
+        self._read = False
+
+    def touch(self, changes: Changes) -> bool:
+        new = [
+            {"token": one.token, **to_builtins(point)}
+            for one in changes.progress
+            if one.job == self._job
+            for point in one.points
+        ]
+        self._points += new
+        return bool(new)
+
+    async def whole(self) -> Push:
+        if not self._read:
+            self._points += await board.read_points(self._house.database, [self._job], _POINTS_READ)
+            self._read = True
+        return self._draw()
+
+    async def push(self) -> Push:
+        return self._draw()
+
+    def _draw(self) -> Push:
+        self._points = series.of_latest(self._points)[-_POINTS_READ:]
+        return Push(props={ids.JOB_CURVES: {"children": charts.curves(series.by_metric(self._points))}})

@@ -1,0 +1,54 @@
+"""One job: how it stands, its log and curves as they come, what it was given and what it gave."""
+
+from typing import Any
+
+from dash import html
+
+from dash_app import component_ids as ids
+from dash_app.live.job_feed import props_of, read_why
+from dash_app.presenters import job as words
+from dash_app.presenters import pieces
+from hq.rest import queries
+from hq.rest.house import House
+from hq.rest.problems import not_found
+
+
+async def page(house: House, job: str, percents: dict[str, float], may_change: bool) -> list[Any]:
+    """Return the page.
+
+    Raises:
+        Problem: 404 when there is no such job.
+    """
+    found = await queries.read_job(house.database, job)
+    if found is None:
+        raise not_found("job", job)
+    shown = props_of(found, await read_why(house, found), percents.get(job))
+    left = [
+        pieces.panel("Curves", id=ids.JOB_CURVES, kind="curves"),
+        # Its lines come by the live feed, as text; nothing else ever writes into it.
+        html.Section(
+            [
+                html.Div(html.H2("Log"), className="panel-head"),
+                html.Pre(id=ids.JOB_LOG, className="log is-empty"),
+            ],
+            className="panel",
+        ),
+    ]
+    right = [
+        pieces.panel("Result", shown[ids.JOB_RESULT]["children"], id=ids.JOB_RESULT),
+        pieces.panel("Parameters", words.parameters(found)),
+        pieces.panel("About", shown[ids.JOB_FACTS]["children"], id=ids.JOB_FACTS),
+        pieces.panel("Attempts", shown[ids.JOB_ATTEMPTS]["children"], id=ids.JOB_ATTEMPTS),
+    ]
+    return [
+        words.title(found),
+        html.Div(
+            shown[ids.JOB_STATUS]["children"],
+            id=ids.JOB_STATUS,
+            className="status",
+            **pieces.attributes(data_status=str(found["status"]), data_may="yes" if may_change else "no"),
+        ),
+        html.Div(
+            [html.Div(left, className="column"), html.Div(right, className="column")], className="panels"
+        ),
+    ]

@@ -1,0 +1,70 @@
+"""The list of sweeps, and one sweep: best so far, parallel coordinates, curves, trials."""
+
+from typing import Any
+
+from dash import html
+
+from dash_app import component_ids as ids
+from dash_app.live.hearing import Hearing
+from dash_app.live.sweep_feed import read_trials
+from dash_app.presenters import grids, pieces, sweep
+from hq.rest import board, queries
+from hq.rest.house import House
+
+
+async def list_page(house: House) -> list[Any]:
+    """Return the list of sweeps."""
+    found = await queries.read_sweeps(house.database, limit=board.MOST_ROWS)
+    rows = [sweep.sweep_row(one) for one in found["sweeps"]]
+    first = pieces.empty(
+        "No sweep yet.",
+        html.P("A sweep runs one script with many parameters and finds the best. From a terminal:"),
+        html.P(
+            pieces.code("idlehands sweep train.py --space lr=log:1e-4..1e-1 --metric accuracy --trials 20")
+        ),
+    )
+    return [
+        pieces.head("Sweeps"),
+        *([] if rows else [first]),
+        grids.grid(ids.SWEEPS_GRID, grids.sweep_columns(), rows, "No sweep yet."),
+    ]
+
+
+async def page(house: House, hearing: Hearing, identity: str, may_change: bool) -> list[Any]:
+    """Return one sweep.
+
+    Raises:
+        Problem: 404 when there is no such sweep.
+    """
+    found, trials = await read_trials(house, identity)
+    metric, percents = sweep.metric_of(found, trials), hearing.percents()
+    rows = [sweep.trial_row(trial, metric, percents.get(trial["job"])) for trial in trials]
+    # Cells are told by place: whatever a parameter is called, it is only ever text.
+    names = list(trials[0]["params"] if trials else found["spec"].get("space") or {})
+    left = [
+        pieces.panel("Parameters and " + (metric or "result"), id=ids.SWEEP_PARALLEL),
+        pieces.panel("Curves of all trials", id=ids.SWEEP_CURVES),
+    ]
+    return [
+        sweep.title(found),
+        html.Div(
+            sweep.status(found),
+            id=ids.SWEEP_STATUS,
+            className="status",
+            **pieces.attributes(data_status=str(found["status"]), data_may="yes" if may_change else "no"),
+        ),
+        html.Div(
+            [
+                html.Div(left, className="column"),
+                html.Div(
+                    [pieces.panel("Best so far", sweep.best(found, trials), id=ids.SWEEP_BEST)],
+                    className="column",
+                ),
+            ],
+            className="panels",
+        ),
+        html.Div(
+            grids.grid(ids.TRIALS_GRID, grids.trial_columns(metric, names), rows, "No trial yet."),
+            className="below",
+        ),
+    ]

@@ -1,0 +1,112 @@
+"""Figures as plain dictionaries. Colours of text and background come from the style sheet, light or dark."""
+
+from typing import Any
+
+from dash_app.presenters.plain import plain
+from dash_app.presenters.series import Series
+from dash_app.presenters.words import number
+
+Figure = dict[str, Any]
+
+ACCENT = "#14a08a"
+QUIET = "rgba(125,140,146,.55)"
+_GRID = "rgba(125,140,146,.16)"
+CONFIG: Any = {"displayModeBar": False, "responsive": True, "showTips": False}
+
+
+def layout(**more: Any) -> Figure:
+    """Return the layout that all figures share, with more laid over it."""
+    axis = {
+        "gridcolor": _GRID,
+        "zeroline": False,
+        "linecolor": _GRID,
+        "ticks": "",
+        "automargin": True,
+        "nticks": 5,
+    }
+    shared = {
+        "margin": {"l": 8, "r": 10, "t": 6, "b": 6},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"family": "inherit", "size": 11.5},
+        "showlegend": False,
+        "hovermode": "closest",
+        # A live update keeps the zoom of whoever looks.
+        "uirevision": "keep",
+        "dragmode": "zoom",
+    }
+    return {
+        **shared,
+        **more,
+        "xaxis": {**axis, **more.get("xaxis", {})},
+        "yaxis": {**axis, **more.get("yaxis", {})},
+    }
+
+
+def curve(series: Series) -> Figure:
+    """Return one metric over its steps."""
+    drawn = series.thinned()
+    line = {
+        "type": "scatter",
+        "mode": "lines" if len(drawn.x) > 1 else "markers",
+        "x": drawn.x,
+        "y": drawn.y,
+        "line": {"color": ACCENT, "width": 1.8},
+        "hovertemplate": "%{y:.5g} at %{x}<extra></extra>",
+    }
+    return {"data": [line], "layout": layout(hovermode="x")}
+
+
+def curves_of_trials(trials: dict[int, Series], best: int | None) -> Figure:
+    """Return one line per trial; the best stands out."""
+    data = []
+    for trial in sorted(trials, key=lambda one: one == best):
+        drawn = trials[trial].thinned(200)
+        chosen = trial == best
+        data.append(
+            {
+                "type": "scatter",
+                "mode": "lines" if len(drawn.x) > 1 else "markers",
+                "x": drawn.x,
+                "y": drawn.y,
+                "line": {"color": ACCENT if chosen else QUIET, "width": 2.4 if chosen else 1.1},
+                "marker": {"color": ACCENT if chosen else QUIET},
+                "hovertemplate": f"trial {trial}: %{{y:.5g}} at %{{x}}<extra></extra>",
+            }
+        )
+    return {"data": data, "layout": layout()}
+
+
+def history(values: list[tuple[int, float]], minimize: bool) -> Figure:
+    """Return each trial's value and the best so far, in the order of trials."""
+    best: list[float] = []
+    for _, value in values:
+        best.append(value if not best else (min if minimize else max)(best[-1], value))
+    trials = [trial for trial, _ in values]
+    dots = {
+        "type": "scatter",
+        "mode": "markers",
+        "x": trials,
+        "y": [value for _, value in values],
+        "marker": {"color": QUIET, "size": 6},
+        "hovertemplate": "trial %{x}: %{y:.5g}<extra></extra>",
+    }
+    steps = {
+        "type": "scatter",
+        "mode": "lines",
+        "x": trials,
+        "y": best,
+        "line": {"color": ACCENT, "width": 2, "shape": "hv"},
+        "hoverinfo": "skip",
+    }
+    return {"data": [dots, steps], "layout": layout(xaxis={"title": {"text": "trial"}, "tickformat": "d"})}
+
+
+def label(text: object) -> str:
+    """Return text for a figure, where Plotly would read a few HTML tags."""
+    return plain(text, 60).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def tick(value: float) -> str:
+    """Return the label of a number on an axis."""
+    return number(int(value) if float(value).is_integer() and abs(value) < 1e6 else value)

@@ -1,0 +1,50 @@
+"""Metric points into series that can be drawn: by metric, in order, thinned."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+Document = dict[str, Any]
+
+POINTS_DRAWN = 600
+_METRICS_SHOWN = 12
+
+
+@dataclass
+class Series:
+    """One metric over its steps."""
+
+    x: list[float] = field(default_factory=list)
+    y: list[float | None] = field(default_factory=list)
+
+    def thinned(self, most: int = POINTS_DRAWN) -> "Series":
+        """Return at most about so many points; the first and the last stay."""
+        if len(self.x) <= most:
+            return self
+        stride = -(-len(self.x) // most)
+        keep = [*range(0, len(self.x) - 1, stride), len(self.x) - 1]
+        return Series([self.x[at] for at in keep], [self.y[at] for at in keep])
+
+
+def by_metric(points: Iterable[Document]) -> dict[str, Series]:
+    """Return the series of one attempt's points, in the order in which their metrics first came."""
+    found: dict[str, Series] = {}
+    for point in points:
+        step = point.get("step")
+        x = float(point["seq"] if step is None else step)
+        for name, value in (point.get("metrics") or {}).items():
+            if name not in found and len(found) >= _METRICS_SHOWN:
+                continue
+            series = found.setdefault(name, Series())
+            series.x.append(x)
+            series.y.append(value)
+    return found
+
+
+def of_latest(points: Iterable[Document]) -> list[Document]:
+    """Return the points of the latest attempt, each once, in order."""
+    ordered = {(point["token"], point["seq"]): point for point in points}
+    if not ordered:
+        return []
+    latest = max(token for token, _ in ordered)
+    return [ordered[key] for key in sorted(ordered) if key[0] == latest]

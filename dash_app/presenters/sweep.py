@@ -1,0 +1,188 @@
+"""A sweep in words and rows: how far it is, the best so far, and every trial."""
+
+from typing import Any
+
+from dash import html
+from dash.development.base_component import Component
+
+from dash_app import addresses, component_ids
+from dash_app.presenters import charts, figures, pieces, words
+from dash_app.presenters.parallel import Trial, parallel
+from dash_app.presenters.plain import plain
+from dash_app.presenters.series import Series
+
+Document = dict[str, Any]
+
+
+def name_of(sweep: Document) -> str:
+    """Return what people call a sweep."""
+    return plain(sweep["spec"].get("name") or words.job_name(sweep["spec"]["job"]), 120)
+
+
+def is_over(sweep: Document) -> bool:
+    """Tell whether no trial will come any more."""
+    return str(sweep["status"]) != "running"
+
+
+def title(sweep: Document) -> Component:
+    """Return the first line of the page."""
+    actions = html.Div(id=component_ids.SWEEP_ACTIONS, className="actions")
+    return pieces.head(
+        html.Bdi(name_of(sweep)), actions, over=[html.A("Sweeps", href="/sweeps"), " / ", sweep["id"]]
+    )
+
+
+def actions(status: str, may_change: bool) -> list[Component]:
+    """Return what can be done with it now."""
+    if status != "running" or not may_change:
+        return []
+    return [html.Button("Stop", id=component_ids.SWEEP_CANCEL, className="button is-plain")]
+
+
+def status(sweep: Document) -> list[Component]:
+    """Return how far it is."""
+    ended = sweep["succeeded"] + sweep["unsuccessful"]
+    planned = sweep["proposed"] if sweep["exhausted"] or is_over(sweep) else sweep["spec"].get("trials", 10)
+    parts = [f"{ended} of {words.count(planned, 'trial')} ended"]
+    if sweep["live"]:
+        parts.append(f"{sweep['live']} under way")
+    if sweep["unsuccessful"]:
+        parts.append(f"{sweep['unsuccessful']} without a result")
+    if sweep.get("why"):
+        parts.append(plain(sweep["why"], 300))
+    percent = 100.0 * ended / planned if planned else 0.0
+    line = html.Div([pieces.pill(sweep["status"]), html.Span(", ".join(parts), className="sentence")])
+    return [line] if is_over(sweep) else [line, pieces.progress(percent, sweep["id"])]
+
+
+def metric_of(sweep: Document, trials: list[Document]) -> str:
+    """Return the metric that is searched for; the first number of the results where none was named."""
+    named = sweep["spec"].get("metric")
+    if named:
+        return str(named)
+    for trial in trials:
+        for name, value in printed(trial).items():
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                return str(name)
+    return ""
+
+
+def printed(trial: Document) -> Document:
+    """Return what a trial's script printed as its result."""
+    return (trial.get("result") or {}).get("result") or {}
+
+
+def with_values(trials: list[Document], metric: str) -> list[Trial]:
+    """Return the trials that have a value of the metric."""
+    found = []
+    for trial in trials:
+        value = printed(trial).get(metric)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            found.append(Trial(trial["trial"] or 0, trial.get("params") or {}, float(value)))
+    return found
+
+
+def best_of(trials: list[Trial], minimize: bool) -> Trial | None:
+    """Return the best trial; the earlier of equals."""
+    if not trials:
+        return None
+    return min(trials, key=lambda trial: (trial.value if minimize else -trial.value, trial.number))
+
+
+def best(sweep: Document, trials: list[Document]) -> list[Component]:
+    """Return the best value so far, and the trial that made it."""
+    metric = metric_of(sweep, trials)
+    minimize = sweep["spec"].get("direction") == "minimize"
+    values = with_values(trials, metric)
+    winner = best_of(values, minimize)
+    if winner is None:
+        return [html.P("No trial has a result yet.", className="quiet")]
+    job = next(trial["job"] for trial in trials if trial["trial"] == winner.number)
+    parts = [
+        html.Div(words.number(winner.value), className="best-value"),
+        html.Div(
+            [
+                html.Bdi(plain(metric, 60)),
+                " of ",
+                html.A(f"trial {winner.number}", href=addresses.of_job(job)),
+            ],
+            className="best-of",
+        ),
+        pieces.facts([(plain(name, 60), words.value(value)) for name, value in winner.params.items()]),
+    ]
+    if len(values) > 1:
+        pairs = [(trial.number, trial.value) for trial in values]
+        parts.append(charts.chart("best-history", figures.history(pairs, minimize), 150))
+    return parts
+
+
+def coordinates(sweep: Document, trials: list[Document]) -> list[Component]:
+    """Return the parallel coordinates of all trials that have a value."""
+    metric = metric_of(sweep, trials)
+    values = with_values(trials, metric)
+    if not values:
+        return [html.P("Every trial with a result becomes a line here.", className="quiet")]
+    minimize = sweep["spec"].get("direction") == "minimize"
+    space = sweep["spec"].get("space") or {}
+    logarithmic = frozenset(
+        name for name, one in space.items() if one.get("type") == "float" and one.get("log")
+    )
+    return [charts.chart("parallel", parallel(values, metric, minimize, logarithmic), 300)]
+
+
+def curves(sweep: Document, trials: list[Document], series: dict[int, dict[str, Series]]) -> list[Component]:
+    """Return the curves of all trials in the metric that is searched for, or the first that they share."""
+    metric = metric_of(sweep, trials)
+    names = dict.fromkeys(name for one in series.values() for name in one)
+    chosen = metric if metric in names else next(iter(names), None)
+    if chosen is None:
+        return [html.P("No trial has reported metrics yet.", className="quiet")]
+    winner = best_of(with_values(trials, metric), sweep["spec"].get("direction") == "minimize")
+    lines = {trial: one[chosen] for trial, one in series.items() if chosen in one}
+    figure = figures.curves_of_trials(lines, None if winner is None else winner.number)
+    return [
+        html.H3(html.Bdi(plain(chosen, 60)), className="curve-name"),
+        charts.chart("trial-curves", figure, 260),
+    ]
+
+
+def trial_row(trial: Document, metric: str, percent: float | None) -> Document:
+    """Return a trial's row."""
+    result = trial.get("result") or {}
+    value = printed(trial).get(metric)
+    return {
+        "id": trial["job"],
+        "trial": trial["trial"],
+        "status": str(trial["status"]),
+        "percent": percent if trial["status"] == "running" else None,
+        "value": value if isinstance(value, int | float) else None,
+        "machine": trial.get("agent") or "",
+        "seconds": result.get("duration_seconds"),
+        **{f"p_{at}": cell(given) for at, given in enumerate((trial.get("params") or {}).values())},
+    }
+
+
+def cell(given: Any) -> Any:
+    """Return a parameter as a number where it is one, so that it sorts as one."""
+    if isinstance(given, int | float) and not isinstance(given, bool):
+        return given
+    return words.value(given)
+
+
+def sweep_row(sweep: Document) -> Document:
+    """Return a sweep's row in the list of sweeps."""
+    spec = sweep["spec"]
+    ended = sweep["succeeded"] + sweep["unsuccessful"]
+    planned = sweep["proposed"] if sweep["exhausted"] or is_over(sweep) else spec.get("trials", 10)
+    goal = spec.get("metric") or ""
+    return {
+        "id": sweep["id"],
+        "name": name_of(sweep),
+        "status": str(sweep["status"]),
+        "percent": 100.0 * ended / planned if planned else None,
+        "trials": f"{ended} of {planned}",
+        "goal": f"{plain(spec.get('direction', 'maximize'), 10)} {plain(goal, 60)}" if goal else "",
+        "sampler": spec.get("sampler", "random"),
+        "submitter": sweep["submitter"],
+        "submitted": sweep["submitted_at"],
+    }
