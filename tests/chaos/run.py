@@ -15,11 +15,13 @@ import msgspec
 
 from idlehands.house.components import AgentOptions
 from idlehands.house.running import RunningHouse, start_house
+from schemas.specs import Choice, SweepSpec
 from tests.chaos.faults import Injector
 from tests.chaos.history import History
 from tests.chaos.spools import SpoolWatch
 from tests.chaos.submitter import SCRIPTS, Submitter
 from tests.e2e.workplace import Workplace, at_work
+from tests.fixtures.broker import eventually
 
 #: Under so much of what was planned, a run has tested too little to pass.
 ENOUGH_FAULTS = 0.8
@@ -56,25 +58,28 @@ def run_chaos(
     """
     history_file, ledger = folder / "history", folder / "ledger"
     history = History(history_file)
-    with start_house(folder / "house", AgentOptions(count=2, slots=2), wait_seconds=120) as house:
-        with at_work(house, ledger) as work:
-            work.add_scripts(folder, SCRIPTS)
-            injector = Injector(house, seed, longest_stop=longest_stop, only=only)
-            submitter = Submitter(work, history, seed, exclusive=longest_stop <= 20)
-            spools = SpoolWatch(work, history)
-            parts = (spools, submitter, injector)
-            for part in parts:
-                part.start()
-            over = time.monotonic() + seconds
-            while time.monotonic() < over and house.process.poll() is None:
-                time.sleep(0.1)
-            injector.stop()
-            quiet_at = time.monotonic()
-            troubles = _settle(house, work, submitter, settle_seconds)
-            spools.stop()
-            history.close()
-            settled = time.monotonic() - quiet_at
+    with (
+        start_house(folder / "house", AgentOptions(count=2, slots=2), wait_seconds=120) as house,
+        at_work(house, ledger) as work,
+    ):
+        work.add_scripts(folder, SCRIPTS)
+        injector = Injector(house, seed, longest_stop=longest_stop, only=only)
+        submitter = Submitter(work, history, seed, exclusive=longest_stop <= 20)
+        spools = SpoolWatch(work, history)
+        parts = (spools, submitter, injector)
+        for part in parts:
+            part.start()
+        over = time.monotonic() + seconds
+        while time.monotonic() < over and house.process.poll() is None:
+            time.sleep(0.1)
+        injector.stop()
+        quiet_at = time.monotonic()
+        troubles = _settle(house, work, submitter, settle_seconds)
+        spools.stop()
+        history.close()
+        settled = time.monotonic() - quiet_at
         verdict = _judge(house, history_file, ledger)
+        troubles += _prove_alive(work, folder)
     (folder / "faults").write_bytes(b"\n".join(map(msgspec.json.encode, injector.injected)))
     if injector.fault is not None:
         troubles.append(f"the injector failed: {injector.fault!r}")
@@ -105,6 +110,19 @@ def _settle(house: RunningHouse, work: Workplace, submitter: Submitter, seconds:
         submitter.stop(10)
         return [f"the house did not settle: {type(error).__name__}: {error}"[:2000]]
     return []
+
+
+def _prove_alive(work: Workplace, folder: Path) -> list[str]:
+    """Use every process once more, search and REST too; return what does not work any more."""
+    try:
+        work.add_scripts(folder, 1)
+        spec = SweepSpec(work.spec("alive", script=SCRIPTS), {"seconds": Choice((0.0, 0.1, 0.2))}, "grid")
+        sweep = work.client.submit_sweep(spec).sweep
+        eventually(lambda: bool(work.client.sweep(sweep)["status"] == "finished"), 60)
+        won = work.client.sweep(sweep)["succeeded"]
+        return [] if won == 3 else [f"after the run only {won} of 3 trials succeeded"]
+    except Exception as error:
+        return [f"the house does not work any more: {type(error).__name__}: {error}"[:2000]]
 
 
 class _Verdict(msgspec.Struct):
