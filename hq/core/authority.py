@@ -232,7 +232,7 @@ class Authority:
 
     def _offer(self, now: float) -> None:
         books = self.books
-        books.scheduler.expire(books.sightings.values(), self.state.jobs, now)
+        books.scheduler.expire(books.sightings, self.state.jobs, now)
         offers = books.scheduler.schedule(self.state, books.sightings, now)
         for agent, offered in offers.items():
             data = Offers(self.state.epoch, tuple(offered))

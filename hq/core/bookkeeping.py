@@ -112,6 +112,7 @@ class Bookkeeping:
                 if attempt.token not in kept:
                     self._forget_attempt((after.id, attempt.token), attempt.agent)
         self._note_attempts(after, now)
+        self.scheduler.look_again()
         if after.status.is_final:
             self.scheduler.note_ended(after)
 
@@ -146,6 +147,7 @@ class Bookkeeping:
         listed = {key for key, phase in sighting.phases.items() if phase is not Phase.SPOOLED}
         live = {key for key in self.open.get(sighting.name, ()) if key in self.leases}
         sighting.occupied = listed | live
+        self.scheduler.look_again()
 
     def _ready_at(self, job: Job, now: float) -> float:
         """Return when a queued job may be offered: after its back-off and its `not_before`."""
@@ -170,11 +172,6 @@ class Bookkeeping:
 
     def next_wake(self, now: float) -> float:
         """Return for how many seconds nothing happens by itself, at most one."""
-        times = [self.leases.next_end(), self.scheduler.queue.next_wake()]
-        if self.scheduler.offered:
-            times.append(
-                min((end for s in self.sightings.values() for end in s.offers.values()), default=None)
-            )
-        times.extend(s.cool_until for s in self.sightings.values() if s.cool_until > now)
+        times = (self.leases.next_end(), self.scheduler.next_wake())
         soonest = min((t for t in times if t is not None), default=now + LONGEST_SLEEP)
         return min(LONGEST_SLEEP, max(0.0, soonest - now), OFFER_SECONDS)

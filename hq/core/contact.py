@@ -84,7 +84,7 @@ class Contact:
             sighting.boot = record.boot
             sighting.instance = record.instance
             sighting.seq = -1
-            sighting.facts = record.facts
+            sighting.note_facts(record.facts)
         return sighting
 
     def _command_for(self, agent: str, report: AttemptReport, now: float) -> Command | None:

@@ -58,14 +58,16 @@ class JobQueue:
         self._queued.pop(job, None)
         self._delayed_jobs.pop(job, None)
 
-    def wake(self, now: float) -> None:
-        """Queue the jobs whose wait is over."""
+    def wake(self, now: float) -> bool:
+        """Queue the jobs whose wait is over; tell whether there were any."""
+        before = len(self._queued)
         while self._delayed and self._delayed[0][0] <= now:
             _, job_id, stamp = heapq.heappop(self._delayed)
             entry = self._delayed_jobs.get(job_id)
             if entry is not None and entry[1] == stamp:
                 del self._delayed_jobs[job_id]
                 self.add(entry[0], now)
+        return len(self._queued) > before
 
     def next_wake(self) -> float | None:
         """Return when the next wait is over, or None."""

@@ -1,11 +1,11 @@
 """Offers: which job goes to which machine. Changes nothing durable."""
 
-from collections import Counter
-from collections.abc import Iterable
+import heapq
+import math
+from collections import Counter, deque
 
-from hq.core.leases import AttemptKey
 from hq.core.queue import JobQueue, Party, party_of
-from hq.core.sightings import Sighting, misfit
+from hq.core.sightings import Sighting
 from hq.core.state import Job, State
 from hq.core.timing import OFFER_SECONDS
 from schemas.messages import Offer
@@ -15,6 +15,8 @@ from schemas.specs import Needs
 #: Claims beyond the slots are for jobs that are over sooner than a round trip matters.
 PREFETCH_LIMIT = 64
 PREFETCH_WINDOW_SECONDS = 0.25
+#: With jobs waiting, all machines are looked at this often even when nothing was noted.
+SETTLED_SECONDS = 1.0
 _COUNTER_LIMIT = (1 << TOKEN_BITS) - 1
 
 
@@ -34,10 +36,21 @@ class Scheduler:
         #: Jobs of each party that run or are on offer.
         self._busy: Counter[Party] = Counter()
         self._seconds: dict[str, float] = {}
+        #: Of any script so far: how much room for short jobs there can be at all.
+        self._shortest = math.inf
+        #: When the offers that are out end, in that order; those that were answered are passed over.
+        self._ends: deque[tuple[float, str, int]] = deque()
+        #: Until then there is nothing to offer to anybody, unless `look_again` is called.
+        self._settled_until = 0.0
 
     def note_queued(self, job: Job, now: float, ready_at: float = 0.0) -> None:
         """Let a queued job wait for a machine, from `ready_at` on."""
         self.queue.add(job, now, ready_at)
+        self.look_again()
+
+    def look_again(self) -> None:
+        """Note that a machine may have room that had none: it was heard from, or something ended there."""
+        self._settled_until = 0.0
 
     def note_running(self, job: Job) -> None:
         """Count a job that was granted."""
@@ -55,7 +68,9 @@ class Scheduler:
     def note_duration(self, bundle: str, seconds: float) -> None:
         """Learn how long a script takes (exponential average, the newest counts a fifth)."""
         known = self._seconds.get(bundle)
-        self._seconds[bundle] = seconds if known is None else 0.8 * known + 0.2 * seconds
+        average = seconds if known is None else 0.8 * known + 0.2 * seconds
+        self._seconds[bundle] = average
+        self._shortest = min(self._shortest, average)
 
     def expected_seconds(self, bundle: str) -> float | None:
         """Return how long the script is expected to take, or None before its first result."""
@@ -70,43 +85,68 @@ class Scheduler:
         self._leave(party)
         if agent in sightings:
             sightings[agent].offers.pop((job, token), None)
+        self.look_again()
 
-    def expire(self, sightings: Iterable[Sighting], jobs: dict[str, Job], now: float) -> None:
+    def expire(self, sightings: dict[str, Sighting], jobs: dict[str, Job], now: float) -> None:
         """Queue the jobs again whose offers nobody answered in time."""
-        for sighting in sightings:
-            over: list[AttemptKey] = [key for key, end in sighting.offers.items() if end < now]
-            for key in over:
-                self.withdraw(key[0], {sighting.name: sighting})
-                sighting.offers.pop(key, None)
-                job = jobs.get(key[0])
-                if job is not None:
-                    self.queue.add(job, now)
-            if over:
+        while self._ends and (self._ends[0][0] < now or not self._is_out(*self._ends[0])):
+            end, job_id, token = self._ends.popleft()
+            if not self._is_out(end, job_id, token):
+                continue
+            sighting = sightings.get(self.offered[job_id][0])
+            self.withdraw(job_id, sightings)
+            if job_id in jobs:
+                self.queue.add(jobs[job_id], now)
+            if sighting is not None:
                 # Silence: somebody else may be quicker than a second offer to the same machine.
                 sighting.cool_until = max(sighting.cool_until, now + OFFER_SECONDS)
 
+    def next_wake(self) -> float | None:
+        """Return when something may be due by itself, or None."""
+        times = [self.queue.next_wake(), self._ends[0][0] if self._ends else None]
+        if len(self.queue) and self._settled_until:
+            times.append(self._settled_until)
+        return min((time for time in times if time is not None), default=None)
+
     def schedule(self, state: State, sightings: dict[str, Sighting], now: float) -> dict[str, list[Offer]]:
         """Return new offers by agent, from committed state. The least loaded machine first."""
-        self.queue.wake(now)
+        if self.queue.wake(now):
+            self.look_again()
         offers: dict[str, list[Offer]] = {}
-        if not len(self.queue):
+        if not len(self.queue) or now < self._settled_until:
             return offers
-        ready = [s for s in sightings.values() if self._may_have_more(s, now)]
-        while ready:
-            ready.sort(key=_relative_load)
-            sighting = ready[0]
-            job = self._choose_for(sighting, state, now)
+        ready = [(*_relative_load(s), s) for s in sightings.values() if self._may_have_more(s, now)]
+        heapq.heapify(ready)
+        #: What each sort of machine would get next; valid until something is taken.
+        next_for: dict[tuple[Needs, ...], str | None] = {}
+        while ready and len(self.queue):
+            sighting = ready[0][2]
+            job = self._choose_for(sighting, state, now, next_for)
             if job is None:
-                ready.pop(0)
+                heapq.heappop(ready)
                 continue
-            token = self._next_token(job.id)
-            self.queue.remove(job.id)
-            party = party_of(job)
-            self.offered[job.id] = (sighting.name, token, party)
-            self._busy[party] += 1
-            sighting.offers[job.id, token] = now + OFFER_SECONDS
-            offers.setdefault(sighting.name, []).append(Offer(job.id, token))
+            next_for.clear()
+            offers.setdefault(sighting.name, []).append(self._offer(job, sighting, now))
+            heapq.heapreplace(ready, (*_relative_load(sighting), sighting))
+        # Looked at again when a machine's rest is over, and at the latest soon: ageing changes the order.
+        rests = (max(s.cool_until, s.conflict_until) for s in sightings.values())
+        self._settled_until = min((end for end in rests if end > now), default=math.inf)
+        self._settled_until = min(self._settled_until, now + SETTLED_SECONDS)
         return offers
+
+    def _offer(self, job: Job, sighting: Sighting, now: float) -> Offer:
+        token = self._next_token(job.id)
+        self.queue.remove(job.id)
+        party = party_of(job)
+        self.offered[job.id] = (sighting.name, token, party)
+        self._busy[party] += 1
+        sighting.offers[job.id, token] = now + OFFER_SECONDS
+        self._ends.append((now + OFFER_SECONDS, job.id, token))
+        return Offer(job.id, token)
+
+    def _is_out(self, _end: float, job: str, token: int) -> bool:
+        offer = self.offered.get(job)
+        return offer is not None and offer[1] == token
 
     def _leave(self, party: Party) -> None:
         self._busy[party] -= 1
@@ -116,37 +156,42 @@ class Scheduler:
     def _may_have_more(self, sighting: Sighting, now: float) -> bool:
         return (
             sighting.accepting
-            and sighting.slots > 0
+            and sighting.load() < sighting.slots * (1 + _places(self._shortest))
             and now >= sighting.cool_until
             and now >= sighting.conflict_until
             and sighting.is_fresh(now)
         )
 
-    def _choose_for(self, sighting: Sighting, state: State, now: float) -> Job | None:
+    def _choose_for(
+        self, sighting: Sighting, state: State, now: float, next_for: dict[tuple[Needs, ...], str | None]
+    ) -> Job | None:
         load = sighting.load()
         if load >= sighting.slots + PREFETCH_LIMIT:
             return None
-
-        def fits(needs: Needs) -> bool:
-            return not misfit(needs, sighting.name, sighting.facts)
-
-        chosen = self.queue.choose(fits, self._busy.__getitem__, now)
+        kinds = tuple(needs for needs in self.queue.kinds() if not sighting.misfit(needs))
+        if kinds not in next_for:
+            next_for[kinds] = self.queue.choose(kinds.__contains__, self._busy.__getitem__, now)
+        chosen = next_for[kinds]
         if chosen is None:
             return None
         job = state.jobs[chosen]
-        return job if load < sighting.slots + self._prefetch(job) * sighting.slots else None
+        return job if load < sighting.slots * (1 + self._prefetch(job)) else None
 
     def _prefetch(self, job: Job) -> int:
         """Return how many such jobs per slot may wait on a machine, 0 unless they are short."""
-        seconds = self._seconds.get(job.spec.script.bundle)
-        if seconds is None or job.spec.exclusive:
+        if job.spec.exclusive:
             return 0
-        return int(min(PREFETCH_LIMIT, PREFETCH_WINDOW_SECONDS / max(seconds, 0.001)))
+        return _places(self._seconds.get(job.spec.script.bundle, math.inf))
 
     def _next_token(self, job: str) -> int:
         counter = min(self._counters.get(job, 0) + 1, _COUNTER_LIMIT)
         self._counters[job] = counter
         return (self._epoch << TOKEN_BITS) + counter
+
+
+def _places(seconds: float) -> int:
+    """Return how many jobs of that length may wait per slot."""
+    return int(min(PREFETCH_LIMIT, PREFETCH_WINDOW_SECONDS / max(seconds, 0.001)))
 
 
 def _relative_load(sighting: Sighting) -> tuple[float, str]:

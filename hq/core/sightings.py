@@ -14,6 +14,8 @@ CONFLICT_SECONDS = LEASE_SECONDS + GUARD_SECONDS
 #: An agent that declined an offer is left alone this long.
 COOL_SECONDS = 2.0
 _PENALTY_LONGEST = 300.0
+#: Whoever submits jobs invents their needs: what is remembered of them is bounded.
+_MISFITS_KEPT = 100
 
 
 class Instance(Struct):
@@ -39,7 +41,10 @@ class Sighting(Struct):
     #: The guest policy's reason, or the trouble that the agent reported.
     reason: str = ""
     degraded: str = ""
+    #: Set by `note_facts` only.
     facts: MachineFacts = MachineFacts()
+    #: What was found out about kinds of needs, as long as the facts stay.
+    misfits: dict[Needs, str] = field(default_factory=dict)
     #: What the last heartbeat listed.
     phases: dict[AttemptKey, Phase] = field(default_factory=dict)
     #: Attempts that hold a slot or wait for one there.
@@ -56,6 +61,20 @@ class Sighting(Struct):
         """Tell whether it was heard from lately enough to be offered work."""
         return now - self.seen_at <= FRESH_SECONDS
 
+    def misfit(self, needs: Needs) -> str:
+        """Return why it cannot run jobs with these needs, or "" when it can."""
+        known = self.misfits.get(needs)
+        if known is None:
+            if len(self.misfits) >= _MISFITS_KEPT:
+                self.misfits.clear()
+            known = self.misfits[needs] = misfit(needs, self.name, self.facts)
+        return known
+
+    def note_facts(self, facts: MachineFacts) -> None:
+        """Take over what the machine is."""
+        self.facts = facts
+        self.misfits.clear()
+
     def load(self) -> int:
         """Return how many attempts and offers it has."""
         return len(self.occupied) + len(self.offers)
@@ -69,7 +88,7 @@ class Sighting(Struct):
         """Take over what a heartbeat of the accepted boot says, unless a later one was heard."""
         self.seen_at = now
         if heartbeat.facts is not None:
-            self.facts = heartbeat.facts
+            self.note_facts(heartbeat.facts)
         if heartbeat.seq <= self.seq:
             return
         self.seq = heartbeat.seq
