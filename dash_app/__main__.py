@@ -15,6 +15,7 @@ from pymongo.errors import ConfigurationError, InvalidURI
 from bus.paho_bus import PahoBus
 from bus.settings import BusSettings, BusSettingsError
 from dash_app.page import Page
+from dash_app.script_folders import ScriptFolders
 from dash_app.server import build_server
 from hq.rest.database import open_database
 from hq.rest.house import build_house
@@ -23,6 +24,8 @@ from hq.rest.tokens import TokenFile
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 _MOST_CONNECTIONS = 500
+#: The scripts that come with Idlehands, where it runs from its repository.
+_OWN_SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -39,12 +42,13 @@ def main(argv: list[str] | None = None) -> None:
         sys.exit(f"dash_app: {error}")
     house = build_house(bus, uri)
     beside = options.tokens.parent
+    folders = options.scripts or [beside / "scripts", *([_OWN_SCRIPTS] if _OWN_SCRIPTS.is_dir() else [])]
     server = build_server(
         house,
         TokenFile(options.tokens),
         [*LOOPBACK_NAMES, host, *options.allow_host],
         importlib.metadata.version("idlehands"),
-        Page(house, Sessions(beside / "logins", beside / "sessions")),
+        Page(house, Sessions(beside / "logins", beside / "sessions"), ScriptFolders(folders)),
     )
     uvicorn.run(
         server,
@@ -72,6 +76,14 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--tokens", required=True, type=Path, metavar="FILE", help="tokens.json of the house")
     parser.add_argument(
         "--allow-host", action="append", default=[], metavar="NAME", help="another name of this server"
+    )
+    parser.add_argument(
+        "--scripts",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="DIR",
+        help="scripts that the page may run; by default the folder scripts beside the tokens, and our own",
     )
     return parser.parse_args(argv)
 

@@ -2,20 +2,22 @@
 
 from typing import Any
 
-from dash import ClientsideFunction, Dash, Input, Output, State
+from dash import ALL, ClientsideFunction, Dash, Input, Output, State
 from dash.exceptions import PreventUpdate
 
 from dash_app import component_ids as ids
 from dash_app.addresses import parse
 from dash_app.changing import Changing
+from dash_app.forms import read_form
 from dash_app.pages.rendering import Pages
 from dash_app.presenters import job as job_words
 from dash_app.presenters import sweep as sweep_words
 from dash_app.shell import navigation
+from dash_app.submitting import Submitting
 from dash_app.visitor import may_change
 
 
-def register(app: Dash, pages: Pages, changing: Changing) -> None:
+def register(app: Dash, pages: Pages, changing: Changing, submitting: Submitting) -> None:
     """Add all callbacks."""
 
     @app.callback(
@@ -71,6 +73,28 @@ def register(app: Dash, pages: Pages, changing: Changing) -> None:
     async def stop_sweep(clicks: int | None, path: str) -> Any:
         _clicked(clicks)
         return await changing.stop(parse(path, None))
+
+    @app.callback(
+        Output(ids.SUBMIT_NOTE, "children"),
+        Output(ids.URL, "href", allow_duplicate=True),
+        Input(ids.SUBMIT, "n_clicks"),
+        State(ids.URL, "search"),
+        State(ids.FORM_KEY, "data"),
+        State({"field": ALL, "kind": ALL}, "id"),
+        State({"field": ALL, "kind": ALL}, "value"),
+        State({"field": ALL, "kind": "bool"}, "checked"),
+        State(ids.FORM_MORE, "value"),
+        State(ids.FORM_NAME, "value"),
+        State(ids.FORM_MACHINE, "value"),
+        State(ids.FORM_MEMORY, "value"),
+        State(ids.FORM_GPUS, "value"),
+        State(ids.FORM_RETRIES, "value"),
+        prevent_initial_call=True,
+        running=[(Output(ids.SUBMIT, "disabled"), True, False)],
+    )
+    async def submit(clicks: int | None, query: str, key: str, *form: Any) -> tuple[Any, Any]:
+        _clicked(clicks)
+        return await submitting.submit(parse("/new", query).script, read_form(*form), key)
 
 
 def _clicked(clicks: int | None) -> None:

@@ -37,6 +37,13 @@ SWEEP_CANCEL = "sweep-cancel"
 
 SCRIPT_CHOICE = "script-choice"
 SCRIPT_FORM = "script-form"
+FORM_KEY = "form-key"
+FORM_MORE = "form-more"
+FORM_NAME = "form-name"
+FORM_MACHINE = "form-machine"
+FORM_MEMORY = "form-memory"
+FORM_GPUS = "form-gpus"
+FORM_RETRIES = "form-retries"
 SUBMIT = "submit"
 SUBMIT_NOTE = "submit-note"
 

@@ -15,6 +15,8 @@ from dash_app.live.feeds import feeds_of
 from dash_app.live.hearing import Hearing
 from dash_app.live.hub import Hub
 from dash_app.pages.rendering import Pages
+from dash_app.script_folders import ScriptFolders
+from dash_app.submitting import Submitting
 from hq.rest.house import House
 from hq.rest.sessions import Sessions
 
@@ -33,10 +35,10 @@ class Page:
         policy: The Content-Security-Policy of its answers, once mounted.
     """
 
-    def __init__(self, house: House, sessions: Sessions) -> None:
+    def __init__(self, house: House, sessions: Sessions, folders: ScriptFolders) -> None:
         self.sessions = sessions
         self.policy = ""
-        self._house = house
+        self._house, self._folders = house, folders
         self._hearing = Hearing()
         self._hub = Hub(self._hearing, feeds_of(house, self._hearing))
 
@@ -60,7 +62,12 @@ class Page:
         # The page has a WebSocket of its own; the gate knows no other.
         dash.backend.websocket_capability = False
         dash.layout = shell.layout()
-        callbacks.register(dash, Pages(self._house, self._hearing), Changing(self._house))
+        callbacks.register(
+            dash,
+            Pages(self._house, self._hearing, self._folders),
+            Changing(self._house),
+            Submitting(self._house, self._folders),
+        )
         self.policy = _policy(dash)
 
     @contextlib.asynccontextmanager

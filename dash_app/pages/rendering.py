@@ -10,8 +10,10 @@ from dash_app.live.hearing import Hearing
 from dash_app.pages import house as house_page
 from dash_app.pages import job as job_page
 from dash_app.pages import jobs as jobs_page
+from dash_app.pages import new as new_page
 from dash_app.pages import sweeps as sweeps_page
 from dash_app.presenters import pieces
+from dash_app.script_folders import ScriptFolders
 from dash_app.visitor import may_change
 from hq.rest.house import House
 from hq.rest.problems import Problem
@@ -20,8 +22,8 @@ from hq.rest.problems import Problem
 class Pages:
     """All pages of one house."""
 
-    def __init__(self, house: House, hearing: Hearing) -> None:
-        self._house, self._hearing = house, hearing
+    def __init__(self, house: House, hearing: Hearing, folders: ScriptFolders) -> None:
+        self._house, self._hearing, self._folders = house, hearing, folders
 
     async def page(self, view: View) -> list[Any]:
         """Return the page of `view`; when it cannot be made, what happened and what to do."""
@@ -49,6 +51,8 @@ class Pages:
                 return await sweeps_page.list_page(house)
             case "sweep":
                 return await sweeps_page.page(house, self._hearing, view.identity, may_change())
+            case "new":
+                return await new_page.page(house, self._folders, view.script, may_change())
         return _trouble("There is no such page", "The address may be misspelt; the pages are above.")
 
 

@@ -31,7 +31,9 @@ def title(job: Document) -> Component:
 
 def status(job: Document, why: str, percent: float | None) -> list[Component]:
     """Return how it stands: state, one sentence, and how far it is."""
-    parts: list[Component] = [html.Div([pieces.pill(job["status"]), html.Span(_sentence(job, why), className="sentence")])]
+    parts: list[Component] = [
+        html.Div([pieces.pill(job["status"]), html.Span(_sentence(job, why), className="sentence")])
+    ]
     if job["status"] == "running":
         parts.append(pieces.progress(percent, job["id"]))
     return parts

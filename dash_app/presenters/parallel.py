@@ -82,7 +82,12 @@ def _numbers(name: str, values: list[Any], logarithmic: bool) -> Axis:
         return Axis(name, places, [(0.5, tick(next(value for value in values if value is not None)))])
     places = [None if value is None else (value - low) / (high - low) for value in scaled]
     ticks = [(part, low + part * (high - low)) for part in (0.0, 0.5, 1.0)]
-    return Axis(name, places, [(part, tick(10**value if logarithmic else value)) for part, value in ticks])
+    return Axis(name, places, [(part, short(10**value if logarithmic else value)) for part, value in ticks])
+
+
+def short(value: float) -> str:
+    """Return a number in the few digits that fit beside an axis."""
+    return tick(value) if float(value).is_integer() else f"{value:.3g}"
 
 
 def _lines(axes: list[Axis], trials: list[Trial], chosen: list[int], colour: str, width: float) -> Figure:
@@ -108,48 +113,32 @@ def _lines(axes: list[Axis], trials: list[Trial], chosen: list[int], colour: str
     }
 
 
+def width(trials: list[Trial]) -> int:
+    """Return how many pixels the figure needs so that names do not run into each other."""
+    return 110 * (len({name for trial in trials for name in trial.params}) + 1)
+
+
 def _layout(axes: list[Axis]) -> Figure:
     last = len(axes) - 1
-    lines = [
-        {
-            "type": "line",
-            "x0": at,
-            "x1": at,
-            "y0": 0,
-            "y1": 1,
-            "line": {"color": "rgba(125,140,146,.45)", "width": 1},
-        }
-        for at in range(len(axes))
-    ]
+    shade = {"color": "rgba(125,140,146,.45)", "width": 1}
+    lines = [{"type": "line", "x0": at, "x1": at, "y0": 0, "y1": 1, "line": shade} for at in range(last + 1)]
     words = []
     for at, axis in enumerate(axes):
-        side = "right" if at == last and at else "left"
-        for y, text in axis.ticks:
-            words.append(
-                {
-                    "x": at,
-                    "y": y,
-                    "text": text,
-                    "showarrow": False,
-                    "xanchor": "left" if side == "right" else "right",
-                    "xshift": 5 if side == "right" else -5,
-                    "font": {"size": 10.5},
-                }
-            )
-        words.append(
-            {
-                "x": at,
-                "y": 1.12,
-                "text": f"<b>{label(axis.name)}</b>",
-                "showarrow": False,
-                "font": {"size": 11.5},
-            }
-        )
+        # Outside of the first and the last axis there is room; between them, left of each.
+        right = at == last and last > 0
+        side = {"xanchor": "left", "xshift": 6} if right else {"xanchor": "right", "xshift": -6}
+        words += [
+            {"x": at, "y": y, "text": text, "showarrow": False, "font": {"size": 10.5}, **side}
+            for y, text in axis.ticks
+        ]
+        edge = {0: {"xanchor": "left", "xshift": -40}, last: {"xanchor": "right", "xshift": 40}}.get(at, {})
+        name = f"<b>{label(axis.name)}</b>"
+        words.append({"x": at, "y": 1.13, "text": name, "showarrow": False, "font": {"size": 11.5}, **edge})
     return layout(
-        xaxis={"visible": False, "range": [-0.28, last + 0.28], "fixedrange": True},
+        xaxis={"visible": False, "range": [-0.01, last + 0.01], "fixedrange": True},
         yaxis={"visible": False, "range": [-0.06, 1.2], "fixedrange": True},
         shapes=lines,
         annotations=words,
-        margin={"l": 4, "r": 4, "t": 4, "b": 4},
+        margin={"l": 58, "r": 50, "t": 4, "b": 4},
         dragmode=False,
     )

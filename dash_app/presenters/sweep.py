@@ -7,7 +7,7 @@ from dash.development.base_component import Component
 
 from dash_app import addresses, component_ids
 from dash_app.presenters import charts, figures, pieces, words
-from dash_app.presenters.parallel import Trial, parallel
+from dash_app.presenters.parallel import Trial, parallel, width
 from dash_app.presenters.plain import plain
 from dash_app.presenters.series import Series
 
@@ -127,7 +127,9 @@ def coordinates(sweep: Document, trials: list[Document]) -> list[Component]:
     logarithmic = frozenset(
         name for name, one in space.items() if one.get("type") == "float" and one.get("log")
     )
-    return [charts.chart("parallel", parallel(values, metric, minimize, logarithmic), 300)]
+    figure = parallel(values, metric, minimize, logarithmic)
+    wide = html.Div(charts.chart("parallel", figure, 300), style={"minWidth": f"{width(values)}px"})
+    return [html.Div(wide, className="sideways")]
 
 
 def curves(sweep: Document, trials: list[Document], series: dict[int, dict[str, Series]]) -> list[Component]:

@@ -1,0 +1,55 @@
+"""New: choose a script of the house, fill in its arguments, run it."""
+
+import asyncio
+import secrets
+from typing import Any
+
+from dash import html
+
+from dash_app import component_ids as ids
+from dash_app.presenters import form, pieces
+from dash_app.presenters.plain import plain
+from dash_app.script_folders import ScriptFolders
+from hq.rest import queries
+from hq.rest.house import House
+
+
+async def page(house: House, folders: ScriptFolders, chosen: str, may_change: bool) -> list[Any]:
+    """Return the page."""
+    if not may_change:
+        why = "You are logged in as viewer, who can look at everything and change nothing."
+        return [
+            pieces.head("New job"),
+            pieces.empty(
+                "Only operators submit jobs.",
+                html.P(why),
+                html.P(["A login that may: ", pieces.code("idlehands login --role operator")]),
+            ),
+        ]
+    scripts = await asyncio.to_thread(folders.all)
+    found = next((one for one in scripts if one.name == chosen), None)
+    if not scripts:
+        return [pieces.head("New job"), form.no_scripts([str(folder) for folder in folders.folders])]
+    picking = html.Nav(form.choices(scripts, chosen), className="scripts", id=ids.SCRIPT_CHOICE)
+    if found is None:
+        why = "Choose a script." if not chosen else f"There is no script {plain(chosen, 100)!r}; choose one."
+        return [pieces.head("New job"), html.P(why, className="quiet lead"), picking]
+    machines = [agent["name"] for agent in await queries.read_agents(house.database)]
+    filled = html.Div(form.form(found, machines, secrets.token_hex(16)), id=ids.SCRIPT_FORM, className="form")
+    return [
+        pieces.head("New job"),
+        html.Div(
+            [
+                picking,
+                html.Section(
+                    [html.H2(plain(found.name, 120)), _about(found.script.about), filled],
+                    className="panel new-panel",
+                ),
+            ],
+            className="new",
+        ),
+    ]
+
+
+def _about(text: str) -> Any:
+    return html.P(plain(text, 300), className="quiet")

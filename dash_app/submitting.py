@@ -1,0 +1,53 @@
+"""From a filled-in form to a job in the queue: bundle the script, store it, ask HQ."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+from dash import no_update
+
+from dash_app import addresses
+from dash_app.changing import note
+from dash_app.forms import FormError, Given, build_spec
+from dash_app.script_folders import ScriptFolders
+from dash_app.visitor import writer
+from hq.rest.house import House
+from hq.rest.problems import Problem
+from idlehands.bundle import Bundle, BundleError, build_bundle
+from schemas.requests import Submit
+from schemas.specs import ScriptRef
+
+
+class Submitting:
+    """Submits on behalf of the visitor."""
+
+    def __init__(self, house: House, folders: ScriptFolders) -> None:
+        self._house, self._folders = house, folders
+
+    async def submit(self, name: str, given: Given, key: str) -> tuple[Any, Any]:
+        """Submit one job; return a note, and the job's address when there is one.
+
+        The same form sent twice is one job: `key` belongs to the form.
+        """
+        try:
+            by = writer().name
+            found = await asyncio.to_thread(self._folders.find, name)
+            if found is None:
+                raise FormError(f"There is no script {name[:100]!r} any more. Choose one that there is.")
+            # Checked before anything is stored: a mistake in the form leaves nothing behind.
+            reference = ScriptRef("0" * 64, found.name, found.file.stem[:200])
+            build_spec(reference, found.script.arguments, given)
+            bundle = await asyncio.to_thread(build_bundle, found.file)
+            await self._house.blobs.store(bundle.sha256, _pieces(bundle))
+            reference = ScriptRef(bundle.sha256, bundle.entry, found.file.stem[:200])
+            spec = build_spec(reference, found.script.arguments, given)
+            made = await self._house.asking.change(Submit(key=key, on_behalf_of=by, jobs=(spec,)))
+        except (FormError, BundleError) as error:
+            return note(str(error)), no_update
+        except Problem as problem:
+            return note(problem.detail), no_update
+        return None, addresses.of_job(made["jobs"][0])
+
+
+async def _pieces(bundle: Bundle) -> AsyncIterator[bytes]:
+    yield bundle.content
