@@ -99,6 +99,9 @@ class Demo:
             if process.poll() is None:
                 process.terminate()
                 process.wait(40)
+            for stream in (process.stdout, process.stderr):
+                if stream is not None:
+                    stream.close()
         eventually(lambda: not self.processes(), 40)
 
 
@@ -153,7 +156,7 @@ def read_table(out: str) -> list[dict[str, str]]:
     rows = []
     for line in lines[head + 1 :]:
         cells = line.split()
-        if len(cells) != len(columns) or not cells[1].isdigit():
+        if len(cells) != len(columns) or not (cells[0] == "failed" or cells[0].isdigit()):
             break
         rows.append(dict(zip(columns, cells, strict=True)))
     return rows
