@@ -1,4 +1,4 @@
-"""The thread that reads the specs of jobs that are not in memory any more, for retries."""
+"""The thread that reads of jobs and sweeps that are not in memory any more, for retries and deletions."""
 
 import logging
 import threading
@@ -11,15 +11,15 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
+from hq.core.decide.deletion import MAX_DELETED
 from hq.core.state import Job
 from hq.log.documents import RAW_CODEC
-from hq.read_models.models import JOBS, change_of
+from hq.read_models.models import JOBS, SWEEPS, change_of
 from schemas.specs import JobSpec
 
 #: A job that ended a moment ago may not be in its read model yet.
 _CATCH_UP_SECONDS = 2.0
 _STEP_SECONDS = 0.05
-_Request = tuple[tuple[str, ...], dict[str, JobSpec], Callable[[dict[str, JobSpec]], None]]
 
 log = logging.getLogger(__name__)
 
@@ -29,8 +29,9 @@ class SpecLookUp:
 
     def __init__(self, database: Database[dict[str, Any]], is_current: Callable[[], bool]) -> None:
         self._jobs: Collection[Any] = database.get_collection(JOBS, codec_options=RAW_CODEC)
+        self._sweeps: Collection[Any] = database.get_collection(SWEEPS)
         self._is_current = is_current
-        self._requests: SimpleQueue[_Request | None] = SimpleQueue()
+        self._requests: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="look-up", daemon=True)
 
     def start(self) -> None:
@@ -44,24 +45,35 @@ class SpecLookUp:
         done: Callable[[dict[str, JobSpec]], None],
     ) -> None:
         """Call `done` with the specs of those jobs that exist, the known ones included."""
-        self._requests.put((jobs, known, done))
+
+        def look_up() -> None:
+            missing = [job for job in jobs if job not in known]
+            if missing:
+                self._await_read_models()
+            done({**known, **self._read(missing)} if missing else known)
+
+        self._requests.put(look_up)
+
+    def submit_sweep(self, sweep: str, done: Callable[[tuple[str, ...] | None], None]) -> None:
+        """Call `done` with the jobs of a sweep, one more than may be deleted at most; None without it."""
+
+        def look_up() -> None:
+            self._await_read_models()
+            done(self._read_jobs_of(sweep))
+
+        self._requests.put(look_up)
 
     def stop(self) -> None:
         """End the thread. Safe to repeat."""
         self._requests.put(None)
 
     def _run(self) -> None:
-        while (request := self._requests.get()) is not None:
-            jobs, specs, done = request
+        while (look_up := self._requests.get()) is not None:
             try:
-                missing = [job for job in jobs if job not in specs]
-                if missing:
-                    self._await_read_models()
-                    specs = {**specs, **self._read(missing)}
-                done(specs)
+                look_up()
             except PyMongoError as error:
                 # No answer: the client repeats its request until there is one.
-                log.warning("a retry waits for the database: %.300s", error)
+                log.warning("a request waits for the database: %.300s", error)
 
     def _await_read_models(self) -> None:
         deadline = time.monotonic() + _CATCH_UP_SECONDS
@@ -71,3 +83,9 @@ class SpecLookUp:
     def _read(self, jobs: list[str]) -> dict[str, JobSpec]:
         found = (change_of(JOBS, document) for document in self._jobs.find({"_id": {"$in": jobs}}))
         return {job.id: job.spec for job in found if isinstance(job, Job)}
+
+    def _read_jobs_of(self, sweep: str) -> tuple[str, ...] | None:
+        if self._sweeps.find_one({"_id": sweep}, {"_id": 1}) is None:
+            return None
+        found = self._jobs.find({"spec.sweep": sweep}, {"_id": 1}).limit(MAX_DELETED + 1)
+        return tuple(str(document["_id"]) for document in found)

@@ -18,7 +18,7 @@ from bus.clock import suspend_aware_seconds
 from bus.port import Bus, Connected, Disconnected, Inbound, Refusal
 from hq import publishing
 from hq.core.authority import Authority
-from hq.core.outputs import Answer, LookUp, Publish, RecordProgress
+from hq.core.outputs import Answer, LookUp, LookUpSweep, Publish, RecordProgress
 from hq.inbox import Inbox
 from hq.log.appender import Appender
 from hq.lookup import SpecLookUp
@@ -48,6 +48,20 @@ class LookedUp(Struct, frozen=True):
 
     request: Inbound
     specs: dict[str, JobSpec]
+
+
+class FoundSweep(Struct, frozen=True):
+    """The look-up: the jobs of a sweep, None when there is no such one."""
+
+    request: Inbound
+    jobs: tuple[str, ...] | None
+
+
+class Tidy(Struct, frozen=True):
+    """The housekeeper: these were kept for long enough."""
+
+    jobs: tuple[str, ...]
+    sweeps: tuple[str, ...] = ()
 
 
 class Stop(Struct, frozen=True):
@@ -116,6 +130,10 @@ class Loop:
                 self._projector.submit(position, changes)
             case LookedUp(request=request, specs=specs):
                 self._authority.retry(request, specs)
+            case FoundSweep(request=request, jobs=jobs):
+                self._authority.found_sweep(request, jobs)
+            case Tidy(jobs=jobs, sweeps=sweeps):
+                self._authority.tidy(jobs, sweeps)
             case Connected():
                 self._authority.greet(now)
             case Disconnected(why=why):
@@ -143,11 +161,16 @@ class Loop:
                         self._recorder.submit(data)
                     case LookUp(request=request, jobs=jobs):
                         self._look_up(request, jobs)
+                    case LookUpSweep(request=request, sweep=sweep):
+                        self._look_up_sweep(request, sweep)
 
     def _look_up(self, request: Inbound, jobs: tuple[str, ...]) -> None:
         live = self._authority.state.jobs
         specs = {job: live[job].spec for job in jobs if job in live}
         self._specs.submit(jobs, specs, lambda found: self._inbox.put(LookedUp(request, found)))
+
+    def _look_up_sweep(self, request: Inbound, sweep: str) -> None:
+        self._specs.submit_sweep(sweep, lambda jobs: self._inbox.put(FoundSweep(request, jobs)))
 
 
 #: What HQ listens to.

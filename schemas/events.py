@@ -178,6 +178,20 @@ class SweepCancelled(Event, frozen=True):
     by: Name
 
 
+class JobDeleted(Event, frozen=True):
+    """A job that had ended is forgotten, with its results, progress and log."""
+
+    job: JobId
+    by: Name
+
+
+class SweepDeleted(Event, frozen=True):
+    """A sweep that had ended is forgotten; its jobs are deleted before it in the same decision."""
+
+    sweep: SweepId
+    by: Name
+
+
 class AgentBooted(Event, frozen=True):
     """An agent's process started; attempts of its earlier boots ended unless listed as spooled."""
 
@@ -214,7 +228,9 @@ JobEvent = (
     | ResultSuperseded
 )
 SweepEvent = SweepSubmitted | TrialProposed | SweepExhausted | SweepFinished | SweepCancelled
-AnyEvent = JobEvent | SweepEvent | EpochBegan | AgentBooted | RequestAnswered
+#: No events of a job or sweep that there is: nothing follows them, and nobody is told a status.
+DeletionEvent = JobDeleted | SweepDeleted
+AnyEvent = JobEvent | SweepEvent | DeletionEvent | EpochBegan | AgentBooted | RequestAnswered
 
 JOB_EVENTS: tuple[type[Event], ...] = JobEvent.__args__
 SWEEP_EVENTS: tuple[type[Event], ...] = SweepEvent.__args__

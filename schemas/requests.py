@@ -53,6 +53,18 @@ class CancelSweep(Request, tag="cancel_sweep", kw_only=True, frozen=True):
     sweep: SweepId
 
 
+class Delete(Request, tag="delete", kw_only=True, frozen=True):
+    """Forget jobs that have ended, with results, progress and logs: all of them or, when one cannot, none."""
+
+    jobs: JobIds
+
+
+class DeleteSweep(Request, tag="delete_sweep", kw_only=True, frozen=True):
+    """Forget a sweep that has ended, and its jobs."""
+
+    sweep: SweepId
+
+
 class Propose(Request, tag="propose", kw_only=True, frozen=True):
     """From the search process: the parameters of trials `first`, `first` + 1, ..."""
 
@@ -86,7 +98,7 @@ class ReadSweeps(Request, tag="read_sweeps", kw_only=True, frozen=True):
     after: SweepId | None = None
 
 
-Change = Submit | Cancel | Hold | Release | Retry | SubmitSweep | CancelSweep | Propose
+Change = Submit | Cancel | Hold | Release | Retry | SubmitSweep | CancelSweep | Delete | DeleteSweep | Propose
 Question = Ping | ReadStatus | Explain | ReadSweeps
 AnyRequest = Change | Question
 

@@ -9,18 +9,21 @@ from msgspec.structs import replace
 from bus import topics
 from bus.port import Inbound, Refusal
 from hq.core.bookkeeping import Bookkeeping
+from hq.core.decide.deletion import decide_deletion, decide_sweep_deletion
 from hq.core.decide.requests import MAX_RETRY_BYTES, Refused, decide_request, digest_of
 from hq.core.explain import explain
 from hq.core.outputs import Answer, Output
 from hq.core.recording import Recording
 from schemas.events import RequestAnswered
 from schemas.messages import Reply, RequestError
-from schemas.requests import Explain, ReadSweeps, Retry, Submit
+from schemas.requests import Delete, DeleteSweep, Explain, ReadSweeps, Retry, Submit
 from schemas.specs import JobSpec
 
 #: The only principal that may act for others: it has authenticated them.
 ON_BEHALF = "web"
 _AGENTS_SHOWN = 500
+#: What was looked up for a request: specs by job, a sweep's jobs, or nothing.
+Found = dict[str, JobSpec] | tuple[str, ...] | None
 #: One answer must fit one message.
 _SWEEPS_BYTES = 200 * 1024
 
@@ -71,6 +74,16 @@ class Answering:
         except Refused as refused:
             self._refuse(recording, message, refused)
 
+    def decide_looked_up(self, recording: Recording, message: Inbound, found: Found) -> None:
+        """Record what follows from a request for which read models were looked up."""
+        if isinstance(found, dict) and isinstance(message.data, Retry):
+            self.decide_retry(recording, message, found)
+            return
+        try:
+            self._decide_change(recording, message, message.data, found=found)
+        except Refused as refused:
+            self._refuse(recording, message, refused)
+
     def decide_retry(self, recording: Recording, message: Inbound, specs: dict[str, JobSpec]) -> None:
         """Record new jobs with the specs of old ones."""
         request: Retry = message.data
@@ -93,7 +106,12 @@ class Answering:
             self._refuse(recording, message, refused)
 
     def _decide_change(
-        self, recording: Recording, message: Inbound, change: Any, compared: Any | None = None
+        self,
+        recording: Recording,
+        message: Inbound,
+        change: Any,
+        compared: Any | None = None,
+        found: Found = None,
     ) -> None:
         submitter = self._submitter(message)
         key = message.data.key or message.id
@@ -106,9 +124,15 @@ class Answering:
                 )
             recording.answer(message, Reply(message.id, True, stored.position, stored.answer))
             return
-        events, answer = decide_request(
-            self._state, submitter, message.names["client"], change, recording.ids
-        )
+        if isinstance(change, Delete):
+            events, answer = decide_deletion(self._state, change.jobs, found or (), submitter)
+        elif isinstance(change, DeleteSweep):
+            jobs = None if found is None else tuple(found)
+            events, answer = decide_sweep_deletion(self._state, change.sweep, jobs, submitter)
+        else:
+            events, answer = decide_request(
+                self._state, submitter, message.names["client"], change, recording.ids
+            )
         for event in events:
             recording.record(event)
         recording.record(RequestAnswered(submitter, key, digest, answer))

@@ -13,19 +13,22 @@ told `keep` for every job that they touch: an uncommitted end must not leak.
 
 from collections import deque
 
+from msgspec import Struct
+
 from bus import topics
 from bus.port import Inbound, Refusal
-from hq.core.answering import Answering
+from hq.core.answering import Answering, Found
 from hq.core.bookkeeping import LONGEST_SLEEP, Bookkeeping
 from hq.core.contact import Contact
 from hq.core.decide.attempts import decide_interruption
-from hq.core.outputs import LookUp, Output, Publish, RecordProgress
+from hq.core.decide.deletion import decide_tidying
+from hq.core.outputs import LookUp, LookUpSweep, Output, Publish, RecordProgress
 from hq.core.recording import Recording
 from hq.core.state import Change, State
 from hq.core.timing import CLAIM_SECONDS, LOOP_GAP_SECONDS
 from schemas.events import Decision, JobCancelled
 from schemas.messages import HqState, Offers, Presence
-from schemas.requests import CHANGES, Ping, ReadStatus, Retry
+from schemas.requests import CHANGES, Delete, DeleteSweep, Ping, ReadStatus, Retry
 from schemas.specs import JobSpec
 
 #: One append carries at most this many decisions: enough to be cheap, few enough to be quick.
@@ -37,6 +40,13 @@ BEACON_SECONDS = 3.0
 MAX_TIMED = 500
 MAX_WAITING = 20_000
 _UNAVAILABLE = "the database does not answer: nothing was changed, try again in some seconds"
+
+
+class Tidying(Struct, frozen=True):
+    """Jobs and sweeps that were kept for as long as the house wants."""
+
+    jobs: tuple[str, ...]
+    sweeps: tuple[str, ...]
 
 
 class Authority:
@@ -55,7 +65,7 @@ class Authority:
         self._instance = instance
         self._contact = Contact(self.books)
         self._answering = Answering(self.books, version)
-        self._waiting: deque[Inbound | tuple[Inbound, dict[str, JobSpec]]] = deque()
+        self._waiting: deque[Inbound | Tidying | tuple[Inbound, Found]] = deque()
         self._outputs: list[Output] = []
         self._held_back: list[Output] = []
         self._changes: list[Change] = []
@@ -90,8 +100,17 @@ class Authority:
             self.books.count_refused("overloaded")
 
     def retry(self, request: Inbound, specs: dict[str, JobSpec]) -> None:
-        """Go on with a retry whose specs were looked up. Jobs that were not found are missing."""
+        """Go on with a request whose jobs were looked up. Jobs that were not found are missing."""
         self._waiting.append((request, specs))
+
+    def found_sweep(self, request: Inbound, jobs: tuple[str, ...] | None) -> None:
+        """Go on with the deletion of a sweep that was looked up; None when there is no such one."""
+        self._waiting.append((request, jobs))
+
+    def tidy(self, jobs: tuple[str, ...], sweeps: tuple[str, ...] = ()) -> None:
+        """Delete what was kept for long enough, on HQ's own account. Nothing while the log is silent."""
+        if not self.log_is_silent and len(self._waiting) < MAX_WAITING:
+            self._waiting.append(Tidying(jobs, sweeps))
 
     def note_log_alive(self, at: float) -> None:
         """Note that at `at` this HQ was the leader: an append or a ping sent then succeeded."""
@@ -129,7 +148,10 @@ class Authority:
             message = self._waiting.popleft()
             recording = Recording(self.books, self._instance, now, wall)
             if isinstance(message, tuple):
-                self._answering.decide_retry(recording, *message)
+                self._answering.decide_looked_up(recording, *message)
+            elif isinstance(message, Tidying):
+                for event in decide_tidying(self.state, message.jobs, message.sweeps, "hq"):
+                    recording.record(event)
             elif message.topic is topics.REQUEST:
                 self._answering.decide(recording, message, now)
             else:
@@ -227,6 +249,15 @@ class Authority:
             self._outputs.append(self._answering.refuse(message, "unavailable", _UNAVAILABLE))
         elif isinstance(request, Retry):
             self._outputs.append(LookUp(message, request.jobs))
+        elif isinstance(request, Delete):
+            # What has ended is in memory for a while only.
+            state = self.state
+            if all(job in state.jobs or job in state.finished for job in request.jobs):
+                self._waiting.append((message, {}))
+            else:
+                self._outputs.append(LookUp(message, request.jobs))
+        elif isinstance(request, DeleteSweep):
+            self._outputs.append(LookUpSweep(message, request.sweep))
         else:
             self._waiting.append(message)
 

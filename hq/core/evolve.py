@@ -9,7 +9,7 @@ held |                 '---returned, interrupted, lost, failed with retries left
 
 from msgspec.structs import replace
 
-from hq.core.state import AgentRecord, Answer, Attempt, Change, Job, State, StoredResult, Sweep
+from hq.core.state import AgentRecord, Answer, Attempt, Change, Deleted, Job, State, StoredResult, Sweep
 from schemas.events import (
     SWEEP_EVENTS,
     AgentBooted,
@@ -23,6 +23,7 @@ from schemas.events import (
     EpochBegan,
     JobCancelled,
     JobClaimed,
+    JobDeleted,
     JobDied,
     JobEvent,
     JobFailed,
@@ -33,6 +34,7 @@ from schemas.events import (
     RequestAnswered,
     ResultSuperseded,
     SweepCancelled,
+    SweepDeleted,
     SweepEvent,
     SweepExhausted,
     SweepFinished,
@@ -245,10 +247,25 @@ def evolve(state: State, event: AnyEvent, moment: Moment) -> list[Change]:
             )
             state.remember_answer(answer)
             return [answer]
+        case JobDeleted() | SweepDeleted():
+            return [_fold_deletion(state, event, moment)]
         case _ if isinstance(event, SWEEP_EVENTS):
             return [_fold_sweep(state, event, moment)]  # type: ignore[arg-type]
         case _:
             return _fold_job(state, event, moment)  # type: ignore[arg-type]
+
+
+def _fold_deletion(state: State, event: JobDeleted | SweepDeleted, moment: Moment) -> Deleted:
+    # Of what has ended, memory holds little and perhaps nothing: deleting twice changes nothing more.
+    if isinstance(event, SweepDeleted):
+        if event.sweep in state.sweeps:
+            raise InvalidTransition(f"sweep {event.sweep} cannot be deleted: it is running")
+        return Deleted(kind="sweep", id=event.sweep, position=moment.position, at=moment.at)
+    live = state.jobs.get(event.job)
+    if live is not None:
+        raise InvalidTransition(f"job {event.job} cannot be deleted: it is {live.status}")
+    state.finished.pop(event.job, None)
+    return Deleted(kind="job", id=event.job, position=moment.position, at=moment.at)
 
 
 def _fold_sweep(state: State, event: SweepEvent, moment: Moment) -> Sweep:

@@ -31,6 +31,13 @@ class LookUp(Struct, frozen=True):
     jobs: tuple[str, ...]
 
 
+class LookUpSweep(Struct, frozen=True):
+    """Read whether a sweep has ended and which jobs it had, then call `Authority.found_sweep`."""
+
+    request: Inbound
+    sweep: str
+
+
 class RecordProgress(Struct, frozen=True):
     """Store what was forwarded: best effort, never awaited."""
 
@@ -39,4 +46,4 @@ class RecordProgress(Struct, frozen=True):
     data: Any
 
 
-Output = Publish | Answer | LookUp | RecordProgress
+Output = Publish | Answer | LookUp | LookUpSweep | RecordProgress

@@ -6,7 +6,7 @@ the live ones; finished jobs leave a small record behind, bounded in number.
 """
 
 from collections import OrderedDict
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -141,8 +141,17 @@ class StoredResult(Struct, frozen=True, kw_only=True):
     trial: int | None = None
 
 
+class Deleted(Struct, frozen=True, kw_only=True):
+    """A job or sweep that is gone, with all that was stored of it up to `position`."""
+
+    kind: Literal["job", "sweep"]
+    id: str
+    position: int
+    at: float
+
+
 #: What one decision changed, as snapshots for the read models.
-Change = Job | Sweep | AgentRecord | Answer | StoredResult
+Change = Job | Sweep | AgentRecord | Answer | StoredResult | Deleted
 
 
 class State:

@@ -9,6 +9,7 @@ from pymongo.errors import OperationFailure, PyMongoError
 
 from hq.log.connection import explain
 from hq.log.port import LogUnavailable
+from hq.read_models.deletion import DELETED
 from hq.read_models.models import AGENTS, COLLECTIONS, JOBS, REQUESTS, RESULTS, SWEEPS, ReadModelsUnusable
 
 #: IndexOptionsConflict, IndexKeySpecsConflict.
@@ -42,6 +43,7 @@ INDEXES: dict[str, tuple[IndexModel, ...]] = {
     ),
     REQUESTS: (IndexModel([("at", 1)], name="by_age"), IndexModel([("position", 1)], name="in_order")),
     AGENTS: (),
+    DELETED: (IndexModel([("done", 1), ("position", 1)], name="pending"),),
     "progress": (
         IndexModel([("_id.job", 1), ("_id.token", 1), ("_id.seq", 1)], name="by_attempt"),
         IndexModel([("stored", 1)], name="by_age"),

@@ -17,6 +17,7 @@ from hq.core.evolve import InvalidTransition, Moment, evolve
 from hq.core.state import Change, Job, State, Sweep
 from hq.log.connection import explain, is_refusal
 from hq.log.port import EventLog, LogUnavailable, LogUnreadable
+from hq.read_models.deletion import finish_deletions
 from hq.read_models.models import ReadModelsUnusable
 from hq.read_models.snapshot import Snapshot
 from hq.read_models.writer import Changes, ReadModelWriter, read_checkpoint
@@ -53,6 +54,7 @@ def load(database: Database[dict[str, Any]], log: EventLog) -> tuple[State, Read
     """
     try:
         checkpoint, generation = read_checkpoint(database)
+        finish_deletions(database, checkpoint)
         tail = _Tail(Snapshot(database, checkpoint))
         writer = ReadModelWriter(database, generation)
         tail.fold(log, writer)

@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 from bson.raw_bson import RawBSONDocument
 
-from hq.core.state import AgentRecord, Answer, Change, Job, StoredResult, Sweep
+from hq.core.state import AgentRecord, Answer, Change, Deleted, Job, StoredResult, Sweep
 from hq.log.documents import encode_document, restore
 from schemas.facts import AttemptResult
 
@@ -56,6 +56,9 @@ def place_of(change: Change) -> Place:
             return RESULTS, (job, token)
         case Answer(submitter=submitter, key=key):
             return REQUESTS, (submitter, key)
+        case Deleted(kind=kind, id=identity):
+            # In the place of what it deletes.
+            return JOBS if kind == "job" else SWEEPS, identity
 
 
 def is_first(change: Change) -> bool:

@@ -10,11 +10,24 @@ from pymongo.database import Database
 from pymongo.read_concern import ReadConcern
 
 from hq.core.evolve import apply
-from hq.core.state import IDEMPOTENCY_SECONDS, Change, State
+from hq.core.state import IDEMPOTENCY_SECONDS, Change, Deleted, State, StoredResult
 from hq.log.documents import RAW_CODEC
 from hq.log.port import EventLog
-from hq.read_models.models import COLLECTIONS, REQUESTS, RESULTS, Place, change_of, document_of, place_of
+from hq.read_models.deletion import read_unsettled
+from hq.read_models.models import (
+    COLLECTIONS,
+    JOBS,
+    REQUESTS,
+    RESULTS,
+    SWEEPS,
+    Place,
+    change_of,
+    document_of,
+    place_of,
+)
 from hq.read_models.writer import read_checkpoint
+
+_DELETABLE = (JOBS, SWEEPS, RESULTS)
 
 
 class Difference(Struct, frozen=True):
@@ -43,17 +56,33 @@ def find_differences(database: Database[dict[str, Any]], log: EventLog) -> list[
         InvalidTransition: If the log itself makes no sense.
     """
     checkpoint, _ = read_checkpoint(database)
+    unsettled = read_unsettled(database, checkpoint)
     expected, forgotten = _fold(log, checkpoint)
-    return [*_judge(database, expected, checkpoint, forgotten)]
+    found = [*_judge(database, expected, checkpoint, forgotten)]
+    # Documents of what is deleted at this moment are neither here nor there.
+    unsettled |= read_unsettled(database, checkpoint)
+    return [one for one in found if not (one.collection in _DELETABLE and _owner_of(one) in unsettled)]
+
+
+def _owner_of(difference: Difference) -> str:
+    identity = difference.identity
+    return str(identity[0] if difference.collection == RESULTS else identity)
 
 
 def _fold(log: EventLog, checkpoint: int) -> tuple[dict[Place, _Expected], float]:
     """Return what should be there, and before when answers need not be there any more."""
     state, expected, latest = State(), dict[Place, _Expected](), 0.0
+    results: dict[str, list[Place]] = {}
     for decision in log.read_after(0, limit=checkpoint):
         latest = max(latest, decision.at)
         for change in apply(state, decision):
             place = place_of(change)
+            if isinstance(change, Deleted):
+                for gone in (place, *results.pop(change.id, ())):
+                    expected.pop(gone, None)
+                continue
+            if isinstance(change, StoredResult):
+                results.setdefault(change.job, []).append(place)
             if place[0] != RESULTS or place not in expected:
                 expected[place] = _Expected(change.position, _digest(change), getattr(change, "at", None))
     return expected, latest - IDEMPOTENCY_SECONDS

@@ -1,7 +1,8 @@
 """Writing changes into the read models: collect, coalesce, write, then move the checkpoint.
 
 Everything may be written again, in part, late, or by two HQs at once: later
-positions win, and results stay what they were first.
+positions win, and results stay what they were first. Documents of what was
+deleted go after the checkpoint has passed the deletion.
 """
 
 import secrets
@@ -16,7 +17,8 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from hq.core.state import Change
+from hq.core.state import Change, Deleted, StoredResult
+from hq.read_models.deletion import delete_documents, note_done, write_tombstones
 from hq.read_models.models import (
     CHECKPOINT,
     CHECKPOINTS,
@@ -44,6 +46,8 @@ class Changes:
         self._changes: dict[Place, Change] = {}
         #: Documents of which this holds the very first change.
         self._born: set[Place] = set()
+        #: job -> tokens of its results among the changes.
+        self._tokens: dict[str, set[int]] = {}
 
     def __len__(self) -> int:
         return len(self._changes)
@@ -54,22 +58,31 @@ class Changes:
             place = place_of(change)
             if is_first(change):
                 self._born.add(place)
-            if place[0] == RESULTS:
+            if isinstance(change, StoredResult):
                 self._changes.setdefault(place, change)
+                self._tokens.setdefault(change.job, set()).add(change.token)
             else:
                 self._changes[place] = change
+            if isinstance(change, Deleted):
+                for token in self._tokens.pop(change.id, ()):
+                    self._changes.pop((RESULTS, (change.id, token)), None)
         self.position = max(self.position, position)
 
     def of(self, collection: str) -> list[Change]:
         """Return the changes of one collection."""
-        return [change for place, change in self._changes.items() if place[0] == collection]
+        return [change for changes in self.parted(collection) for change in changes]
+
+    @property
+    def deleted(self) -> list[Deleted]:
+        """What was deleted; of it there are no other changes but results that came later."""
+        return [change for change in self._changes.values() if isinstance(change, Deleted)]
 
     def parted(self, collection: str) -> tuple[list[Change], list[Change]]:
         """Return those of one collection whose documents begin here, and the others."""
         born: list[Change] = []
         older: list[Change] = []
         for place, change in self._changes.items():
-            if place[0] == collection:
+            if place[0] == collection and not isinstance(change, Deleted):
                 (born if place in self._born else older).append(change)
         return born, older
 
@@ -90,6 +103,8 @@ class ReadModelWriter:
             for name in COLLECTIONS
         }
         self._checkpoints = database.get_collection(CHECKPOINTS, write_concern=COMMITTED)
+        self._database = database
+        self._prefix = prefix
         self._generation = generation
 
     def write(self, changes: Changes) -> None:
@@ -99,16 +114,23 @@ class ReadModelWriter:
             ReadModelsUnusable: If a rebuild has replaced the read models: load again.
             PyMongoError: If the database does not take it now.
         """
+        deleted = changes.deleted
+        gone = {one.id for one in deleted}
+        if self._generation is not None:
+            write_tombstones(self._database, deleted)
         for name, collection in self._collections.items():
             born, older = changes.parted(name)
             # An insert costs a tenth of a replacement. What is there after all was written before.
             there = insert_new(collection, [document_of(change) for change in born]) if born else []
-            if name != RESULTS:
-                older += [born[index] for index in there]
-                if older:
-                    _replace_older(collection, older)
+            # Results stay what they were first, but those of a job that is deleted before they came.
+            older += [born[index] for index in there if name != RESULTS or _job_of(born[index]) in gone]
+            if older:
+                _replace_older(collection, older)
         if self._generation is not None and changes.position:
             self._move_checkpoint(changes.position)
+        delete_documents(self._database, deleted, self._prefix)
+        if self._generation is not None:
+            note_done(self._database, deleted)
 
     def forget_answers(self, before: float) -> None:
         """Delete answers to requests given before this moment (Unix seconds)."""
@@ -119,6 +141,10 @@ class ReadModelWriter:
         moved = self._checkpoints.update_one(mine, {"$max": {"position": position}})
         if not moved.matched_count:
             raise ReadModelsUnusable("a rebuild has replaced the read models while this HQ was writing them")
+
+
+def _job_of(change: Change) -> str:
+    return change.job if isinstance(change, StoredResult) else ""
 
 
 def insert_new(collection: Collection[Any], documents: list[RawBSONDocument]) -> list[int]:

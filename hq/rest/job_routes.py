@@ -22,7 +22,7 @@ from hq.rest.parameters import (
     found,
 )
 from hq.rest.problems import Problem
-from schemas.requests import Cancel, Explain, Hold, Release, Retry, Submit
+from schemas.requests import Cancel, Delete, Explain, Hold, Release, Retry, Submit
 from schemas.states import FINAL_STATUSES, JobStatus
 
 _VERBS: dict[str, type[Cancel | Hold | Release | Retry]] = {
@@ -73,6 +73,13 @@ def build_router(house: House) -> APIRouter:
         checked_job(job)
         await queries.catch_up(house.database, at_least)
         return answer(found("job", job, await queries.read_job(house.database, job)))
+
+    @router.delete("/jobs/{job}")
+    async def delete_job(job: str, request: Request, idempotency_key: IdempotencyKey = None) -> Response:
+        """Delete a job that has ended, with its results, logs and progress."""
+        name = principal_of(request).name
+        wanted = Delete(key=idempotency_key, on_behalf_of=name, jobs=(checked_job(job),))
+        return answer(await house.asking.change(wanted))
 
     @router.get("/jobs/{job}/logs")
     async def get_logs(job: str, limit: Limit = 500, after: After = None) -> Response:

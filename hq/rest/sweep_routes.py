@@ -19,7 +19,7 @@ from hq.rest.parameters import (
     checked_sweep,
     found,
 )
-from schemas.requests import CancelSweep, SubmitSweep
+from schemas.requests import CancelSweep, DeleteSweep, SubmitSweep
 
 
 def build_router(house: House) -> APIRouter:
@@ -47,6 +47,13 @@ def build_router(house: House) -> APIRouter:
         checked_sweep(sweep)
         await queries.catch_up(house.database, at_least)
         return answer(found("sweep", sweep, await queries.read_sweep(house.database, sweep)))
+
+    @router.delete("/sweeps/{sweep}")
+    async def delete_sweep(sweep: str, request: Request, idempotency_key: IdempotencyKey = None) -> Response:
+        """Delete a sweep that has ended, and its jobs."""
+        name = principal_of(request).name
+        wanted = DeleteSweep(key=idempotency_key, on_behalf_of=name, sweep=checked_sweep(sweep))
+        return answer(await house.asking.change(wanted))
 
     @router.get("/sweeps/{sweep}/trials")
     async def list_trials(

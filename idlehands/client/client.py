@@ -25,6 +25,8 @@ from schemas.messages import HqState
 from schemas.requests import (
     Cancel,
     CancelSweep,
+    Delete,
+    DeleteSweep,
     Explain,
     Hold,
     Ping,
@@ -189,6 +191,14 @@ class Client(Reading):
     def cancel_sweep(self, sweep: str) -> Changed:
         """Cancel a sweep and its trials. Raises as `request`."""
         return self.request(CancelSweep(sweep=sweep))
+
+    def delete(self, jobs: Sequence[str]) -> Changed:
+        """Delete jobs that have ended: all of them or, when one cannot be, none. Raises as `request`."""
+        return self.request(Delete(jobs=tuple(jobs)))
+
+    def delete_sweep(self, sweep: str) -> Changed:
+        """Delete a sweep that has ended, and its jobs. Raises as `request`."""
+        return self.request(DeleteSweep(sweep=sweep))
 
     def ping(self, deadline_seconds: float = DEADLINE_SECONDS) -> int:
         """Return HQ's log position; also proves that earlier subscriptions are in place."""

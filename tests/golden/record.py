@@ -6,9 +6,20 @@
 import sys
 from pathlib import Path
 
-from schemas.events import AnyEvent, Decision
+from hq.core.outputs import LookUpSweep
+from schemas.events import AnyEvent, Decision, SweepFinished, TrialProposed
 from schemas.facts import AttemptResult, Failure, MachineFacts, MetricPoint
-from schemas.requests import Cancel, CancelSweep, Hold, Propose, Release, Submit, SubmitSweep
+from schemas.requests import (
+    Cancel,
+    CancelSweep,
+    Delete,
+    DeleteSweep,
+    Hold,
+    Propose,
+    Release,
+    Submit,
+    SubmitSweep,
+)
 from schemas.specs import Choice, FloatRange, IntRange, JobSpec, Limits, Needs, ScriptRef, SweepSpec
 from schemas.states import Outcome, Phase
 from tests.golden.folding import write
@@ -29,6 +40,7 @@ def play() -> list[Decision]:
     house.heartbeat("den")
     house.settle()
     _play_losses(house)
+    _play_deletions(house)
     missing = {kind.__name__ for kind in AnyEvent.__args__} - {type(event).__name__ for event in house.events}
     assert not missing, f"no {missing} in this log"
     return house.decisions
@@ -99,6 +111,20 @@ def _play_losses(house: SmallHouse) -> None:
     house.heartbeat("den", (key, Phase.RUNNING))
     house.boot("den", boot=2, facts=MachineFacts(cores=2))
     house.submit(JobSpec(SCRIPT, name="still waiting", needs=Needs(gpus=8)))
+
+
+def _play_deletions(house: SmallHouse) -> None:
+    (job,) = house.submit(JobSpec(SCRIPT, name="unwanted"))
+    house.request(Cancel(jobs=(job,)))
+    house.request(Delete(jobs=(job,)))
+    house.deliver(AttemptResult(job, 9, Outcome.SUCCEEDED))
+    house.settle()
+    ended = next(event.sweep for event in house.of(SweepFinished))
+    house.ask(DeleteSweep(sweep=ended))
+    asked = next(one for one in house.outputs if isinstance(one, LookUpSweep))
+    trials = tuple(event.job for event in house.of(TrialProposed) if event.sweep == ended)
+    house.authority.found_sweep(asked.request, trials)
+    house.settle()
 
 
 def _take(house: SmallHouse, job: str, agent: str = "attic") -> Key:
