@@ -12,7 +12,7 @@ from hq.core.decide.attempts import decide_boot, decide_claim, decide_result, de
 from hq.core.recording import Recording
 from hq.core.sightings import COOL_SECONDS, Sighting
 from hq.core.timing import LEASE_SECONDS
-from schemas.events import AttemptLost, AttemptResumed, JobClaimed
+from schemas.events import AttemptLost, AttemptResumed, JobClaimed, JobSucceeded
 from schemas.messages import (
     Ack,
     AttemptReport,
@@ -174,13 +174,16 @@ class Contact:
         phases = dict(sighting.phases) if sighting else {}
         attempts = sorted(self._books.open.get(agent, ()))
         self._books.booting.add(agent)
+        went_down = False
         for event in decide_boot(self._state, agent, heartbeat, attempts, phases):
             job = getattr(event, "job", None)
             if job is not None and job not in self._state.jobs:
                 continue  # an event before this one ended the job
             recording.record(event)
-            if isinstance(event, AttemptLost):
-                self._sighting(agent, heartbeat).penalise(now)
+            went_down = went_down or isinstance(event, AttemptLost)
+        if went_down:
+            # Once, however many attempts went down with it: it is the machine that is penalised.
+            self._sighting(agent, heartbeat).penalise(now)
 
     def _decide_claims(self, recording: Recording, agent: str, claims: Claims) -> None:
         grants: list[Grant] = []
@@ -229,10 +232,13 @@ class Contact:
 
     def _decide_results(self, recording: Recording, agent: str, results: Results) -> None:
         acks: list[ResultAck] = []
+        sighting = self._books.sightings.get(agent)
         for result in results.results:
             event, verdict = decide_result(self._state, agent, result)
             if event is not None:
                 recording.record(event)
+            if sighting is not None and isinstance(event, JobSucceeded):
+                sighting.losses = 0
             if verdict == "refused":
                 self._books.count_refused("foreign_result")
             acks.append(ResultAck(result.job, result.token, verdict))

@@ -53,6 +53,7 @@ class Sighting(Struct):
     offers: dict[AttemptKey, float] = field(default_factory=dict)
     #: No offers before this time.
     cool_until: float = 0.0
+    #: How often it went down under jobs since its last success.
     losses: int = 0
     instances: dict[str, Instance] = field(default_factory=dict)
     conflict_until: float = 0.0
