@@ -81,13 +81,17 @@ class Injector:
                 while not self._stopping.wait(0.05) and time.monotonic() < at:
                     self._let_go()
                     self._prove()
-                if not self._stopping.is_set():
-                    self.planned += 1
-                    self._inject()
+                # Everybody may be down or stand still; then the next one up is hit.
+                self.planned += 1
+                while not self._inject() and not self._stopping.wait(0.05):
+                    self._let_go()
+                    self._prove()
+                at = max(at, time.monotonic())
         except BaseException as error:
             self.fault = error
 
-    def _inject(self) -> None:
+    def _inject(self) -> bool:
+        """Hit somebody; tell whether there was anybody to hit."""
         parts = sorted(self._house.status().components, key=lambda part: part.name)
         victims = [
             part
@@ -95,7 +99,7 @@ class Injector:
             if part.pid is not None and part.pid not in self._stopped and part.name.startswith(self._only)
         ]
         if not victims:
-            return
+            return False
         chosen = self._draw.choice(victims)
         assert chosen.pid is not None
         number = self._draw.choice((signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP))
@@ -107,6 +111,7 @@ class Injector:
         if _send(chosen.pid, number):
             fault = Injected(chosen.name, number.name, time.monotonic(), round(seconds, 1))
             self._unproven.append((chosen.pid, fault))
+        return True
 
     def _let_go(self) -> None:
         now = time.monotonic()

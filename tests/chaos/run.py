@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -117,9 +118,13 @@ def _prove_alive(work: Workplace, folder: Path) -> list[str]:
     try:
         work.add_scripts(folder, 1)
         spec = SweepSpec(work.spec("alive", script=SCRIPTS), {"seconds": Choice((0.0, 0.1, 0.2))}, "grid")
-        sweep = work.client.submit_sweep(spec).sweep
-        eventually(lambda: bool(work.client.sweep(sweep)["status"] == "finished"), 60)
-        won = work.client.sweep(sweep)["succeeded"]
+        submitted = work.client.submit_sweep(spec)
+
+        def read() -> dict[str, Any]:
+            return work.client.sweep(submitted.sweep, at_least=submitted.position)
+
+        eventually(lambda: bool(read()["status"] == "finished"), 60)
+        won = read()["succeeded"]
         return [] if won == 3 else [f"after the run only {won} of 3 trials succeeded"]
     except Exception as error:
         return [f"the house does not work any more: {type(error).__name__}: {error}"[:2000]]
