@@ -16,7 +16,7 @@ from bus.router import route
 from bus.topics import DEFAULT_ROOT
 from hq.core.authority import Authority
 from hq.core.evolve import apply
-from hq.core.outputs import Answer, LookUp, Publish, RecordProgress
+from hq.core.outputs import Answer, LookUp, LookUpSweep, Publish, RecordProgress
 from hq.core.state import Job, State
 from schemas.events import AnyEvent, Decision, EpochBegan
 from schemas.specs import JobSpec
@@ -117,6 +117,10 @@ class WireHq:
                     self.authority.retry(
                         request, {job: self._specs[job] for job in jobs if job in self._specs}
                     )
+                    self.step()
+                case LookUpSweep(request=request, sweep=sweep):
+                    jobs = tuple(job for job, spec in self._specs.items() if spec.sweep == sweep)
+                    self.authority.found_sweep(request, jobs or None)
                     self.step()
                 case RecordProgress():
                     self.recorded.append(output.data)

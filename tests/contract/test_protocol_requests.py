@@ -9,6 +9,7 @@ from hq.log.documents import decision_to_document
 from schemas.events import (
     JobCancelled,
     JobClaimed,
+    JobDeleted,
     JobSubmitted,
     RequestAnswered,
     SweepFinished,
@@ -162,7 +163,7 @@ def test_while_the_database_is_silent_changes_are_refused_and_questions_answered
 
 
 @proves("P30")
-@pytest.mark.parametrize("kind", ["cancel", "hold", "release", "retry"])
+@pytest.mark.parametrize("kind", ["cancel", "hold", "release", "retry", "delete"])
 def test_a_change_of_many_jobs_is_for_all_or_none(kind: str) -> None:
     hq = WireHq()
     (job,) = hq.submit()
@@ -170,7 +171,7 @@ def test_a_change_of_many_jobs_is_for_all_or_none(kind: str) -> None:
 
     refused = hq.ask(kind, jobs=[job, "j" + "a" * 12])
 
-    assert refused["error"]["code"] in ("unknown_job", "not_held")
+    assert refused["error"]["code"] in ("unknown_job", "not_held", "not_final")
     assert len(hq.events()) == before
 
 
@@ -223,6 +224,34 @@ def test_a_retry_is_a_new_job() -> None:
     assert new != old
     event = hq.events(JobSubmitted)[-1]
     assert (event.spec.retry_of, event.spec.name, event.spec.expires) == (old, "again", 0)  # type: ignore[union-attr]
+
+
+@proves("P60")
+def test_only_what_has_ended_is_deleted_and_nobody_is_told() -> None:
+    hq = WireHq()
+    agent = WireAgent(hq)
+    job, token = agent.begin()
+    assert hq.ask("delete", jobs=[job])["error"]["code"] == "not_final"
+    hq.ask("cancel", jobs=[job])
+    hq.take(f"job/{job}/event")
+
+    assert hq.ask("delete", jobs=[job])["ok"]
+
+    assert len(hq.events(JobDeleted)) == 1
+    assert hq.take(f"job/{job}/event") == []
+    assert agent.result(job, token) == {"job": job, "token": token, "verdict": "superseded"}
+
+
+@proves("P60")
+def test_a_sweep_is_deleted_with_its_jobs_once_it_has_ended() -> None:
+    hq = WireHq()
+    sweep = hq.ask("submit_sweep", sweep=sweep_spec(trials=2))["result"]["sweep"]
+    hq.ask("propose", by="search", sweep=sweep, first=0, trials=[{"x": 1}, {"x": 2}])
+    assert hq.ask("delete_sweep", sweep=sweep)["error"]["code"] == "not_final"
+    hq.ask("cancel_sweep", sweep=sweep)
+
+    assert hq.ask("delete_sweep", sweep=sweep)["result"] == {"sweep": sweep, "deleted": 2}
+    assert hq.ask("delete_sweep", sweep="s" + "a" * 12)["error"]["code"] == "unknown_sweep"
 
 
 @proves("P33")
