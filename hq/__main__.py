@@ -26,6 +26,8 @@ from bus.port import LastWill
 from bus.settings import BusSettings, BusSettingsError
 from bus.topics import HQ_STATE
 from hq.core.authority import Authority
+from hq.housekeeping.housekeeper import Housekeeper, compact_command
+from hq.housekeeping.settings import SettingsUnusable, read_settings
 from hq.inbox import Inbox
 from hq.log.appender import Appender
 from hq.log.connection import check_server, connect
@@ -33,7 +35,7 @@ from hq.log.epoch import begin_epoch
 from hq.log.mongo import MongoLog
 from hq.log.port import LogUnavailable, LogUnreadable, PositionTaken
 from hq.lookup import SpecLookUp
-from hq.loop import SUBSCRIPTIONS, Loop, Stop, report_commits, report_death
+from hq.loop import SUBSCRIPTIONS, Loop, Stop, Tidy, report_commits, report_death
 from hq.read_models.indexes import ensure_indexes
 from hq.read_models.loading import load
 from hq.read_models.models import ReadModelsUnusable
@@ -46,6 +48,14 @@ STEPPED_DOWN = 3
 #: A database that is away for longer at start is reported; the supervisor tries again.
 DATABASE_WAIT_SECONDS = 20.0
 
+_TROUBLE = (
+    BusSettingsError,
+    OSError,
+    LogUnavailable,
+    LogUnreadable,
+    ReadModelsUnusable,
+    SettingsUnusable,
+)
 log = logging.getLogger("hq")
 
 
@@ -63,11 +73,11 @@ def main(argv: list[str] | None = None) -> int:
         database = connect(uri)
         if not await_turn(settings, stopping, lambda: _read_epoch(database)):
             return 0
-        return _lead(settings, database, options.rest, stopping)
+        return _lead(settings, database, options, stopping)
     except PositionTaken as error:
         log.warning("%s", error)
         return STEPPED_DOWN
-    except (BusSettingsError, OSError, LogUnavailable, LogUnreadable, ReadModelsUnusable) as error:
+    except _TROUBLE as error:
         print(f"hq: {error}", file=sys.stderr)
         return 1
 
@@ -80,8 +90,12 @@ def _read_epoch(database: Database[dict[str, Any]]) -> int | None:
 
 
 def _lead(
-    settings: BusSettings, database: Database[dict[str, Any]], rest: str, stopping: threading.Event
+    settings: BusSettings,
+    database: Database[dict[str, Any]],
+    options: argparse.Namespace,
+    stopping: threading.Event,
 ) -> int:
+    keeping = read_settings(options.retention)
     _await_database(database, stopping)
     if stopping.is_set():
         return 0
@@ -98,7 +112,12 @@ def _lead(
 
     version = importlib.metadata.version("idlehands")
     authority = Authority(
-        state, instance=instance, now=suspend_aware_seconds(), wall=time.time(), version=version, rest=rest
+        state,
+        instance=instance,
+        now=suspend_aware_seconds(),
+        wall=time.time(),
+        version=version,
+        rest=options.rest,
     )
     will = LastWill(HQ_STATE, {}, HqState(False, epoch, version))
     bus = PahoBus(settings, will=will)
@@ -111,9 +130,21 @@ def _lead(
         clock=suspend_aware_seconds,
     )
     projector = Projector(writer, position=state.position, on_fatal=report_death(inbox, "the projector"))
-    recorder = Recorder(database, epoch=epoch, on_fatal=report_death(inbox, "the recorder"))
+    recorder = Recorder(
+        database,
+        epoch=epoch,
+        on_fatal=report_death(inbox, "the recorder"),
+        retention=keeping.retention(),
+    )
     look_up = SpecLookUp(database, lambda: projector.position >= state.position)
-    helpers = (appender, projector, recorder, look_up)
+    housekeeper = Housekeeper(
+        database,
+        lambda jobs, sweeps: inbox.put(Tidy(jobs, sweeps)),
+        on_fatal=report_death(inbox, "the housekeeper"),
+        retention_file=options.retention,
+        compact_command=compact_command(options.mongodb_file),
+    )
+    helpers = (appender, projector, recorder, look_up, housekeeper)
     for helper in helpers:
         helper.start()
     for topic in SUBSCRIPTIONS:
@@ -165,6 +196,9 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         "--mongodb-file", required=True, metavar="FILE", help="file that holds the MongoDB URI"
     )
     parser.add_argument("--rest", default="", metavar="URL", help="base URL of REST, told to agents")
+    parser.add_argument(
+        "--retention", type=Path, metavar="FILE", help="how long things are kept (default: for ever)"
+    )
     parser.add_argument("--root", default="idlehands/v1", help="first levels of every topic")
     return parser.parse_args(argv)
 

@@ -51,7 +51,10 @@ def build_router(house: House) -> APIRouter:
     @router.head("/blobs/{sha256}")
     async def head_blob(sha256: str) -> Response:
         """Say whether there is such content, and its length."""
-        return Response(headers=_headers(await _find(sha256), sha256), media_type="application/octet-stream")
+        blob = await _find(sha256)
+        # Whoever finds it here will not send it, and submits.
+        await house.blobs.note_wanted(blob)
+        return Response(headers=_headers(blob, sha256), media_type="application/octet-stream")
 
     async def _find(sha256: str) -> Document:
         blob = await house.blobs.find(_check(sha256))

@@ -53,6 +53,11 @@ class Blobs:
         found: Document | None = await self._files().find_one({"filename": sha256}, {"length": 1})
         return found
 
+    async def note_wanted(self, found: Document) -> None:
+        """Note that somebody may refer to this blob soon: housekeeping leaves it for a while."""
+        wanted = {"$set": {"wanted": datetime.datetime.now(datetime.UTC)}}
+        await self._database[f"{BUCKET}.files"].update_one({"_id": found["_id"]}, wanted)
+
     async def store(self, sha256: str, pieces: AsyncIterator[bytes]) -> bool:
         """Store content under its hash; True if it is new. Safe to repeat and at the same time.
 
@@ -61,7 +66,9 @@ class Blobs:
             BlobTooBig: If it is over the limit.
         """
         await self._make_ready()
-        if await self.find(sha256) is not None:
+        found = await self.find(sha256)
+        if found is not None:
+            await self.note_wanted(found)
             # The sender is heard out, so that a wrong body is an error also the second time.
             await _verified(sha256, pieces)
             return False

@@ -23,6 +23,7 @@ def register(app: typer.Typer) -> None:
     hq.callback()(run_hq)
     hq.command("status")(hq_status)
     hq.command("rebuild")(hq_rebuild)
+    hq.command("clean")(hq_clean)
     app.add_typer(hq, name="hq")
     app.command("web")(web)
     app.command("agent")(agent)
@@ -135,6 +136,18 @@ def hq_rebuild() -> None:
     from idlehands.house.home import read_home
 
     _become(rebuild_command(read_home()))
+
+
+def hq_clean(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be deleted.")] = False,
+) -> None:
+    """Delete blobs that nothing refers to, and logs that retention.json calls old. HQ may run."""
+    from idlehands.house.components import housekeeping_command
+    from idlehands.house.home import read_home
+
+    house = read_home()
+    flags = ["--retention", str(house.retention_file), *(["--dry-run"] if dry_run else [])]
+    _become(housekeeping_command(house, "clean", *flags))
 
 
 def web() -> None:

@@ -68,7 +68,14 @@ def hq_command(home: Home) -> tuple[str, ...]:
     return (
         *_python("hq", home, home.service("hq")),
         *("--mongodb-file", str(database_uri_file(home)), "--rest", home.web_url),
+        *("--retention", str(home.retention_file)),
     )
+
+
+def housekeeping_command(home: Home, chore: str, *flags: str) -> tuple[str, ...]:
+    """Return the command line of a chore of the housekeeping: clean or compact."""
+    file = str(database_uri_file(home))
+    return (sys.executable, "-P", "-m", "hq.housekeeping", chore, "--mongodb-file", file, *flags)
 
 
 def rebuild_command(home: Home) -> tuple[str, ...]:

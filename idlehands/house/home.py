@@ -10,6 +10,7 @@ One folder per house, `IDLEHANDS_HOME`, so that several fit on one machine:
     clients/cli/          certificate and REST token of the command line
     agents/NAME/          certificate and REST token of the agents on this machine, and their `home`
     tokens.json           REST tokens, hashed
+    retention.json        how long things are kept, if somebody wrote it
     logs/ run/            output of the processes; who runs
 """
 
@@ -79,6 +80,11 @@ class Home:
     @property
     def run(self) -> Path:
         return self.path / "run"
+
+    @property
+    def retention_file(self) -> Path:
+        """How long things are kept; there may be none."""
+        return self.path / "retention.json"
 
     @property
     def tokens_file(self) -> Path:

@@ -1,0 +1,94 @@
+"""Deleting blobs that nothing refers to any more.
+
+A blob is referred to by its sha256 in the spec of a job or sweep, in a result,
+or in a result's notes (`saved NAME: blob SHA`). Nothing counts references: the
+documents are the truth, and they are read. A blob that was stored or asked
+for within the grace stays, so that the submit after an upload finds it.
+"""
+
+import datetime
+import re
+from typing import Any
+
+from bson import ObjectId
+from msgspec import Struct
+from pymongo.collection import Collection
+from pymongo.database import Database
+from pymongo.read_concern import ReadConcern
+
+from hq.log.documents import RAW_CODEC
+from hq.read_models.models import JOBS, RESULTS, SWEEPS
+
+FILES = "blobs.files"
+CHUNKS = "blobs.chunks"
+#: Set when somebody asked whether the blob is there, and will perhaps refer to it.
+WANTED = "wanted"
+#: Chunks without an entry are of an upload that goes on, or died.
+_ORPHAN_AGE = datetime.timedelta(hours=6)
+_SHA256 = re.compile(rb"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
+#: Where hashes may stand. The series of a result holds numbers only, and is most of it.
+_PARTS: dict[str, dict[str, int]] = {
+    JOBS: {"spec": 1},
+    SWEEPS: {"spec": 1},
+    RESULTS: {"result.result_blob": 1, "result.notes": 1, "result.result": 1, "params": 1},
+}
+
+
+class Swept(Struct, frozen=True):
+    """What was deleted, or would be: blobs and their bytes, and pieces of uploads that never ended."""
+
+    blobs: int
+    bytes: int
+    orphans: int
+    kept: int
+
+
+def sweep_blobs(database: Database[dict[str, Any]], grace_hours: float, *, dry_run: bool = False) -> Swept:
+    """Delete blobs that nothing refers to and that are older than the grace. Safe beside everything else.
+
+    Raises:
+        PyMongoError: If the database does not answer; what was deleted stays deleted.
+    """
+    before = datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=grace_hours)
+    is_old = {"uploadDate": {"$lt": before}, WANTED: {"$not": {"$gte": before}}}
+    files = database[FILES].with_options(read_concern=ReadConcern("majority"))
+    # First what may go, then who refers to it: a reference that comes later finds the blob asked for.
+    found = [(row["_id"], str(row["filename"]), int(row["length"])) for row in files.find(is_old)]
+    references = read_references(database) if found else set()
+    blobs = size = 0
+    for identity, sha256, length in found:
+        if sha256 in references:
+            continue
+        if not dry_run:
+            # Asked for in this very moment: then it stays.
+            if not database[FILES].delete_one({"_id": identity, **is_old}).deleted_count:
+                continue
+            database[CHUNKS].delete_many({"files_id": identity})
+        blobs, size = blobs + 1, size + length
+    orphans = _sweep_orphans(database, dry_run=dry_run)
+    kept = database[FILES].count_documents({}) - (blobs if dry_run else 0)
+    return Swept(blobs, size, orphans, kept)
+
+
+def read_references(database: Database[dict[str, Any]]) -> set[str]:
+    """Return every sha256 that a job, sweep or result names, whatever it names it for."""
+    found: set[bytes] = set()
+    for name, parts in _PARTS.items():
+        collection: Collection[Any] = database.get_collection(
+            name, codec_options=RAW_CODEC, read_concern=ReadConcern("majority")
+        )
+        for document in collection.find({}, parts):
+            found.update(_SHA256.findall(document.raw))
+    return {sha256.decode() for sha256 in found}
+
+
+def _sweep_orphans(database: Database[dict[str, Any]], *, dry_run: bool) -> int:
+    """Delete the chunks of uploads, and of deletions, that died with their process."""
+    old = ObjectId.from_datetime(datetime.datetime.now(datetime.UTC) - _ORPHAN_AGE)
+    orphans = 0
+    for identity in database[CHUNKS].distinct("files_id", {"n": 0, "files_id": {"$lt": old}}):
+        if database[FILES].find_one({"_id": identity}, {"_id": 1}) is None:
+            orphans += 1
+            if not dry_run:
+                database[CHUNKS].delete_many({"files_id": identity})
+    return orphans
