@@ -83,6 +83,10 @@ class Authority:
         if isinstance(message, Refusal):
             self._outputs.extend(self._answering.refuse_malformed(message))
             return
+        if message.retained and message.topic is not topics.PRESENCE:
+            # The broker repeats it at every connection, for ever: it was heard when it was sent.
+            self.books.count_refused("retained")
+            return
         if message.topic is topics.HEARTBEAT:
             self._on_heartbeat(message, now)
         elif message.topic in (topics.PROGRESS, topics.LOG):

@@ -24,6 +24,7 @@ from idlehands.house.running import RunningHouse
 from schemas.messages import Reply
 from tests.e2e import mosquitto
 from tests.e2e.workplace import Workplace, status_json
+from tests.fixtures.broker import eventually
 
 pytestmark = pytest.mark.process
 REQUEST = "client/mallory/up/request"
@@ -253,6 +254,26 @@ def test_a_key_with_other_content_is_refused_and_with_the_same_answered_again(ma
     assert refused.error.code == "key_reused"
     assert after["position"] == before["position"]
     assert after["refused"]["key_reused"] == before["refused"].get("key_reused", 0) + 1
+    mallory.client.cancel(accepted.result["jobs"])
+
+
+def test_a_retained_request_is_done_once_and_not_again_at_each_start_of_hq(
+    mallory: Mallory, work: Workplace
+) -> None:
+    mallory.send(envelope(submit(needs={"labels": ["nowhere"]}), id="retained-1"), "-r")
+    accepted, _ = mallory.next_reply()
+    assert accepted.ok
+    before = mallory.client.status()
+
+    work.kill("hq")
+    work.house.wait_ready(60)
+
+    eventually(lambda: mallory.client.status()["refused"].get("retained") == 1)
+    after = mallory.client.status()
+    assert after["epoch"] > before["epoch"]
+    assert after["jobs"] == before["jobs"]
+    mallory.send(b"", "-r")
+    mallory.next_reply()
     mallory.client.cancel(accepted.result["jobs"])
 
 
