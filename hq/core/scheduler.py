@@ -174,6 +174,9 @@ class Scheduler:
         chosen = next_for[kinds]
         if chosen is None:
             return None
+        if self._counters.get(chosen, 0) >= _COUNTER_LIMIT:
+            self.queue.remove(chosen)  # its tokens are used up until HQ starts again
+            return None
         job = state.jobs[chosen]
         return job if load < sighting.slots * (1 + self._prefetch(job)) else None
 
@@ -184,7 +187,7 @@ class Scheduler:
         return _places(self._seconds.get(job.spec.script.bundle, math.inf))
 
     def _next_token(self, job: str) -> int:
-        counter = min(self._counters.get(job, 0) + 1, _COUNTER_LIMIT)
+        counter = self._counters.get(job, 0) + 1
         self._counters[job] = counter
         return (self._epoch << TOKEN_BITS) + counter
 

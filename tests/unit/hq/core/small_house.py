@@ -75,18 +75,23 @@ class SmallHouse:
 
     def restart(self, epoch: int | None = None) -> None:
         """Start HQ anew on what was committed."""
-        state = State()
-        for decision in self.decisions:
-            apply(state, decision)
-        epoch = epoch or state.epoch + 1
+        epoch = epoch or self.decisions[-1].epoch + 1
         instance = f"{epoch:032x}"
         began = Decision(
-            state.position + 1, epoch, f"{instance}-0", self.wall, (EpochBegan(epoch, instance),)
+            len(self.decisions) + 1, epoch, f"{instance}-0", self.wall, (EpochBegan(epoch, instance),)
         )
-        apply(state, began)
         self.decisions.append(began)
+        self.store((began,))
+        state = self.load()
         self.authority = Authority(state, instance=instance, now=self.now, wall=self.wall, version="0")
         self._take()
+
+    def store(self, batch: tuple[Decision, ...]) -> None:
+        """Let the log take decisions. Here it is the list `decisions` itself."""
+
+    def load(self) -> State:
+        """Return the state at a start of HQ."""
+        return replay(self.decisions)
 
     # --- in -----------------------------------------------------------------------
 
@@ -157,9 +162,15 @@ class SmallHouse:
     def commit(self, batch: tuple[Decision, ...]) -> None:
         """Let the log take what is in flight."""
         self.decisions.extend(batch)
+        self.store(batch)
         self.authority.note_log_alive(self.now)
-        self.changes.extend(self.authority.committed(self.now))
+        changes = self.authority.committed(self.now)
         self._take()
+        self.changes.extend(changes)
+        self.project(batch[-1].position, changes)
+
+    def project(self, position: int, changes: list[Change]) -> None:
+        """Let the read models take what a commit changed. Here there are none."""
 
     def step(self) -> tuple[Decision, ...]:
         """Decide, and commit if there is anything."""
