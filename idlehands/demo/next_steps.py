@@ -6,13 +6,20 @@ import sys
 from pathlib import Path
 
 from idlehands.house.home import COMMAND_LINE, Home
+from idlehands.house.login import login_link
 
 
-def describe_house(home: Home) -> str:
-    """Return where the house's parts are reached."""
+def describe_house(home: Home, *, to_person: bool) -> str:
+    """Return where the house's parts are reached; for a person, who can use it, the page's is a login link.
+
+    Raises:
+        HouseError: If the login cannot be stored.
+    """
+    # A login in a log file would be a key left lying about.
+    page = f"{login_link(home)}  (logs you in, once, within the hour)" if to_person else home.page_url
     return (
         f"The house is up: broker, MongoDB, HQ, web and agents, on loopback only\n"
-        f"  page    {home.page_url}\n"
+        f"  page    {page}\n"
         f"  REST    {home.rest_url}\n"
         f"  broker  {home.broker_url}"
     )
@@ -29,6 +36,7 @@ def describe_next_steps(home: Home, sweep: str, *, is_own: bool) -> str:
         f"  export IDLEHANDS_HOME={shlex.quote(str(home.path))}",
         f"  {run} jobs                 every job, newest first",
         f"  {run} results --sweep {sweep}",
+        f"  {run} login                a fresh link to the page",
         f"  {run} run YOUR_SCRIPT.py   your own script: any Python file, unchanged",
         f"  (cd {mine} && mosquitto_sub -h {host} -p {port} --cafile ca.pem \\",
         "      --cert cert.pem --key key.pem -t 'idlehands/v1/#' -v)",

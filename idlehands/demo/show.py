@@ -87,7 +87,7 @@ def run_demo(plan: Plan) -> int:
 def _show(plan: Plan, house: RunningHouse, screen: Screen, place: Place) -> int:
     home = house.home
     with connect(_settings(house)) as client:
-        screen.say(describe_house(home))
+        screen.say(describe_house(home, to_person=plan.stays))
         whole = _prepare_data(client, plan, screen)
         sweep = _submit_sweep(client, plan)
         screen.say(
