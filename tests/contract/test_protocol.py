@@ -257,6 +257,15 @@ def test_other_refused_messages_are_only_counted() -> None:
     assert hq.refused() == {"not_an_envelope": 1, "unknown_topic": 1, "bad_name": 1}
 
 
+@proves("P61")
+def test_what_the_broker_repeats_is_not_heard_again() -> None:
+    hq = WireHq()
+    hq.put(OLGA, envelope(OLGA, {"kind": "submit", "jobs": [job_spec()]}), retained=True)
+
+    assert hq.events(events.JobSubmitted) == []
+    assert hq.refused() == {"retained": 1}
+
+
 @proves("P9")
 def test_the_page_names_every_reason() -> None:
     text = (ROOT / "bus" / "codec.py").read_text() + (ROOT / "bus" / "router.py").read_text()
