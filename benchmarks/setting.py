@@ -117,4 +117,4 @@ def wait_all_ended(client: Client, timeout_seconds: float = 300) -> None:
     while jobs := client.status()["jobs"]:
         if time.monotonic() > deadline:
             raise TimeoutError(f"these jobs have not ended in {timeout_seconds:g} s: {jobs}")
-        time.sleep(0.1)
+        time.sleep(0.2)  # each look walks over all jobs in HQ
