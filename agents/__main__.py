@@ -5,7 +5,6 @@ job needs is imported with the first job.
 """
 
 import argparse
-import logging
 import random
 import secrets
 import signal
@@ -23,6 +22,7 @@ from agents.runner.port import Runner
 from agents.spool import Spool, SpoolUnusable
 from bus import topics
 from bus.clock import suspend_aware_seconds
+from bus.logs import add_log_option, configure_logs
 from bus.paho_bus import PahoBus
 from bus.port import LastWill
 from bus.settings import BusSettings, BusSettingsError
@@ -32,7 +32,7 @@ from schemas.messages import Presence
 def main(argv: list[str] | None = None) -> int:
     """Run the agent until SIGTERM and return its exit code."""
     options = _parse(argv)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    configure_logs(options.log_format)
     try:
         settings = BusSettings.parse(options.broker, options.certificate, options.root)
         settings.read_context()
@@ -114,6 +114,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--runner", choices=("subprocess", "noop"), default="subprocess")
     parser.add_argument("--rest", default="", metavar="URL", help="base URL of REST (default: what HQ says)")
     parser.add_argument("--root", default="idlehands/v1", help="first levels of every topic")
+    add_log_option(parser)
     return parser.parse_args(argv)
 
 

@@ -5,13 +5,13 @@ Composes bus, database and server from flags, and runs until SIGTERM.
 
 import argparse
 import importlib.metadata
-import logging
 import sys
 from pathlib import Path
 
 import uvicorn
 from pymongo.errors import ConfigurationError, InvalidURI
 
+from bus.logs import add_log_option, configure_logs
 from bus.paho_bus import PahoBus
 from bus.settings import BusSettings, BusSettingsError
 from dash_app.page import Page
@@ -31,7 +31,7 @@ _OWN_SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
 def main(argv: list[str] | None = None) -> None:
     """Serve until told to stop; exits with one clear error when that cannot be."""
     options = _parse(argv)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    configure_logs(options.log_format)
     try:
         settings = BusSettings.parse(options.broker, options.certificate)
         host, port = _parse_listen(options.listen)
@@ -85,6 +85,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         metavar="DIR",
         help="scripts that the page may run; by default the folder scripts beside the tokens, and our own",
     )
+    add_log_option(parser)
     return parser.parse_args(argv)
 
 

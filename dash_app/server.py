@@ -13,8 +13,9 @@ from starlette.types import ASGIApp
 
 from dash_app.page import Page
 from dash_app.visitor import RememberVisitor
-from hq.rest import blob_routes, house_routes, job_routes, problems, sweep_routes
+from hq.rest import blob_routes, house_routes, job_routes, metrics_routes, problems, sweep_routes
 from hq.rest.bodies import components
+from hq.rest.counting import CountRequests
 from hq.rest.gate import Gate
 from hq.rest.house import House, answer
 from hq.rest.policy import API
@@ -32,8 +33,10 @@ def build_server(
     """Return the whole server, gate first. The house starts and stops with it; without a page it is REST."""
     app = build_app(house, version, page)
     if page is None:
-        return Gate(app, tokens, hosts)
-    return Gate(RememberVisitor(app), tokens, hosts, page.sessions, page.policy)
+        gate = Gate(app, tokens, hosts)
+    else:
+        gate = Gate(RememberVisitor(app), tokens, hosts, page.sessions, page.policy)
+    return CountRequests(gate, house.requests)
 
 
 def build_app(house: House, version: str, page: Page | None = None) -> FastAPI:
@@ -68,6 +71,7 @@ def build_app(house: House, version: str, page: Page | None = None) -> FastAPI:
     for part in (job_routes, sweep_routes, house_routes, blob_routes):
         api.include_router(part.build_router(house))
     app.include_router(api)
+    app.include_router(metrics_routes.build_router(house))
     if page is not None:
         page.mount(app)
     _use_own_schemas(app)
@@ -85,7 +89,8 @@ def _use_own_schemas(app: FastAPI) -> None:
             parts["schemas"] = {**parts.get("schemas", {}), **components()}
             parts["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
             document["security"] = [{"token": []}]
-            document["paths"]["/healthz"]["get"]["security"] = []
+            for path in ("/healthz", "/readyz"):
+                document["paths"][path]["get"]["security"] = []
             problem = {
                 "description": "A problem",
                 "content": {problems.CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemBody"}}},

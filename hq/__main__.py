@@ -21,6 +21,7 @@ from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
 from bus.clock import suspend_aware_seconds
+from bus.logs import add_log_option, configure_logs
 from bus.paho_bus import PahoBus
 from bus.port import LastWill
 from bus.settings import BusSettings, BusSettingsError
@@ -62,7 +63,7 @@ log = logging.getLogger("hq")
 def main(argv: list[str] | None = None) -> int:
     """Run HQ and return its exit code."""
     options = _parse(argv)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    configure_logs(options.log_format)
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
@@ -200,6 +201,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         "--retention", type=Path, metavar="FILE", help="how long things are kept (default: for ever)"
     )
     parser.add_argument("--root", default="idlehands/v1", help="first levels of every topic")
+    add_log_option(parser)
     return parser.parse_args(argv)
 
 

@@ -22,6 +22,7 @@ from hq.core.outputs import Answer, LookUp, LookUpSweep, Publish, RecordProgress
 from hq.inbox import Inbox
 from hq.log.appender import Appender
 from hq.lookup import SpecLookUp
+from hq.measures import Histogram
 from hq.read_models.projector import Projector
 from hq.read_models.recorder import Recorder
 from schemas.events import Decision
@@ -99,6 +100,8 @@ class Loop:
         self._projector = projector
         self._recorder = recorder
         self._specs = look_up
+        self._turns = Histogram()
+        authority.measure_with(self._measure)
 
     def run(self) -> Exception | None:
         """Run until told to stop, or until a helper died: then return why."""
@@ -119,7 +122,15 @@ class Loop:
                 else:
                     self._take_in(item, now)
             self._step()
+            self._turns.observe(suspend_aware_seconds() - now)
             wait = self._authority.next_wake(suspend_aware_seconds())
+
+    def _measure(self) -> dict[str, Any]:
+        return {
+            "turn": self._turns.read(),
+            "append": self._appender.latency.read(),
+            "dropped": dict(self._recorder.dropped),
+        }
 
     def _take_in(self, item: Any, now: float) -> None:
         match item:

@@ -1,6 +1,7 @@
 """What HQ says to clients: replies to requests, stored answers, refusals."""
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -35,6 +36,8 @@ class Answering:
         self._books = books
         self._state = books.state
         self._version = version
+        #: What the shell measures, added to the status.
+        self.read_measures: Callable[[], dict[str, Any]] = dict
 
     # --- at once -----------------------------------------------------------------
 
@@ -192,6 +195,9 @@ class Answering:
             "leases": len(books.leases),
             "offers": len(books.scheduler.offered),
             "refused": dict(books.refused),
+            "agents_heard": len(agents),
+            "agents_fresh": sum(s.is_fresh(now) for s in agents),
+            **self.read_measures(),
             "agents": [
                 {
                     "agent": s.name,

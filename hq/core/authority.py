@@ -12,6 +12,8 @@ told `keep` for every job that they touch: an uncommitted end must not leak.
 """
 
 from collections import deque
+from collections.abc import Callable
+from typing import Any
 
 from msgspec import Struct
 
@@ -115,6 +117,10 @@ class Authority:
         """Delete what was kept for long enough, on HQ's own account. Nothing while the log is silent."""
         if not self.log_is_silent and len(self._waiting) < MAX_WAITING:
             self._waiting.append(Tidying(jobs, sweeps))
+
+    def measure_with(self, read: Callable[[], dict[str, Any]]) -> None:
+        """Add what `read` returns to every status: some numbers that the shell measures."""
+        self._answering.read_measures = lambda: {"waiting": len(self._waiting), "measures": read()}
 
     def note_log_alive(self, at: float) -> None:
         """Note that at `at` this HQ was the leader: an append or a ping sent then succeeded."""

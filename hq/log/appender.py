@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from hq.log.port import EventLog, LogUnavailable, PositionTaken
+from hq.measures import Histogram
 from schemas.events import Decision
 
 RETRY_SECONDS = 0.25
@@ -32,6 +33,7 @@ class Appender:
     """Owns the one append that is in flight.
 
     Attributes:
+        latency: How long appends took until they were in the journal, failed tries included.
         last_contact: When, on `clock`, the latest call began that proved the log to answer and be ours.
     """
 
@@ -57,6 +59,7 @@ class Appender:
         self._submits = 0
         self._thread = threading.Thread(target=self._run, name="appender", daemon=True)
         self._pinger = threading.Thread(target=self._run_pings, name="leader's ping", daemon=True)
+        self.latency = Histogram()
         self.last_contact = clock()
 
     def start(self) -> None:
@@ -105,6 +108,7 @@ class Appender:
             self._end(error)
 
     def _append(self, decisions: Sequence[Decision]) -> None:
+        first = self._clock()
         while True:
             began = self._clock()
             try:
@@ -114,6 +118,7 @@ class Appender:
                 if self._stopping.wait(RETRY_SECONDS):
                     raise
         self._note_contact(began)
+        self.latency.observe(self._clock() - first)
         self._next_position = decisions[-1].position + 1
         self._in_flight.clear()
         self._on_done(decisions)

@@ -16,6 +16,7 @@ from bus.port import Bus, BusInput
 from bus.topics import REPLY
 from hq.rest.asking import Asking
 from hq.rest.blobs import Blobs
+from hq.rest.counting import RequestCounts
 from hq.rest.database import Database, open_database
 from hq.rest.live import Live
 from hq.rest.problems import Problem
@@ -35,6 +36,7 @@ class House:
     bus: Bus
     #: Called on the bus's thread with everything that arrives.
     listeners: list[Callable[[BusInput], None]] = field(default_factory=list)
+    requests: RequestCounts = field(default_factory=RequestCounts)
     _database: Database | None = None
     _blobs: Blobs | None = None
 

@@ -60,6 +60,8 @@ def _write(path: str) -> Rule:
 API = "/api/v1"
 RULES: tuple[Rule, ...] = (
     Rule("/healthz", {"GET": READERS}, open=True),
+    Rule("/readyz", {"GET": READERS}, open=True),
+    _read("/metrics"),
     _read("/api/openapi.json"),
     _read(f"{API}/status"),
     Rule(f"{API}/jobs", {"GET": READERS, "POST": WRITERS}),

@@ -1,11 +1,11 @@
 """The search process: `python -m hq.search --broker HOST:PORT --certificate DIR`."""
 
 import argparse
-import logging
 import signal
 import sys
 from pathlib import Path
 
+from bus.logs import add_log_option, configure_logs
 from bus.paho_bus import PahoBus
 from bus.settings import BusSettings, BusSettingsError
 from hq.search.shell import CLIENT, SearchShell
@@ -16,8 +16,9 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m hq.search", description="Chooses the trials of sweeps.")
     parser.add_argument("--broker", required=True, metavar="HOST:PORT")
     parser.add_argument("--certificate", required=True, type=Path, metavar="DIR", help="ca, cert, key")
+    add_log_option(parser)
     options = parser.parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    configure_logs(options.log_format)
     try:
         settings = BusSettings.parse(options.broker, options.certificate)
         settings.read_context()

@@ -20,8 +20,8 @@ from bus.topics import ACK, CLAIM, GRANT, HEARTBEAT, OFFER, RESULT, TO_HQ
 from hq.core.authority import Authority
 from hq.core.evolve import apply
 from hq.core.outputs import Answer as AnswerOutput
-from hq.core.outputs import LookUp, Publish
-from hq.core.state import Change, Job, State
+from hq.core.outputs import LookUp, LookUpSweep, Publish
+from hq.core.state import Change, Deleted, Job, State
 from hq.log.connection import connect
 from hq.log.mongo import MongoLog
 from hq.read_models.indexes import ensure_indexes
@@ -92,6 +92,9 @@ class LittleHq:
 
     def _project(self, changes: list[Change]) -> None:
         self._specs.update({change.id: change.spec for change in changes if isinstance(change, Job)})
+        for gone in changes:
+            if isinstance(gone, Deleted):
+                self._specs.pop(gone.id, None)
         collected = Changes()
         collected.add(self.authority.state.position, changes)
         self._writer.write(collected)
@@ -106,6 +109,9 @@ class LittleHq:
                 case LookUp():
                     specs = {job: self._specs[job] for job in output.jobs if job in self._specs}
                     self.authority.retry(output.request, specs)
+                case LookUpSweep():
+                    known = self._database.sweeps.find_one({"_id": output.sweep})
+                    self.authority.found_sweep(output.request, None if known is None else ())
 
 
 class LittleAgent:
