@@ -18,7 +18,8 @@ def test_the_layout_names_every_package() -> None:
     named = set(re.findall(r"^    (\w+)/ ", README.read_text(), re.M))
     packages = {path.parent.name for path in ROOT.glob("*/__init__.py")}
 
-    assert packages | {"scripts", "docs"} == named
+    assert packages | {"scripts", "docs", "deploy"} == named
+    assert all((ROOT / name).is_dir() for name in named)
 
 
 def test_every_word_of_run_that_the_readme_names_is_one() -> None:
