@@ -17,6 +17,7 @@ from dash_app.live.hub import Hub
 from dash_app.pages.rendering import Pages
 from dash_app.script_folders import ScriptFolders
 from dash_app.submitting import Submitting
+from hq.rest import queries
 from hq.rest.house import House
 from hq.rest.sessions import Sessions
 
@@ -40,7 +41,7 @@ class Page:
         self.policy = ""
         self._house, self._folders = house, folders
         self._hearing = Hearing()
-        self._hub = Hub(self._hearing, feeds_of(house, self._hearing))
+        self._hub = Hub(self._hearing, feeds_of(house, self._hearing), self._reach)
 
     def mount(self, app: FastAPI) -> None:
         """Add everything to the server."""
@@ -69,6 +70,9 @@ class Page:
             Submitting(self._house, self._folders),
         )
         self.policy = _policy(dash)
+
+    async def _reach(self, position: int) -> None:
+        await queries.catch_up(self._house.database, position)
 
     @contextlib.asynccontextmanager
     async def living(self) -> AsyncIterator[None]:

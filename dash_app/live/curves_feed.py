@@ -23,7 +23,12 @@ class CurvesFeed:
     def __init__(self, house: House, job: str) -> None:
         self._house, self._job = house, job
         self._points: list[Document] = []
-        self._read = False
+        # Points are stored a moment after they went past: read twice, so that none falls between.
+        self._reads_left = 2
+
+    @property
+    def unfinished(self) -> bool:
+        return self._reads_left > 0
 
     def touch(self, changes: Changes) -> bool:
         new = [
@@ -36,12 +41,12 @@ class CurvesFeed:
         return bool(new)
 
     async def whole(self) -> Push:
-        if not self._read:
-            self._points += await board.read_points(self._house.database, [self._job], _POINTS_READ)
-            self._read = True
-        return self._draw()
+        return await self.push()
 
     async def push(self) -> Push:
+        if self._reads_left:
+            self._points += await board.read_points(self._house.database, [self._job], _POINTS_READ)
+            self._reads_left -= 1
         return self._draw()
 
     def _draw(self) -> Push:

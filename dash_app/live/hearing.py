@@ -38,9 +38,14 @@ class Changes:
 
 
 class Hearing:
-    """Listens for all pages at once."""
+    """Listens for all pages at once.
+
+    Attributes:
+        position: The latest log position that was heard of.
+    """
 
     def __init__(self) -> None:
+        self.position = 0
         self._lock = threading.Lock()
         self._changes = Changes()
         self._percents: OrderedDict[str, float] = OrderedDict()
@@ -86,13 +91,13 @@ class Hearing:
             case Inbound(data=JobNotice() as notice):
                 job = what.names["job"]
                 changes.jobs.add(job)
-                changes.position = max(changes.position, notice.position)
+                self._note_position(notice.position)
                 if notice.status.is_final:
                     self._percents.pop(job, None)
             case Inbound(data=SweepNotice() as notice):
                 sweep = what.names["sweep"]
                 changes.sweeps.add(sweep)
-                changes.position = max(changes.position, notice.position)
+                self._note_position(notice.position)
                 if isinstance(notice.event, TrialProposed):
                     changes.trials[notice.event.job] = sweep
             case Inbound(data=JobProgress() as message):
@@ -104,6 +109,10 @@ class Hearing:
             case _:
                 return False
         return True
+
+    def _note_position(self, position: int) -> None:
+        self._changes.position = max(self._changes.position, position)
+        self.position = max(self.position, position)
 
     def _note_progress(self, progress: Progress) -> None:
         changes = self._changes

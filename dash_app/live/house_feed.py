@@ -17,6 +17,7 @@ class MachinesFeed:
     """Cards of machines, and how far what runs on them is."""
 
     pause = 0.1
+    unfinished = False
 
     def __init__(self, house: House, hearing: Hearing) -> None:
         self._house, self._hearing = house, hearing

@@ -8,7 +8,7 @@ pause allows. While nobody looks, nothing is read.
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from pymongo.errors import PyMongoError
@@ -33,6 +33,10 @@ class Feed(Protocol):
     @property
     def pause(self) -> float:
         """Seconds between two pushes."""
+
+    @property
+    def unfinished(self) -> bool:
+        """Tell whether to push again in a second though nothing changed."""
 
     async def whole(self) -> Push:
         """Return everything, for a page that just came or came back."""
@@ -76,6 +80,9 @@ class _Watched:
         async with self._lock:
             try:
                 connection.send((await self.feed.whole()).encode())
+                if self.feed.unfinished:
+                    self._due = time.monotonic() + _RETRY_SECONDS
+                    self.schedule()
             except (PyMongoError, Problem) as error:
                 log.warning("cannot read for a page: %s", str(error)[:300])
                 connection.send(AGAIN)
@@ -96,7 +103,9 @@ class _Watched:
             async with self._lock:
                 try:
                     push = await self.feed.push()
-                    self._due = time.monotonic() + self.feed.pause
+                    pause = _RETRY_SECONDS if self.feed.unfinished else self.feed.pause
+                    self._dirty = self._dirty or self.feed.unfinished
+                    self._due = time.monotonic() + pause
                 except (PyMongoError, Problem) as error:
                     log.warning("cannot read for a page: %s", str(error)[:300])
                     self._dirty, self._due = True, time.monotonic() + _RETRY_SECONDS
@@ -110,9 +119,15 @@ class _Watched:
 class Hub:
     """All open pages."""
 
-    def __init__(self, hearing: Hearing, make_feeds: Callable[[View], Sequence[Feed]]) -> None:
+    def __init__(
+        self,
+        hearing: Hearing,
+        make_feeds: Callable[[View], Sequence[Feed]],
+        reach: Callable[[int], Awaitable[None]],
+    ) -> None:
         self._hearing = hearing
         self._make_feeds = make_feeds
+        self._reach = reach
         self._watched: dict[View, list[_Watched]] = {}
         self._looking: dict[View, set[Connection]] = {}
         self._wake = asyncio.Event()
@@ -150,7 +165,14 @@ class Hub:
         looking.add(connection)
         if view not in self._watched:
             self._watched[view] = [_Watched(feed, looking) for feed in self._make_feeds(view)]
-        for one in self._watched[view]:
+        try:
+            # What was heard before this page came, nobody tells it again.
+            await self._reach(self._hearing.position)
+        except (PyMongoError, Problem) as error:
+            log.warning("cannot read for a page: %s", str(error)[:300])
+            connection.send(AGAIN)
+            return
+        for one in self._watched.get(view, ()):
             await one.send_whole(connection)
 
     def leave(self, connection: Connection) -> None:

@@ -34,6 +34,7 @@ class JobFeed:
     """Everything of a job but its curves and its log."""
 
     pause = 0.05
+    unfinished = False
 
     def __init__(self, house: House, hearing: Hearing, job: str) -> None:
         self._house, self._hearing, self._job = house, hearing, job

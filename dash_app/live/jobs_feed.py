@@ -15,6 +15,7 @@ class JobRowsFeed:
     """Rows in place. A job that no longer belongs to the list leaves it."""
 
     pause = 0.05
+    unfinished = False
 
     def __init__(self, house: House, hearing: Hearing, view: View) -> None:
         self._house, self._hearing, self._view = house, hearing, view
@@ -67,6 +68,7 @@ class CountsFeed:
     """How many jobs stand where: tiles on the House, filters on the list."""
 
     pause = 0.5
+    unfinished = False
 
     def __init__(self, house: House, view: View) -> None:
         self._house, self._view = house, view

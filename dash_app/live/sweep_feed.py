@@ -55,6 +55,7 @@ class TrialsFeed(_OfTrials):
     """Words and the table."""
 
     pause = 0.25
+    unfinished = False
 
     def __init__(self, house: House, hearing: Hearing, identity: str) -> None:
         super().__init__(house, hearing, identity)
@@ -96,6 +97,7 @@ class SweepFiguresFeed(_OfTrials):
     """Parallel coordinates and the curves of all trials."""
 
     pause = 1.0
+    unfinished = False
 
     def touch(self, changes: Changes) -> bool:
         touched = self._is_touched(changes)
@@ -128,6 +130,7 @@ class SweepsFeed:
     """The list of sweeps."""
 
     pause = 0.5
+    unfinished = False
 
     def __init__(self, house: House) -> None:
         self._house = house

@@ -1,0 +1,343 @@
+"""The page in a real browser on a real house: live, reloaded, restarted, small, dark, with no way out."""
+
+import os
+import re
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from bus.settings import BusSettings
+from idlehands.client import Client, connect
+from idlehands.house.components import AgentOptions
+from idlehands.house.login import login_link
+from idlehands.house.running import RunningHouse, start_house
+from idlehands.house.tokens import TokenRole
+from schemas.specs import Choice, IntRange, JobSpec, SweepSpec
+from tests.e2e.page_scripts import EVIL, HOSTILE, SCRIPTS, script_of, submit
+from tests.fixtures.browser import DESKTOP, PHONE, Scheme, Visitor, log_in, open_browser, watch
+
+pytestmark = pytest.mark.process
+
+# The machine may be busy with other tests.
+expect.set_options(timeout=40_000)
+#: A row of a table, by its id.
+ROW = '.ag-center-cols-container [row-id="{}"]'
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHouse]:
+    path = tmp_path_factory.mktemp("page") / "house"
+    with start_house(path, AgentOptions(count=2, slots=2)) as running:
+        (path / "scripts").mkdir()
+        for name, source in SCRIPTS.items():
+            (path / "scripts" / name).write_text(source)
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with open_browser() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def operator(browser: Browser, house: RunningHouse) -> Iterator[Visitor]:
+    visitor = log_in(browser, house.home)
+    yield visitor
+    visitor.context.close()
+
+
+@pytest.fixture(autouse=True)
+def nothing_went_wrong(operator: Visitor) -> Iterator[None]:
+    yield
+    operator.check()
+    for watched in operator.pages:
+        watched.page.close()
+    operator.pages.clear()
+
+
+@pytest.fixture(scope="module")
+def client(house: RunningHouse) -> Iterator[Client]:
+    with connect(BusSettings.parse(house.home.broker_address, house.home.client("cli"))) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def done(client: Client, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """A job and a sweep that have ended."""
+    script = script_of(client, tmp_path_factory.mktemp("done"))
+    job = client.submit([JobSpec(script, params={"pause": 0})]).jobs[0]
+    sweep = client.submit_sweep(
+        SweepSpec(JobSpec(script), {"steps": IntRange(1, 4)}, "grid", 4, "loss")
+    ).sweep
+    for _ in client.follow(job):
+        pass
+    return job, sweep
+
+
+def test_jobs_appear_and_change_without_a_reload(operator: Visitor, client: Client, tmp_path: Path) -> None:
+    page = operator.open("/jobs").page
+    page.evaluate("window.same = true")
+    end = tmp_path / "end"
+
+    job = submit(client, tmp_path, params={"steps": 8, "until": str(end)}, name="watched")
+
+    row = page.locator(ROW.format(job))
+    expect(row).to_contain_text("watched")
+    expect(row.locator(".pill")).to_have_text("Running")
+    expect(row.locator(".bar-fill")).to_have_attribute("style", re.compile("width: [1-9]"))
+    end.touch()
+    expect(row.locator(".pill")).to_have_text("Succeeded")
+    assert page.evaluate("window.same") is True
+
+
+def test_a_machine_shows_what_it_runs(operator: Visitor, client: Client, tmp_path: Path) -> None:
+    page = operator.open("/").page
+
+    end = tmp_path / "end"
+    job = submit(client, tmp_path, params={"steps": 10, "until": str(end)}, name="on a machine")
+
+    card = page.locator(".card", has=page.locator(f'a[href="/jobs/{job}"]'))
+    expect(card).to_contain_text("on a machine")
+    expect(card.locator(".card-state")).to_have_text("Working")
+    expect(page.locator(f'[data-bar="{job}"] .bar-fill')).to_have_attribute(
+        "style", re.compile("width: [1-9]")
+    )
+    end.touch()
+    expect(page.locator(f'a[href="/jobs/{job}"]')).to_have_count(0)
+
+
+def test_a_job_is_watched_from_its_first_line_to_its_result(
+    operator: Visitor, client: Client, tmp_path: Path
+) -> None:
+    end = tmp_path / "end"
+    job = submit(client, tmp_path, params={"steps": 12, "until": str(end)})
+    page = operator.open(f"/jobs/{job}").page
+
+    expect(page.locator("#job-status")).to_contain_text("Running")
+    expect(page.locator("#job-log")).to_contain_text("step 5 of 12")
+    expect(page.locator("#job-curves .js-plotly-plot")).to_have_count(2)
+    end.touch()
+    expect(page.locator("#job-status")).to_contain_text("Succeeded")
+    expect(page.locator("#job-result")).to_contain_text("mode")
+    expect(page.locator("#job-actions button")).to_have_text("Run again")
+    page.reload()
+    expect(page.locator("#job-log")).to_contain_text("step 12 of 12")
+
+
+def test_an_address_survives_a_reload_and_the_way_back(
+    operator: Visitor, client: Client, tmp_path: Path
+) -> None:
+    job = submit(client, tmp_path)
+    page = operator.open("/jobs").page
+    page.click(".filter:has-text('Succeeded')")
+    expect(page.locator(".filter.is-chosen")).to_contain_text("Succeeded")
+    expect(page.locator(ROW.format(job))).to_be_visible()
+
+    page.reload()
+
+    expect(page.locator(".filter.is-chosen")).to_contain_text("Succeeded")
+    assert page.url.endswith("/jobs?status=succeeded")
+    page.click(f'a[href="/jobs/{job}"]')
+    expect(page.locator("#job-status")).to_contain_text("Succeeded")
+    page.go_back()
+    expect(page.locator(ROW.format(job))).to_be_visible()
+
+
+def test_a_server_killed_in_the_middle_is_caught_up_with(
+    operator: Visitor, client: Client, house: RunningHouse, tmp_path: Path
+) -> None:
+    end = tmp_path / "end"
+    job = submit(client, tmp_path, params={"steps": 40, "pause": 0.05, "until": str(end)})
+    watched = operator.open(f"/jobs/{job}")
+    page = watched.page
+    expect(page.locator("#job-log")).to_contain_text("step 3 of 40")
+    web = house.component("web").pid
+    assert web is not None
+
+    watched.while_down = True
+    os.kill(web, signal.SIGKILL)
+    page.wait_for_selector("html[data-live=off]")
+    page.wait_for_selector("html[data-live=on]")
+    watched.while_down = False
+    end.touch()
+
+    expect(page.locator("#job-log")).to_contain_text("step 40 of 40")
+    expect(page.locator("#job-status")).to_contain_text("Succeeded")
+    house.wait_ready()
+
+
+def test_a_sweep_shows_its_best_its_trials_and_its_figures(
+    operator: Visitor, client: Client, tmp_path: Path
+) -> None:
+    script = script_of(client, tmp_path)
+    space = {"steps": IntRange(2, 5), "mode": Choice(("fast", "slow"))}
+    spec = SweepSpec(JobSpec(script), space, sampler="grid", trials=8, metric="loss", direction="minimize")
+    sweep = client.submit_sweep(spec).sweep
+    page = operator.open(f"/sweeps/{sweep}").page
+
+    expect(page.locator("#sweep-status")).to_contain_text("Finished")
+    expect(page.locator(".best-value")).to_have_text("0.2")
+    expect(page.locator("#parallel .js-plotly-plot, #parallel.js-plotly-plot")).to_be_visible()
+    expect(page.locator("#parallel .annotation-text", has_text="steps")).to_be_visible()
+    expect(page.locator("#trial-curves .trace.scatter")).to_have_count(8)
+    expect(page.locator("#trials-grid .ag-center-cols-container .pill.is-succeeded")).to_have_count(8)
+    page.goto(operator.home.web_url + "/sweeps")
+    expect(page.locator(ROW.format(sweep))).to_contain_text("8 of 8")
+
+
+def test_a_form_made_of_a_scripts_arguments_submits_it(operator: Visitor) -> None:
+    page = operator.open("/new").page
+    page.click(".script:has-text('train.py')")
+    steps = page.get_by_label("steps", exact=True)
+
+    steps.fill("many")
+    page.click("#submit")
+    expect(page.locator("#submit-note")).to_contain_text("'many' is not a whole number")
+
+    steps.fill("3")
+    page.get_by_role("switch", name="shuffle").check(force=True)
+    page.get_by_label("Name", exact=True).fill(HOSTILE)
+    page.get_by_label("More parameters").fill("pause=0.05")
+    page.click("#submit")
+    expect(page.locator("#job-status")).to_contain_text("Succeeded")
+    expect(page.locator("#job-result")).to_contain_text("true")
+    assert re.search(r"/jobs/j[a-z2-7]{12}$", page.url)
+    page.click("#job-retry")
+    expect(page.locator(".over")).not_to_have_text("")
+    expect(page.locator("#job-facts")).to_contain_text("Again of")
+
+
+def test_a_click_cancels(operator: Visitor, client: Client, tmp_path: Path) -> None:
+    job = submit(client, tmp_path, params={"steps": 1000})
+    page = operator.open(f"/jobs/{job}").page
+    expect(page.locator("#job-status")).to_contain_text("Running")
+
+    page.click("#job-cancel")
+
+    expect(page.locator("#job-status")).to_contain_text("Cancelled")
+    expect(page.locator("#job-actions button")).to_have_text("Try again")
+
+
+def test_hostile_words_are_only_words(operator: Visitor, client: Client, tmp_path: Path) -> None:
+    job = submit(client, tmp_path, EVIL, name=HOSTILE, argv=[HOSTILE], params={"<i>key": HOSTILE})
+    page = operator.open(f"/jobs/{job}").page
+
+    expect(page.locator("#job-status")).to_contain_text("Succeeded")
+    log = page.locator("#job-log")
+    expect(log).to_contain_text("red <script>window.hacked=1</script> <b>bold</b>")
+    expect(log).to_contain_text("after the long line")
+    expect(page.locator("h1")).to_contain_text('<img src=x onerror="window.hacked=1">')
+    assert "\u202e" not in page.content()
+    assert "\x1b" not in page.content()
+    assert page.locator("#job-log script, #job-log b, h1 img, .facts img, .facts script").count() == 0
+    page.goto(operator.home.web_url + "/jobs")
+    expect(page.locator(ROW.format(job))).to_contain_text("<b>bold</b>")
+    page.goto(operator.home.web_url + "/jobs/" + HOSTILE.replace("/", "%2F"))
+    page.goto(operator.home.web_url + "/new?script=" + HOSTILE)
+    expect(page.locator(".page")).to_contain_text("There is no script")
+    assert page.evaluate("window.hacked") is None
+    operator.pages[-1].errors = [one for one in operator.pages[-1].errors if "404" not in one]
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_fits_every_screen(
+    browser: Browser, house: RunningHouse, done: tuple[str, str], size: tuple[int, int], scheme: Scheme
+) -> None:
+    visitor = log_in(browser, house.home, role=TokenRole.VIEWER, size=size, scheme=scheme)
+    job, sweep = done
+    page = visitor.open("/").page
+    for path in ("/", "/jobs", f"/jobs/{job}", "/sweeps", f"/sweeps/{sweep}", "/new", "/jobs/jaaaaaaaaaaaa"):
+        page.goto(house.home.web_url + path)
+        page.wait_for_selector(".head")
+        assert page.evaluate("document.documentElement.scrollWidth") <= size[0], path
+        paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert paper == ("rgb(246, 247, 247)" if scheme == "light" else "rgb(18, 22, 23)"), path
+    expect(page.locator(".trouble")).to_contain_text("There is no job")
+    page.click("#theme")
+    expect(page.locator("html")).to_have_attribute(
+        "data-mantine-color-scheme", "dark" if scheme == "light" else "light"
+    )
+    visitor.check()
+    visitor.context.close()
+
+
+def test_a_login_link_works_once(browser: Browser, house: RunningHouse) -> None:
+    link = login_link(house.home)
+    first, second = browser.new_context(), browser.new_context()
+    page = first.new_page()
+    page.goto(link)
+    page.wait_for_selector(".head")
+    assert "#" not in page.url
+
+    other = second.new_page()
+    other.goto(link)
+    expect(other.locator("#words")).to_contain_text("used already")
+    other.goto(house.home.page_url)
+    expect(other.locator("#words")).to_contain_text("not logged in")
+    first.close()
+    second.close()
+
+
+def test_a_viewer_sees_all_and_changes_nothing(
+    browser: Browser, house: RunningHouse, operator: Visitor, client: Client, tmp_path: Path
+) -> None:
+    job = submit(client, tmp_path, params={"steps": 1000})
+    sent: list[str] = []
+    acting = operator.open(f"/jobs/{job}").page
+    acting.on("request", lambda one: sent.append(one.post_data or "") if one.method == "POST" else None)
+    viewer = log_in(browser, house.home, role=TokenRole.VIEWER)
+    page = viewer.open(f"/jobs/{job}").page
+
+    expect(page.locator("#job-status")).to_contain_text("Running")
+    expect(page.locator("#job-cancel")).to_have_count(0)
+    acting.click("#job-cancel")
+    expect(acting.locator("#job-status")).to_contain_text("Cancelled")
+
+    # What the operator's browser sent, sent by the viewer's.
+    again = submit(client, tmp_path, params={"steps": 1000})
+    body = next(one for one in sent if "job-cancel" in one).replace(job, again)
+    answer = page.evaluate(
+        "body => fetch('/_dash-update-component', {method: 'POST', body, headers: "
+        "{'Content-Type': 'application/json'}}).then(answer => answer.text())",
+        body,
+    )
+    assert "logged in as viewer" in answer
+    page.goto(house.home.web_url + f"/jobs/{again}")
+    expect(page.locator("#job-status")).to_contain_text(re.compile("Running|Queued"))
+    page.goto(house.home.web_url + "/new")
+    expect(page.locator(".empty")).to_contain_text("Only operators")
+    client.cancel([again])
+    viewer.check()
+    viewer.context.close()
+
+
+def test_an_empty_house_says_what_to_do_first(browser: Browser, tmp_path: Path) -> None:
+    with start_house(tmp_path / "house", AgentOptions(count=0)) as empty:
+        visitor = log_in(browser, empty.home)
+        page = visitor.open("/").page
+        expect(page.locator(".page")).to_contain_text("Nothing has run here yet")
+        expect(page.locator(".page")).to_contain_text("idlehands agent")
+        page.click(".way:has-text('Sweeps')")
+        expect(page.locator(".page")).to_contain_text("idlehands sweep")
+        visitor.check()
+        visitor.context.close()
+
+
+def test_what_is_watched_is_noticed(browser: Browser, house: RunningHouse) -> None:
+    """The watch itself: an error and a request to elsewhere do not pass unseen."""
+    page = browser.new_page()
+    watched = watch(page, house.home)
+    page.route("http://elsewhere.invalid/**", lambda route: route.abort())
+    page.goto(f"{house.home.web_url}/login")
+    page.evaluate("console.error('oh'); new Image().src = 'https://elsewhere.invalid/x'")
+    expect(page.locator("#words")).to_be_visible()
+    page.wait_for_timeout(200)
+
+    assert any("oh" in error for error in watched.errors)
+    assert any("elsewhere" in error for error in watched.errors)
+    page.close()
