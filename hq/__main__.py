@@ -137,7 +137,11 @@ def _lead(
         on_fatal=report_death(inbox, "the recorder"),
         retention=keeping.retention(),
     )
-    look_up = SpecLookUp(database, lambda: projector.position >= state.position)
+    look_up = SpecLookUp(
+        database,
+        lambda: projector.position >= state.position,
+        on_fatal=report_death(inbox, "the look-up"),
+    )
     housekeeper = Housekeeper(
         database,
         lambda jobs, sweeps: inbox.put(Tidy(jobs, sweeps)),

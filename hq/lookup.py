@@ -14,6 +14,7 @@ from pymongo.errors import PyMongoError
 from hq.core.decide.deletion import MAX_DELETED
 from hq.core.state import Job
 from hq.log.documents import RAW_CODEC
+from hq.log.port import LogUnreadable
 from hq.read_models.models import JOBS, SWEEPS, change_of
 from schemas.specs import JobSpec
 
@@ -25,12 +26,25 @@ log = logging.getLogger(__name__)
 
 
 class SpecLookUp:
-    """Reads specs in the background. What cannot be read is left out; then its client asks again."""
+    """Reads in the background. What cannot be read now is not answered; then its client asks again.
 
-    def __init__(self, database: Database[dict[str, Any]], is_current: Callable[[], bool]) -> None:
+    Args:
+        database: Where the read models are.
+        is_current: Tells whether everything committed is in them.
+        on_fatal: Called on this thread if it ends by a mistake; HQ cannot go on without it.
+    """
+
+    def __init__(
+        self,
+        database: Database[dict[str, Any]],
+        is_current: Callable[[], bool],
+        *,
+        on_fatal: Callable[[Exception], None],
+    ) -> None:
         self._jobs: Collection[Any] = database.get_collection(JOBS, codec_options=RAW_CODEC)
         self._sweeps: Collection[Any] = database.get_collection(SWEEPS)
         self._is_current = is_current
+        self._on_fatal = on_fatal
         self._requests: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="look-up", daemon=True)
 
@@ -68,12 +82,21 @@ class SpecLookUp:
         self._requests.put(None)
 
     def _run(self) -> None:
-        while (look_up := self._requests.get()) is not None:
-            try:
-                look_up()
-            except PyMongoError as error:
-                # No answer: the client repeats its request until there is one.
-                log.warning("a request waits for the database: %.300s", error)
+        try:
+            while (look_up := self._requests.get()) is not None:
+                self._try(look_up)
+        except Exception as error:
+            self._on_fatal(error)
+
+    def _try(self, look_up: Callable[[], None]) -> None:
+        try:
+            look_up()
+        except PyMongoError as error:
+            # No answer: the client repeats its request until there is one.
+            log.warning("a request waits for the database: %.300s", error)
+        except LogUnreadable as error:
+            # One damaged document must not take HQ down each time that somebody asks for it.
+            log.error("a request cannot be answered: %.300s", error)
 
     def _await_read_models(self) -> None:
         deadline = time.monotonic() + _CATCH_UP_SECONDS
