@@ -1,6 +1,7 @@
 """What the benchmarks run on: a house with real processes, a client, no-op jobs, agents of their own."""
 
 import contextlib
+import hashlib
 import os
 import subprocess
 import tempfile
@@ -18,7 +19,7 @@ from idlehands.house.running import RunningHouse, start_house
 from schemas.specs import JobSpec, Needs, ScriptRef
 
 #: A no-op runner never opens the bundle: any name of the right form will do.
-_SCRIPT = ScriptRef(bundle="0" * 64, entry="noop.py", name="noop")
+_SCRIPT = ScriptRef(bundle=hashlib.sha256(b"noop").hexdigest(), entry="noop.py", name="noop")
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ before them (and keys that begin with `~` with another one). And it returns
     {"~x": 1}         {"~~x": 1}
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -26,6 +27,8 @@ from schemas.events import Decision
 
 T = TypeVar("T")
 _MARKED = (b"~$", b"~~")
+#: In BSON the byte of its type stands before every key. Also matches some values, which does no harm.
+_MAYBE_TO_MARK = re.compile(rb"[\x01-\x13][$~]")
 
 
 class _PlainIntegers(TypeDecoder):
@@ -50,8 +53,8 @@ def encode_document(value: Any) -> RawBSONDocument:
     try:
         plain = msgspec.to_builtins(value)
         raw = bson.encode(plain)
-        # Most documents have neither sign anywhere, and walking them costs more than encoding.
-        if b"$" in raw or b"~" in raw:
+        # Most documents have no such key, and walking them costs more than encoding.
+        if _MAYBE_TO_MARK.search(raw):
             raw = bson.encode(_mark_keys(plain))
     except (BSONError, OverflowError, TypeError, UnicodeError) as error:
         raise DecisionRefused(f"a value cannot be stored: {error}") from error

