@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from idlehands.house.running import RunningHouse
+from idlehands.house.status import ComponentStatus
 from tests.e2e.workplace import is_gone
 
 _EFFECT_SECONDS = 10.0
@@ -50,6 +51,7 @@ class Injector:
         #: pid -> when it is let go.
         self._stopped: dict[int, float] = {}
         self._unproven: list[tuple[int, Injected]] = []
+        self._hits: Counter[str] = Counter()
         self.planned = 0
         self.injected: list[Injected] = []
         self.fault: BaseException | None = None
@@ -100,9 +102,12 @@ class Injector:
         ]
         if not victims:
             return False
-        chosen = self._draw.choice(victims)
+        chosen = self._choose(victims)
         assert chosen.pid is not None
         number = self._draw.choice((signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP))
+        if self._hits[chosen.name] == 1:
+            # A short run, too, has killed everybody once.
+            number = signal.SIGKILL
         seconds = 0.0
         if number is signal.SIGSTOP:
             # Most are short, some as long as allowed.
@@ -112,6 +117,13 @@ class Injector:
             fault = Injected(chosen.name, number.name, time.monotonic(), round(seconds, 1))
             self._unproven.append((chosen.pid, fault))
         return True
+
+    def _choose(self, victims: list[ComponentStatus]) -> ComponentStatus:
+        """Return anybody, but first those who were never hit, and count the hit."""
+        fresh = [part for part in victims if not self._hits[part.name]]
+        chosen = self._draw.choice(fresh or victims)
+        self._hits[chosen.name] += 1
+        return chosen
 
     def _let_go(self) -> None:
         now = time.monotonic()

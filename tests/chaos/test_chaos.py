@@ -19,8 +19,8 @@ def assert_passed(report: Report, folder: Path) -> None:
     shown = msgspec.json.format(msgspec.json.encode(report)).decode()
     assert report.troubles == [], f"{shown}\nkept in {folder}"
     # What was never strained holds for nothing.
-    assert report.counted["JobSucceeded"] > report.seconds / 5, shown
-    assert report.counted["epochs"] > 1, shown
+    assert report.counted["JobSucceeded"] > report.seconds / 10, shown
+    assert report.planned > report.seconds / 6, shown
 
 
 def test_no_promise_is_broken_by_a_minute_of_random_kills(tmp_path: Path) -> None:
