@@ -20,7 +20,7 @@ from idlehands.house.files import LockTaken, locked, make_private_folder
 from idlehands.house.furnish import external_database
 from idlehands.house.home import HouseError, open_home
 from idlehands.house.leash import Leash
-from idlehands.house.logs import open_log
+from idlehands.house.logs import last_lines, open_log
 from idlehands.house.running import RunningHouse
 
 #: Longer than a leash takes to stop what a killed demo left.
@@ -150,7 +150,14 @@ def open_house(place: Place, agents: int, slots: int) -> Iterator[RunningHouse]:
     try:
         process = leash.start(command, output=log, cwd=str(home.path), env=environment)
         with RunningHouse(home, process) as house:
-            house.wait_ready()
+            try:
+                house.wait_ready()
+            except HouseError:
+                said = last_lines(home.logs / "up.log", 1)
+                if process.poll() is None or not said.startswith("Error: "):
+                    raise
+                # The house has said it in one sentence; around it would be noise.
+                raise HouseError(said.removeprefix("Error: ")) from None
             yield house
         leash.forget(process.pid)
     finally:

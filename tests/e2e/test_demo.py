@@ -15,10 +15,20 @@ from pathlib import Path
 
 import pytest
 
+from idlehands.house.broker import find_mosquitto
 from tests.fixtures.broker import eventually
 
 pytestmark = pytest.mark.process
 
+#: A machine where neither a folder of system programs nor the Python environment brings what PATH lacks.
+BARE_MACHINE = """
+import sys
+from idlehands.house import broker
+broker._ELSEWHERE = ()
+sys.modules["fiftyone"] = None
+from idlehands.__main__ import main
+main(["demo", "--exit"])
+"""
 QUICK_PREPARE = 'print(\'{"rows": 3, "columns": 2, "types": {"a": "continuous"}}\')\n'
 QUICK_TRAIN = """
 import argparse, json
@@ -61,13 +71,16 @@ class Demo:
         return ["--scripts", str(self.scripts)]
 
     def start(self, *argv: str, output: int = subprocess.PIPE, **environment: str) -> subprocess.Popen[bytes]:
+        return self.start_python("-m", "idlehands", "demo", *argv, output=output, **environment)
+
+    def start_python(self, *argv: str, output: int, **environment: str) -> subprocess.Popen[bytes]:
         kept = {
             name: value
             for name, value in os.environ.items()
             if not name.startswith(("IDLEHANDS_", "XDG_")) and name != "COLUMNS"
         }
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "idlehands", "demo", *argv],
+            [sys.executable, "-P", *argv],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.PIPE,
@@ -78,7 +91,13 @@ class Demo:
 
     def run(self, *argv: str, **environment: str) -> tuple[int, str, str]:
         """Return exit code, standard output and standard error."""
-        process = self.start(*argv, **environment)
+        return self.finish(self.start(*argv, **environment))
+
+    def run_on_bare_machine(self, path: Path) -> tuple[int, str, str]:
+        """Run it where there is nothing but what lies in the folder `path`."""
+        return self.finish(self.start_python("-c", BARE_MACHINE, output=subprocess.PIPE, PATH=str(path)))
+
+    def finish(self, process: subprocess.Popen[bytes]) -> tuple[int, str, str]:
         out, error = process.communicate(timeout=180)
         return process.returncode, out.decode(), error.decode()
 
@@ -304,3 +323,47 @@ def test_missing_scripts_are_named_before_anything_starts(demo: Demo, tmp_path: 
     assert (code, out) == (1, "")
     assert "runs from a clone" in error
     assert not demo.house.exists()
+
+
+def test_without_a_broker_the_ways_to_one_are_named(demo: Demo, tmp_path: Path) -> None:
+    code, _, error = demo.run_on_bare_machine(tmp_path / "empty")
+
+    assert code == 1
+    assert error.startswith("Error: No MQTT broker was found")
+    assert "apt install mosquitto" in error
+    assert error.count("\n") == 1
+
+
+def test_without_a_database_the_ways_to_one_are_named(demo: Demo, tmp_path: Path) -> None:
+    mosquitto = find_mosquitto()
+    assert mosquitto is not None
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "mosquitto").symlink_to(mosquitto)
+
+    code, _, error = demo.run_on_bare_machine(tmp_path / "bin")
+
+    assert code == 1
+    assert error.startswith("Error: No MongoDB server was found")
+    assert "IDLEHANDS_MONGODB" in error
+    assert error.count("\n") == 1
+
+
+def test_a_database_that_is_not_there_is_named_without_its_password(demo: Demo) -> None:
+    uri = "mongodb://u:sesame@127.0.0.1:1/idlehands?replicaSet=r&serverSelectionTimeoutMS=500"
+
+    code, out, error = demo.run("--exit", *demo.quick, IDLEHANDS_MONGODB=uri)
+
+    assert code == 1
+    assert error.startswith("Error: The database of IDLEHANDS_MONGODB cannot be used")
+    assert error.count("\n") == 1
+    assert "127.0.0.1:1" in error
+    assert "sesame" not in out + error
+    assert demo.processes() == []
+
+
+def test_it_runs_on_a_database_of_ones_own(demo: Demo, mongodb_uri: str) -> None:
+    for _ in range(2):
+        code, out, error = demo.run("--epochs", "1", *demo.quick, IDLEHANDS_MONGODB=mongodb_uri)
+        assert (code, error) == (0, ""), out
+
+    assert demo.house.exists(), "an agent's count of boots must not fall behind what the database remembers"
