@@ -3,6 +3,7 @@
     keys       the database's key file, and the URI with its password
     database   the replica set of one, and its user (over MongoDB's localhost exception)
     furnish    everything else: settings, CA, certificates, tokens, the broker's configuration
+    closed     nothing: it proves that the broker lets nobody in without a certificate
 
 Each is safe to repeat and runs at every start. The folder is an ordinary house
 (`idlehands.house.home`); here only the addresses differ: inside, services find
@@ -18,10 +19,10 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from idlehands.house import broker, mongod, pki, tokens
+from idlehands.house import broker, mongod, pki, probe, tokens
 from idlehands.house.files import make_private_folder, write_private
 from idlehands.house.furnish import furnish
-from idlehands.house.home import RESTORING, Home, HouseError, Ports, Settings, default_home_path
+from idlehands.house.home import COMMAND_LINE, RESTORING, Home, HouseError, Ports, Settings, default_home_path
 from idlehands.house.registry import Role, check_name, check_role
 
 _DATABASE_SECONDS = 60.0
@@ -40,6 +41,8 @@ def main(argv: list[str] | None = None) -> int:
                 make_database(path, at=options.at, member=options.database)
             case "furnish":
                 furnish_containers(path, options)
+            case "closed":
+                prove_closed(path, options.broker)
     except (HouseError, mongod.MongodNotReady) as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1
@@ -140,16 +143,36 @@ def _configure_broker(home: Home, port: int) -> None:
     write_private(file, "\n".join(lines) + "\n")
 
 
+def prove_closed(path: Path, address: str) -> None:
+    """Check that the broker at `address` (HOST:PORT) lets in who has a certificate, and nobody else.
+
+    Raises:
+        HouseError: If it is not so. Then the house must not run.
+    """
+    host, _, port = address.rpartition(":")
+    home = Home(path, Settings(Ports(int(port), 0, 0), "closed", host))
+    if not probe.accepts(home, home.client(COMMAND_LINE)):
+        raise HouseError(
+            f"The broker at {address} does not let in a certificate of this house. Is it another house's "
+            "broker, or one that runs since before the last `setup`? `docker compose restart broker`."
+        )
+    probe.check_closed(home)
+
+
 def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m idlehands.house.containers")
     steps = parser.add_subparsers(dest="step", required=True)
-    for name in ("keys", "database", "furnish"):
+    for name in ("keys", "database", "furnish", "closed"):
         step = steps.add_parser(name)
-        step.add_argument("--database", required=True, metavar="HOST:PORT", help="as the services reach it")
+        if name != "closed":
+            step.add_argument(
+                "--database", required=True, metavar="HOST:PORT", help="as the services reach it"
+            )
         if name == "database":
             step.add_argument("--at", required=True, metavar="HOST:PORT", help="as it is reached from here")
-        if name == "furnish":
+        if name in ("furnish", "closed"):
             step.add_argument("--broker", required=True, metavar="HOST:PORT", help="as services reach it")
+        if name == "furnish":
             step.add_argument("--agent", required=True, metavar="NAME", help="the agent on this machine")
             step.add_argument("--address", required=True, help="where the machine publishes the ports")
             step.add_argument("--broker-port", required=True, type=int, help="published port of the broker")

@@ -37,7 +37,10 @@ def read_compose(settings: dict[str, str] | None = None) -> dict[str, Any]:
     def value_of(match: re.Match[str]) -> str:
         return (settings or {}).get(match["name"]) or match["default"]
 
-    text = re.sub(r"\$\{(?P<name>[A-Z_]+):-(?P<default>[^}]*)\}", value_of, FILE.read_text())
+    text, changed = FILE.read_text(), 1
+    while changed:
+        # From the inside out: a default may hold another variable.
+        text, changed = re.subn(r"\$\{(?P<name>[A-Z_]+):-(?P<default>[^${}]*)\}", value_of, text)
     assert "$" not in re.sub(r"(?m)#.*$", "", text), "a variable without a default"
     read: dict[str, Any] = YAML(typ="safe").load(text)
     return read
@@ -101,8 +104,7 @@ class Composition:
                 done = self.once(name)
                 assert done.returncode == 0, f"{name}: {done.stdout}{done.stderr}"
             else:
-                self._start(name)
-                self.wait_healthy(name)
+                self.start(name)
             if name == until:
                 return
 
@@ -147,7 +149,8 @@ class Composition:
         """Return what a service has printed."""
         return (self.folder / f"{name}.log").read_text(errors="replace")[-3000:]
 
-    def _start(self, name: str) -> None:
+    def start(self, name: str) -> None:
+        """Start one service and wait until it is healthy."""
         with (self.folder / f"{name}.log").open("ab") as log:
             self.running[name] = subprocess.Popen(
                 self._here(words_of(self.services[name])),
@@ -157,6 +160,7 @@ class Composition:
                 stdout=log,
                 stderr=log,
             )
+        self.wait_healthy(name)
 
     def _environment(self, name: str) -> dict[str, str]:
         given = self.services[name].get("environment", {})

@@ -11,7 +11,7 @@ from tests.unit.deploy.composition import FILE, in_order, mounts_of, paths_in, r
 
 COMPOSE = read_compose()
 SERVICES: dict[str, Any] = COMPOSE["services"]
-ONCE = {"keys", "database", "setup", "admin"}
+ONCE = {"keys", "database", "setup", "closed", "admin"}
 
 
 def test_the_file_fits_the_schema_of_the_compose_specification() -> None:
@@ -27,7 +27,7 @@ def test_the_file_fits_the_schema_of_the_compose_specification() -> None:
 
 
 def test_services_start_in_the_order_that_the_file_promises() -> None:
-    assert in_order(SERVICES)[:6] == ["keys", "mongo", "database", "setup", "broker", "hq"]
+    assert in_order(SERVICES)[:6] == ["keys", "mongo", "database", "setup", "broker", "closed"]
     assert set(in_order(SERVICES)) == set(SERVICES) - {"admin"}
 
 
@@ -96,7 +96,7 @@ def test_a_service_mounts_every_folder_that_it_names_and_volumes_are_declared(na
 def test_the_key_of_the_ca_is_seen_by_nothing_that_runs_always() -> None:
     holders = {name for name, service in SERVICES.items() if "/house/pki" in mounts_of(service)}
 
-    assert holders == {"setup", "admin"}
+    assert holders == {"setup", "closed", "admin"}
 
 
 def test_an_agent_sees_its_certificate_and_its_folder_and_nothing_else() -> None:

@@ -63,6 +63,25 @@ def test_a_machine_elsewhere_gets_a_certificate_that_the_broker_knows(house: Com
     assert "user attic" in (house.folder / "house" / "broker" / "acl").read_text()
 
 
+def test_a_broker_that_lets_strangers_in_keeps_hq_from_starting(house: Composition) -> None:
+    file = house.folder / "house" / "broker" / "mosquitto.conf"
+    rightly = file.read_text()
+    house.stop("broker")
+    wrongly = rightly.replace("require_certificate true", "require_certificate false")
+    wrongly = wrongly.replace("allow_anonymous false", "allow_anonymous true")
+    file.write_text(wrongly.replace("use_identity_as_username true\n", ""))
+    house.start("broker")
+
+    refused = house.once("closed")
+
+    assert refused.returncode == 1
+    assert "lets in a client without a certificate" in refused.stderr
+    # The next start makes the configuration anew.
+    house.down()
+    house.up()
+    assert file.read_text() == rightly
+
+
 @pytest.mark.parametrize("name", ["broker", "hq"])
 def test_an_unhealthy_service_is_noticed(house: Composition, name: str) -> None:
     asking = {"broker": "broker", "hq": "search"}[name]

@@ -109,7 +109,7 @@ def test_every_folder_of_a_volume_belongs_to_the_user_in_the_image_that_fills_it
         for entry in service["volumes"]
     }
 
-    assert mounted - {"/backups"} <= made
+    assert mounted - {"/backups", "/settings"} <= made
 
 
 def test_an_agent_and_its_health_check_need_none_of_hqs_libraries() -> None:
