@@ -1,6 +1,5 @@
 """What HQ says to clients: replies to requests, stored answers, refusals."""
 
-from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -190,7 +189,7 @@ class Answering:
             "epoch": state.epoch,
             "position": self._books.committed,
             "database": "silent" if log_silent else "ok",
-            "jobs": {str(status): n for status, n in Counter(j.status for j in state.jobs.values()).items()},
+            "jobs": {str(status): count for status, count in books.counts.items() if count},
             "sweeps": len(state.sweeps),
             "leases": len(books.leases),
             "offers": len(books.scheduler.offered),

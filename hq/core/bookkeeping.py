@@ -31,6 +31,8 @@ class Bookkeeping:
         self.sightings: dict[str, Sighting] = {}
         #: Attempts of each agent that are live or unheard.
         self.open: dict[str, set[AttemptKey]] = {}
+        #: How many live jobs there are of each status: nobody should have to walk over all.
+        self.counts: Counter[JobStatus] = Counter()
         #: When this HQ handled the claim of a live attempt.
         self.claimed_at: dict[AttemptKey, float] = {}
         #: Up to here everything is in the log.
@@ -49,6 +51,7 @@ class Bookkeeping:
 
     def _take_up(self, job: Job, now: float) -> None:
         self._note_expiry(job)
+        self.counts[job.status] += 1
         if job.status is JobStatus.QUEUED:
             self.scheduler.note_queued(job, now, self._ready_at(job, now))
         elif job.status is JobStatus.RUNNING:
@@ -90,6 +93,10 @@ class Bookkeeping:
     def note_job(self, event: JobEvent, before: Job | None, after: Job, now: float) -> None:
         """Bring the tables in step with one event of a job."""
         self.in_flight.add(after.id)
+        if before is not None:
+            self.counts[before.status] -= 1
+        if not after.status.is_final:
+            self.counts[after.status] += 1
         was_running = before is not None and before.status is JobStatus.RUNNING
         is_running = after.status is JobStatus.RUNNING
         if after.status is not JobStatus.QUEUED:

@@ -44,6 +44,16 @@ CODEC: CodecOptions[dict[str, Any]] = CodecOptions(type_registry=TypeRegistry([_
 RAW_CODEC: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
 
 
+class Stored(RawBSONDocument):
+    """A document to store.
+
+    The driver asks each whether it is empty; the base class decodes all of it to tell.
+    """
+
+    def __bool__(self) -> bool:
+        return True
+
+
 def encode_document(value: Any) -> RawBSONDocument:
     """Return a Struct or dictionary as the BSON bytes to store.
 
@@ -58,7 +68,7 @@ def encode_document(value: Any) -> RawBSONDocument:
             raw = bson.encode(_mark_keys(plain))
     except (BSONError, OverflowError, TypeError, UnicodeError) as error:
         raise DecisionRefused(f"a value cannot be stored: {error}") from error
-    return RawBSONDocument(raw)
+    return Stored(raw)
 
 
 def decode_document(document: RawBSONDocument | bytes) -> dict[str, Any]:
