@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 EVENTS = "events"
 BLOBS = "blobs"
 #: Made again from the log at a restore.
-_FOLDED = frozenset({"jobs", "agents", "sweeps", "results", "requests", "checkpoints"})
+_FOLDED = frozenset({"jobs", "agents", "sweeps", "results", "requests"})
+#: How far the read models are, which a restore makes again too; other checkpoints are kept.
+_QUERIES = {"checkpoints": {"_id": {"$ne": "read_models"}}}
 #: What `with_logs` adds.
 _LARGE = frozenset({"progress", "logs"})
 #: Members of a collection have about this size.
@@ -144,7 +146,7 @@ def _write_collection(
     database: "Database[Any]", name: str, moment: "ClientSession", archive: ArchiveWriter
 ) -> int:
     """Write a collection as of `moment`, in order of `_id`; return the number of its documents."""
-    documents = database[name].find({}, sort=[("_id", 1)], session=moment, batch_size=500)
+    documents = database[name].find(_QUERIES.get(name, {}), sort=[("_id", 1)], session=moment, batch_size=500)
     counted, number, expected = 0, 1, None
     while True:
         first = next(documents, None)

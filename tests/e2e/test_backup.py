@@ -17,11 +17,12 @@ import pytest
 
 from bus.settings import BusSettings
 from hq.log.connection import connect as connect_database
+from hq.log.documents import decision_to_document
 from hq.log.mongo import MongoLog
 from hq.read_models.verify import find_differences
 from idlehands.client import connect
 from idlehands.house import restoring
-from idlehands.house.archive import MANIFEST, BackupUnusable
+from idlehands.house.archive import MANIFEST, Archive, ArchiveWriter, BackupUnusable
 from idlehands.house.components import AgentOptions
 from idlehands.house.home import HouseError, open_home
 from idlehands.house.restoring import restore
@@ -265,6 +266,26 @@ def _copy(file: Path, to: Path, changes: dict[str, Callable[[bytes], bytes]]) ->
     with zipfile.ZipFile(file) as given, zipfile.ZipFile(to, "w") as made:
         for name in given.namelist():
             made.writestr(name, changes.get(name, bytes)(given.read(name)))
+
+
+def test_a_log_that_a_newer_version_continued_is_refused_and_what_was_made_is_removed(
+    old: Old, tmp_path: Path
+) -> None:
+    changed, position = tmp_path / "changed.backup", _backed_up_position(old) + 1
+    newer = Decision(position, 9 * 10**9, "f" * 32, 9e9, (EpochBegan(9 * 10**9, "0" * 32, LOG_VERSION + 1),))
+    with Archive(old.backup) as given, ArchiveWriter(changed) as made:
+        for name in given.manifest.members:
+            made.add(name, given.read(name))
+        made.add("database/events/99999", [decision_to_document(newer).raw])
+        counts = given.manifest.counts | {"events": given.manifest.counts["events"] + 1}
+        made.finish(
+            msgspec.structs.replace(given.manifest, members=made.members, counts=counts, position=position)
+        )
+
+    with pytest.raises(BackupUnusable, match=f"of version {LOG_VERSION + 1} since position {position}"):
+        restore(tmp_path / "new", changed)
+
+    assert [path.name for path in tmp_path.iterdir()] == ["changed.backup"]
 
 
 def test_only_an_empty_folder_takes_a_house(old: Old, tmp_path: Path) -> None:
