@@ -83,26 +83,22 @@ class Injector:
                 while not self._stopping.wait(0.05) and time.monotonic() < at:
                     self._let_go()
                     self._prove()
-                # Everybody may be down or stand still; then the next one up is hit.
-                self.planned += 1
-                while not self._inject() and not self._stopping.wait(0.05):
-                    self._let_go()
-                    self._prove()
-                at = max(at, time.monotonic())
+                # Everybody may be down or stand still: then some other time, and who starts gets somewhere.
+                if not self._stopping.is_set() and (victims := self._find_victims()):
+                    self.planned += 1
+                    self._inject(self._choose(victims))
         except BaseException as error:
             self.fault = error
 
-    def _inject(self) -> bool:
-        """Hit somebody; tell whether there was anybody to hit."""
+    def _find_victims(self) -> list[ComponentStatus]:
         parts = sorted(self._house.status().components, key=lambda part: part.name)
-        victims = [
+        return [
             part
             for part in parts
             if part.pid is not None and part.pid not in self._stopped and part.name.startswith(self._only)
         ]
-        if not victims:
-            return False
-        chosen = self._choose(victims)
+
+    def _inject(self, chosen: ComponentStatus) -> None:
         assert chosen.pid is not None
         number = self._draw.choice((signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP))
         if self._hits[chosen.name] == 1:
@@ -116,7 +112,6 @@ class Injector:
         if _send(chosen.pid, number):
             fault = Injected(chosen.name, number.name, time.monotonic(), round(seconds, 1))
             self._unproven.append((chosen.pid, fault))
-        return True
 
     def _choose(self, victims: list[ComponentStatus]) -> ComponentStatus:
         """Return anybody, but first those who were never hit, and count the hit."""

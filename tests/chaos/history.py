@@ -47,6 +47,14 @@ class Noticed(msgspec.Struct, frozen=True, tag_field="what"):
     status: str
 
 
+class Read(msgspec.Struct, frozen=True, tag_field="what"):
+    """REST said this of a job."""
+
+    job: str
+    revision: int
+    status: str
+
+
 class Spooled(msgspec.Struct, frozen=True, tag_field="what"):
     """A result was seen in an agent's spool."""
 
@@ -55,7 +63,7 @@ class Spooled(msgspec.Struct, frozen=True, tag_field="what"):
     token: int
 
 
-Line = Asked | Answered | Reused | Cancelled | Noticed | Spooled
+Line = Asked | Answered | Reused | Cancelled | Noticed | Read | Spooled
 
 
 class Plan(msgspec.Struct, frozen=True):

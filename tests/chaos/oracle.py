@@ -26,6 +26,7 @@ from tests.chaos.history import (
     Cancelled,
     Line,
     Noticed,
+    Read,
     Reused,
     Spooled,
     plan_of,
@@ -167,13 +168,21 @@ def check_i6_order(seen: Evidence) -> Found:
             yield f"the tokens of {job} do not increase: {tokens}"
         if story.after_end:
             yield f"{job} has events after its end: {story.after_end}"
+
+
+def check_i22_readers(seen: Evidence) -> Found:
+    latest: dict[str, int] = {}
     for line in seen.lines:
-        if isinstance(line, Noticed) and line.job in seen.log.jobs:
+        if isinstance(line, Noticed | Read) and line.job in seen.log.jobs:
             known = seen.story(line.job).statuses
             if line.revision > len(known):
-                yield f"a notice told of revision {line.revision} of {line.job}, the log has {len(known)}"
+                yield f"a reader saw revision {line.revision} of {line.job}, the log has {len(known)}"
             elif known[line.revision - 1] != line.status:
-                yield f"a notice called {line.job} {line.status} at revision {line.revision}: {known}"
+                yield f"a reader saw {line.job} {line.status} at revision {line.revision}: {known}"
+        if isinstance(line, Read):
+            if line.revision < latest.get(line.job, 0):
+                yield f"a reader saw {line.job} go back to revision {line.revision}"
+            latest[line.job] = line.revision
 
 
 def check_i7_one_answer_per_key(seen: Evidence) -> Found:
@@ -229,6 +238,7 @@ CHECKS: tuple[Callable[[Evidence], Found], ...] = (
     check_i7_one_answer_per_key,
     check_i8_starts,
     check_i11_read_models,
+    check_i22_readers,
 )
 
 
@@ -260,6 +270,7 @@ def count(seen: Evidence) -> dict[str, int]:
     counted["keys repeated"] = sum(isinstance(line, Answered) for line in seen.lines) - len(seen.answers)
     counted["keys reused"] = sum(isinstance(line, Reused) for line in seen.lines)
     counted["cancels"] = sum(isinstance(line, Cancelled) for line in seen.lines)
+    counted["reads"] = sum(isinstance(line, Read) for line in seen.lines)
     counted["notices"] = sum(isinstance(line, Noticed) for line in seen.lines)
     return dict(sorted(counted.items()))
 

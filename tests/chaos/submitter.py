@@ -13,7 +13,7 @@ from bus.topics import JOB_EVENT
 from idlehands.client.errors import HqUnreachable, RequestRefused
 from idlehands.client.feed import Feed
 from schemas.specs import JobSpec
-from tests.chaos.history import Answered, Asked, Cancelled, History, Noticed, Plan, Reused, tag_of
+from tests.chaos.history import Answered, Asked, Cancelled, History, Noticed, Plan, Read, Reused, tag_of
 from tests.e2e.workplace import Workplace
 
 #: HQ says these when it cannot just now.
@@ -24,7 +24,7 @@ SCRIPTS = 40
 
 
 class Submitter:
-    """Some threads that submit, and one that listens."""
+    """Some threads that submit, one that listens, and one that reads."""
 
     def __init__(
         self, work: Workplace, history: History, seed: int, *, threads: int = 2, exclusive: bool = True
@@ -43,7 +43,8 @@ class Submitter:
             )
             for number in range(threads)
         ]
-        self._threads.append(threading.Thread(target=self._guard, args=(self._listen,)))
+        for work_too in (self._listen, self._read):
+            self._threads.append(threading.Thread(target=self._guard, args=(work_too, random.Random(seed))))
 
     def start(self) -> None:
         """Start the threads."""
@@ -165,7 +166,20 @@ class Submitter:
 
     # --- listening ----------------------------------------------------------------------
 
-    def _listen(self) -> None:
+    def _read(self, draw: random.Random) -> None:
+        """Ask REST for jobs again and again, as a page does."""
+        while not self._stopping.wait(draw.uniform(0.05, 0.3)):
+            chosen = self._choose(draw)
+            if chosen is None:
+                continue
+            try:
+                job = self._work.client.job(chosen[2][0])
+            except (HqUnreachable, RequestRefused):
+                # It is away, or its read model is behind.
+                continue
+            self._history.note(Read(chosen[2][0], job["revision"], job["status"]))
+
+    def _listen(self, _: random.Random) -> None:
         with self._work.client.watch((JOB_EVENT, {})) as feed:
             while not self._stopping.is_set():
                 self._note_notice(feed, 0.2)

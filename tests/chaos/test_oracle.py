@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.chaos.history import Answered, Asked, Cancelled, Noticed, Reused, Spooled
+from tests.chaos.history import Answered, Asked, Cancelled, Noticed, Read, Reused, Spooled
 from tests.chaos.logbook import read_logbook
 from tests.chaos.oracle import Evidence, judge
 from tests.e2e.workplace import Entry
@@ -119,10 +119,14 @@ BROKEN: dict[str, tuple[Break, str]] = {
     "a position is missing": (lambda log, _: log[5].update(_id=7), "i6"),
     "an older epoch follows": (lambda log, _: log[5].update(epoch=0), "i6"),
     "a token does not grow": (lambda log, _: event(log, 3).update(token=9), "i6"),
-    "a reader saw another status": (lambda _, seen: seen.lines.append(Noticed(JOB, 4, "queued")), "i6"),
+    "a reader saw another status": (lambda _, seen: seen.lines.append(Noticed(JOB, 4, "queued")), "i22"),
+    "a reader saw it go back": (
+        lambda _, seen: seen.lines.extend((Read(JOB, 4, "running"), Read(JOB, 3, "queued"))),
+        "i22",
+    ),
     "a reader saw what was never committed": (
         lambda _, seen: seen.lines.append(Noticed(JOB, 6, "failed")),
-        "i6",
+        "i22",
     ),
     "a key gets another answer": (lambda _, seen: seen.lines.append(Answered("k", (), 4.0)), "i7"),
     "a key is used twice": (lambda _, seen: seen.lines.append(Reused("k", "")), "i7"),
