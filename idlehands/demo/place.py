@@ -4,7 +4,8 @@ With `IDLEHANDS_HOME` the demo uses that house and keeps it. Without, it has
 one of its own, `idlehands-demo` beside the real one: made anew each time,
 because a demo must not depend on what an earlier version left behind; removed
 after a success, because a try should cost nobody 300 MB; kept until the next
-demo after a failure, because its logs say why.
+demo after a failure, because its logs say why. With `IDLEHANDS_MONGODB` it has
+another, which stays as long as that database.
 """
 
 import contextlib
@@ -25,8 +26,8 @@ from idlehands.house.running import RunningHouse
 
 #: Longer than a leash takes to stop what a killed demo left.
 _STOPPING_SECONDS = 20.0
-#: Made by a house and by nothing else.
-_MARK = "house.json"
+#: Says that the folder is the demo's own: no other is ever removed.
+_MARK = "removed-by-the-next-demo"
 
 
 @dataclass
@@ -54,27 +55,29 @@ def open_place() -> Iterator[Place]:
         HouseError: If a demo runs there already or the folder cannot be used.
     """
     chosen = os.environ.get("IDLEHANDS_HOME")
-    path = Path(chosen).expanduser().absolute() if chosen else _own_path()
+    # An agent counts its boots in its home, and an external database remembers them.
+    is_own = not chosen and external_database() is None
+    path = Path(chosen).expanduser().absolute() if chosen else _usual_path(is_own)
     try:
         make_private_folder(path if chosen else path.parent)
     except OSError as error:
         raise _unusable(path, error) from error
     # Beside the demo's own folder, not in it: that one is removed while the lock is held.
     with _alone(path / "demo.lock" if chosen else path.with_name(f"{path.name}.lock"), path) as lock:
-        # An agent counts its boots in its home, and an external database remembers them.
-        is_own = not chosen and external_database() is None
         if is_own:
             _clear(path)
+            _mark(path)
         place = Place(path, is_own, lock)
         yield place
         if is_own and not place.keep:
             _clear(path)
 
 
-def _own_path() -> Path:
+def _usual_path(is_own: bool) -> Path:
     import platformdirs
 
-    return Path(platformdirs.user_data_dir("idlehands-demo", appauthor=False))
+    name = "idlehands-demo" if is_own else "idlehands-demo-external"
+    return Path(platformdirs.user_data_dir(name, appauthor=False))
 
 
 @contextlib.contextmanager
@@ -109,13 +112,25 @@ def _is_running(file: Path) -> bool:
     return True
 
 
+def _mark(path: Path) -> None:
+    try:
+        (make_private_folder(path) / _MARK).touch(0o600)
+    except OSError as error:
+        raise _unusable(path, error) from error
+
+
 def _clear(path: Path) -> None:
+    """Remove the folder and all that is in it, if it is the demo's and nothing runs there."""
     if not path.exists():
         return
-    if any(path.iterdir()) and not (path / _MARK).exists():
+    if not (path / _MARK).exists() and any(path.iterdir()):
         raise HouseError(
             f"{path} is where the demo keeps its house, and something else is in it. "
             "Move it away, or set IDLEHANDS_HOME to another folder."
+        )
+    if _is_up(path):
+        raise HouseError(
+            f"A house runs in {path}, which a demo removes. Stop it, or set IDLEHANDS_HOME to another folder."
         )
     try:
         # The mark goes last, so that an interrupted removal can be taken up again.
@@ -125,6 +140,21 @@ def _clear(path: Path) -> None:
         shutil.rmtree(path)
     except OSError as error:
         raise _unusable(path, error) from error
+
+
+def _is_up(path: Path) -> bool:
+    """Tell whether a house runs there, or is only stopping and does not get done with it."""
+    if not (path / "run").exists():
+        return False
+    deadline = time.monotonic() + _STOPPING_SECONDS
+    while True:
+        try:
+            with locked(path / "run" / "lock", wait=False):
+                return False
+        except LockTaken:
+            if time.monotonic() > deadline:
+                return True
+            time.sleep(0.1)
 
 
 def _unusable(path: Path, error: OSError) -> HouseError:

@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 
 from idlehands.house.broker import find_mosquitto
+from idlehands.house.components import AgentOptions
+from idlehands.house.running import start_house
 from tests.fixtures.broker import eventually
 
 pytestmark = pytest.mark.process
@@ -317,6 +319,15 @@ def test_a_folder_that_holds_something_else_is_left_alone(demo: Demo) -> None:
     assert (demo.house / "thesis.txt").read_text() == "years of work"
 
 
+def test_a_house_that_a_person_began_in_the_demos_folder_is_left_alone(demo: Demo) -> None:
+    with start_house(demo.house, AgentOptions(count=0)):
+        code, _, error = demo.run("--exit", *demo.quick)
+
+    assert code == 1
+    assert "something else is in it" in error
+    assert (demo.house / "mongodb" / "db").is_dir()
+
+
 def test_missing_scripts_are_named_before_anything_starts(demo: Demo, tmp_path: Path) -> None:
     code, out, error = demo.run("--exit", "--scripts", str(tmp_path / "nowhere"))
 
@@ -366,4 +377,7 @@ def test_it_runs_on_a_database_of_ones_own(demo: Demo, mongodb_uri: str) -> None
         code, out, error = demo.run("--epochs", "1", *demo.quick, IDLEHANDS_MONGODB=mongodb_uri)
         assert (code, error) == (0, ""), out
 
-    assert demo.house.exists(), "an agent's count of boots must not fall behind what the database remembers"
+    kept = demo.house.with_name("idlehands-demo-external")
+    assert (kept / "agents").is_dir(), (
+        "an agent's count of boots must not fall behind what the database remembers"
+    )
