@@ -42,6 +42,8 @@ class LiveScreen:
             TextColumn("{task.fields[best]}", style="green"),
             console=self._console,
         )
+        #: What moves: can be printed anywhere.
+        self.picture = Group(self._trials, self._whole)
         self._sweep = self._whole.add_task("sweep   ", total=None, best="", start=False)
 
     def say(self, text: str) -> None:
@@ -66,9 +68,7 @@ class LiveScreen:
         self._whole.start_task(self._sweep)
         self._whole.update(self._sweep, total=trials)
         # Transient: at the end the table takes the place of the bars.
-        self._live = Live(
-            Group(self._trials, self._whole), console=self._console, refresh_per_second=10, transient=True
-        )
+        self._live = Live(self.picture, console=self._console, refresh_per_second=10, transient=True)
         self._live.start()
 
     def trial_changed(self, board: Board, trial: Trial) -> None:
