@@ -11,7 +11,6 @@ NOTE = "note"
 
 HOUSE_COUNTS = "house-counts"
 HOUSE_MACHINES = "house-machines"
-HOUSE_RUNNING = "house-running"
 
 JOBS_GRID = "jobs-grid"
 JOBS_COUNTS = "jobs-counts"
@@ -46,11 +45,6 @@ FORM_GPUS = "form-gpus"
 FORM_RETRIES = "form-retries"
 SUBMIT = "submit"
 SUBMIT_NOTE = "submit-note"
-
-
-def machine(name: str) -> str:
-    """Return the id of a machine's card."""
-    return f"machine-{name}"
 
 
 def field(name: str, kind: str) -> dict[str, str]:

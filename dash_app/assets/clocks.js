@@ -69,7 +69,13 @@
     window.scrollTo(0, 0);
   });
 
-  new MutationObserver(tick).observe(document.documentElement, { childList: true, subtree: true });
+  let waiting = false;
+  new MutationObserver(function () {
+    if (!waiting) {
+      waiting = true;
+      requestAnimationFrame(function () { waiting = false; tick(); });
+    }
+  }).observe(document.documentElement, { childList: true, subtree: true });
   setInterval(tick, 1000);
-  window.idlehands = { duration: duration, moment: moment };
+  window.idlehands = Object.assign(window.idlehands || {}, { duration: duration, moment: moment });
 })();

@@ -59,7 +59,7 @@
   }
 
   function merge(message) {
-    pending = pending || { props: {}, rows: {}, lines: {}, bars: {} };
+    pending = pending || { props: {}, rows: {}, lines: {}, cards: {}, bars: {} };
     for (const [id, props] of Object.entries(message.props || {})) {
       pending.props[id] = Object.assign(pending.props[id] || {}, props);
     }
@@ -68,6 +68,9 @@
     }
     for (const [id, lines] of Object.entries(message.lines || {})) {
       pending.lines[id] = (lines.reset ? [] : pending.lines[id] || []).concat(lines);
+    }
+    for (const [id, cards] of Object.entries(message.cards || {})) {
+      pending.cards[id] = (cards.all ? [] : pending.cards[id] || []).concat(cards);
     }
     Object.assign(pending.bars, message.bars || {});
     if (!scheduled) {
@@ -95,6 +98,12 @@
       const log = document.getElementById(id);
       if (log) {
         parts.forEach((part) => drawLines(log, part));
+      }
+    }
+    for (const [id, parts] of Object.entries(now.cards)) {
+      const place = document.getElementById(id);
+      if (place) {
+        parts.forEach((part) => window.idlehands.drawCards(place, part));
       }
     }
     drawBars(now.bars);
@@ -149,6 +158,9 @@
   }
 
   function drawBars(bars) {
+    if (Object.keys(bars).length === 0) {
+      return;
+    }
     for (const bar of document.querySelectorAll("[data-bar]")) {
       const percent = bars[bar.dataset.bar];
       if (percent !== undefined) {
@@ -163,6 +175,9 @@
     // Called when a page was put in place: from now on it is the one that is asked for.
     shown: function () {
       shown = { path: location.pathname, query: location.search };
+      document.querySelectorAll("[data-cards]").forEach(function (place) {
+        window.idlehands.drawCards(place, { all: JSON.parse(place.dataset.cards) });
+      });
       if (socket === null && failures === 0) {
         connect();
       } else {

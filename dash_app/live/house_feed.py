@@ -4,7 +4,7 @@ from typing import Any
 
 from dash_app import component_ids
 from dash_app.live.hearing import Changes, Hearing
-from dash_app.live.push import Props, Push, Sent
+from dash_app.live.push import Push
 from dash_app.presenters import machines
 from hq.rest import board, queries
 from hq.rest.house import House
@@ -27,7 +27,6 @@ class MachinesFeed:
         self._jobs = False
         self._bars: dict[str, float] = {}
         self._position = 0
-        self._sent = Sent()
 
     def touch(self, changes: Changes) -> bool:
         self._heard |= changes.agents
@@ -39,8 +38,7 @@ class MachinesFeed:
     async def whole(self) -> Push:
         await self._read_agents()
         await self._read_running()
-        self._sent.forget()
-        return Push(props={component_ids.HOUSE_MACHINES: {"children": self._cards()}})
+        return Push(cards={component_ids.HOUSE_MACHINES: {"all": self._cards()}})
 
     async def push(self) -> Push:
         known = set(self._agents)
@@ -55,14 +53,11 @@ class MachinesFeed:
             changed |= {name for name in names if _ids(before.get(name)) != _ids(self._running.get(name))}
         self._heard, self._jobs, bars, self._bars = set(), False, self._bars, {}
         if set(self._agents) != known:
-            self._sent.forget()
-            return Push(props={component_ids.HOUSE_MACHINES: {"children": self._cards()}}, bars=bars)
+            return Push(cards={component_ids.HOUSE_MACHINES: {"all": self._cards()}}, bars=bars)
         percents = self._hearing.percents()
-        props: Props = {
-            component_ids.machine(name): {"children": self._card(name, percents)}
-            for name in changed & self._agents.keys()
-        }
-        return Push(props=self._sent.only_new(props), bars=bars)
+        # What did not change on a card, the page itself does not draw again.
+        put = [self._card(name, percents) for name in sorted(changed & self._agents.keys())]
+        return Push(cards={component_ids.HOUSE_MACHINES: {"put": put}} if put else {}, bars=bars)
 
     def _cards(self) -> Any:
         percents = self._hearing.percents()
@@ -70,7 +65,7 @@ class MachinesFeed:
 
     def _card(self, name: str, percents: dict[str, float]) -> Any:
         self._agents[name].update(self._house.live.agent(name))
-        return machines.card_children(self._agents[name], self._running.get(name, []), percents)
+        return machines.card(self._agents[name], self._running.get(name, []), percents)
 
     def _is_other_boot(self, name: str) -> bool:
         boot = self._house.live.boot(name)

@@ -16,20 +16,23 @@ class Push:
         props: New properties by component.
         rows: Changes of a table: `all` that there is, `put` (add or lay over), `patch` (lay over), `drop`.
         lines: Lines of a log; with `reset` they are all that there is.
+        cards: Machines: `all` that there are, or `put`, those that changed.
         bars: How far running jobs are, in percent; drawn without a component being made anew.
     """
 
     props: Props = field(default_factory=dict)
     rows: dict[str, dict[str, list[Any]]] = field(default_factory=dict)
     lines: dict[str, dict[str, Any]] = field(default_factory=dict)
+    cards: dict[str, dict[str, list[Any]]] = field(default_factory=dict)
     bars: dict[str, float] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return bool(self.props or self.rows or self.lines or self.bars)
+        return bool(self.props or self.rows or self.lines or self.cards or self.bars)
 
     def encode(self) -> str:
         """Return the message as JSON; components and figures as Dash sends them."""
-        parts = {"props": self.props, "rows": self.rows, "lines": self.lines, "bars": self.bars}
+        parts: dict[str, Any] = {"props": self.props, "rows": self.rows, "lines": self.lines}
+        parts |= {"cards": self.cards, "bars": self.bars}
         return str(to_json_plotly({name: part for name, part in parts.items() if part}))
 
 

@@ -1,5 +1,7 @@
 """The House: every machine, what it does or why not, and how many jobs stand where."""
 
+import json
+
 from dash import html
 from dash.development.base_component import Component
 
@@ -19,9 +21,13 @@ async def page(house: House, percents: dict[str, float], may_change: bool) -> li
         pieces.head("House", *([pieces.button("New job", "/new")] if may_change else [])),
         html.Nav(counts.tiles(found), id=component_ids.HOUSE_COUNTS, className="tiles"),
         *([] if found else [_nothing_ran_yet(may_change)]),
+        # The data is drawn by `assets/cards.js`, and kept up to date by the live feed.
         html.Div(
-            machines.cards(agents, running, percents), id=component_ids.HOUSE_MACHINES, className="cards"
+            id=component_ids.HOUSE_MACHINES,
+            className="cards",
+            **pieces.attributes(data_cards=json.dumps(machines.cards(agents, running, percents))),
         ),
+        html.Div(machines.none_yet(), className="when-none"),
     ]
 
 

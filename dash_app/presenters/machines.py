@@ -5,7 +5,6 @@ from typing import Any
 from dash import html
 from dash.development.base_component import Component
 
-from dash_app import addresses, component_ids
 from dash_app.presenters import pieces, words
 from dash_app.presenters.plain import plain
 
@@ -37,33 +36,21 @@ _WORDS = {
 }
 
 
-def card(agent: Document, running: list[Document], percents: dict[str, float]) -> Component:
-    """Return the card of one machine."""
-    name = agent["name"]
-    return html.Article(
-        card_children(agent, running, percents), id=component_ids.machine(name), className="card"
-    )
-
-
-def card_children(agent: Document, running: list[Document], percents: dict[str, float]) -> list[Component]:
-    """Return what is on the card: the live feed replaces it whole."""
+def card(agent: Document, running: list[Document], percents: dict[str, float]) -> Document:
+    """Return what is on a machine's card, as plain data; `assets/cards.js` draws it."""
     state, why = state_of(agent, running)
-    slots = (agent.get("heard") or agent).get("slots", 0)
-    return [
-        html.Div(
-            [
-                html.Span(className=f"lamp is-{state}"),
-                html.H3(agent["name"]),
-                html.Span(_WORDS[state], className="card-state"),
-            ],
-            className="card-head",
-        ),
-        html.P(_about(agent.get("facts") or {}), className="card-about"),
-        _slots(slots, len(running)),
-        html.Div([_running(job, percents.get(job["id"])) for job in running], className="card-jobs")
-        if running
-        else html.P(why, className="card-why"),
-    ]
+    slots = min(24, (agent.get("heard") or agent).get("slots", 0))
+    return {
+        "name": agent["name"],
+        "state": state,
+        "word": _WORDS[state],
+        "why": why,
+        "about": _about(agent.get("facts") or {}),
+        "slots": slots,
+        "busy": len(running),
+        "slots_words": f"{len(running)} of {words.count(slots, 'slot')} busy",
+        "jobs": [_running(job, percents.get(job["id"])) for job in running],
+    }
 
 
 def _about(facts: Document) -> str:
@@ -78,24 +65,13 @@ def _about(facts: Document) -> str:
     return " \N{MIDDLE DOT} ".join(parts)
 
 
-def _slots(slots: int, busy: int) -> Component:
-    shown = [
-        html.Span(className="slot is-busy" if number < busy else "slot") for number in range(min(slots, 24))
-    ]
-    label = f"{busy} of {words.count(slots, 'slot')} busy"
-    return html.Div(shown, className="slots", title=label, role="img", **pieces.attributes(aria_label=label))
-
-
-def _running(job: Document, percent: float | None) -> Component:
-    return html.A(
-        [
-            html.Span(words.job_name(job["spec"]), className="card-job-name"),
-            html.Span(pieces.since(job.get("claimed_at")), className="card-job-since"),
-            pieces.progress(percent, job["id"]),
-        ],
-        href=addresses.of_job(job["id"]),
-        className="card-job",
-    )
+def _running(job: Document, percent: float | None) -> Document:
+    return {
+        "id": job["id"],
+        "name": words.job_name(job["spec"]),
+        "since": round(job.get("claimed_at") or 0, 3),
+        "percent": None if percent is None else max(0.0, min(100.0, percent)),
+    }
 
 
 def none_yet() -> Component:
@@ -115,10 +91,8 @@ def none_yet() -> Component:
 
 def cards(
     agents: list[Document], running: dict[str, list[Document]], percents: dict[str, float]
-) -> list[Component] | Component:
-    """Return the cards of all machines, by name."""
-    if not agents:
-        return none_yet()
+) -> list[Document]:
+    """Return the cards of all machines."""
     return [card(agent, running.get(agent["name"], []), percents) for agent in agents]
 
 

@@ -169,7 +169,15 @@ def test_a_machine_says_why_it_does_nothing() -> None:
     assert machines.state_of({**agent(), "online": False}, [job()])[0] == "away"
     assert machines.state_of({**agent(), "heard": None}, [])[0] == "unknown"
     assert machines.state_of(agent(degraded="the disk is full"), [job()]) == ("resting", "the disk is full")
-    assert "idlehands agent" in shown(machines.cards([], {}, {}))
+    assert "idlehands agent" in shown(machines.none_yet())
+
+
+def test_a_card_is_plain_data() -> None:
+    card = machines.card(agent(), [job(claimed_at=1.0)], {"jaaaaaaaaaaaa": 140.0})
+
+    assert card["jobs"] == [{"id": "jaaaaaaaaaaaa", "name": "t", "since": 1.0, "percent": 100.0}]
+    assert (card["slots"], card["busy"], card["about"]) == (2, 1, "8 cores")
+    assert json.loads(json.dumps(card)) == card
 
 
 def test_counts_show_what_matters() -> None:
