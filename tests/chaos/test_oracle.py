@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from tests.chaos.evidence import Evidence
 from tests.chaos.history import Answered, Asked, Cancelled, Noticed, Read, Reused, Spooled
 from tests.chaos.logbook import read_logbook
-from tests.chaos.oracle import Evidence, judge
+from tests.chaos.oracle import judge
 from tests.e2e.workplace import Entry
 
 #: Number, ordinary, exit code 0, no retries, 3 starts.
