@@ -6,6 +6,7 @@ submission. A job that must wait first sits in `delayed`.
 """
 
 import heapq
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 from hq.core.state import Job
@@ -13,6 +14,9 @@ from schemas.specs import Needs
 
 #: Waiting this long raises the effective priority by one, so that nothing starves.
 AGEING_SECONDS = 300.0
+
+#: Entries of jobs that are gone stay in a heap until they are this many more than those that wait.
+_SLACK = 32
 
 Party = str
 
@@ -30,6 +34,8 @@ class JobQueue:
         self._lanes: dict[Needs, dict[tuple[int, Party], list[tuple[int, str]]]] = {}
         #: job id -> (needs, lane, when it became ready); absent = not queued (heaps clean up lazily)
         self._queued: dict[str, tuple[Needs, tuple[int, Party], float]] = {}
+        #: How many wait in each lane.
+        self._sizes: Counter[tuple[Needs, tuple[int, Party]]] = Counter()
         self._delayed: list[tuple[float, str, int]] = []
         self._delayed_jobs: dict[str, tuple[Job, int]] = {}
         self._stamp = 0
@@ -47,16 +53,25 @@ class JobQueue:
             self._stamp += 1
             self._delayed_jobs[job.id] = (job, self._stamp)
             heapq.heappush(self._delayed, (ready_at, job.id, self._stamp))
+            self._tidy_delayed()
             return
         lane = (job.spec.priority, party_of(job))
         heap = self._lanes.setdefault(job.spec.needs, {}).setdefault(lane, [])
         heapq.heappush(heap, (job.order, job.id))
         self._queued[job.id] = (job.spec.needs, lane, now)
+        self._sizes[job.spec.needs, lane] += 1
+        self._tidy(job.spec.needs, lane)
 
     def remove(self, job: str) -> None:
         """Take a job out, wherever it waits. Safe to repeat."""
-        self._queued.pop(job, None)
         self._delayed_jobs.pop(job, None)
+        entry = self._queued.pop(job, None)
+        if entry is not None:
+            needs, lane, _ = entry
+            self._sizes[needs, lane] -= 1
+            if not self._sizes[needs, lane]:
+                # Also when no machine fits, so that nobody ever looks into it.
+                self._drop(needs, lane)
 
     def wake(self, now: float) -> bool:
         """Queue the jobs whose wait is over; tell whether there were any."""
@@ -100,24 +115,38 @@ class JobQueue:
                 continue
             lanes = self._lanes[needs]
             for lane in list(lanes):
-                head = self._head(needs, lane)
-                if head is None:
-                    del lanes[lane]
-                    continue
-                order, job_id = head
+                order, job_id = self._head(needs, lane)
                 waited = now - self._queued[job_id][2]
                 rank = (-(lane[0] + int(waited / AGEING_SECONDS)), running(lane[1]), order)
                 if best is None or rank < best:
                     best, chosen = rank, job_id
-            if not lanes:
-                del self._lanes[needs]
         return chosen
 
-    def _head(self, needs: Needs, lane: tuple[int, Party]) -> tuple[int, str] | None:
+    def _head(self, needs: Needs, lane: tuple[int, Party]) -> tuple[int, str]:
         heap = self._lanes[needs][lane]
-        while heap:
-            entry = self._queued.get(heap[0][1])
-            if entry is not None and entry[0] == needs and entry[1] == lane:
-                return heap[0]
+        while not self._waits(heap[0][1], needs, lane):
             heapq.heappop(heap)
-        return None
+        return heap[0]
+
+    def _waits(self, job: str, needs: Needs, lane: tuple[int, Party]) -> bool:
+        entry = self._queued.get(job)
+        return entry is not None and entry[1] == lane and entry[0] == needs
+
+    def _drop(self, needs: Needs, lane: tuple[int, Party]) -> None:
+        del self._sizes[needs, lane]
+        del self._lanes[needs][lane]
+        if not self._lanes[needs]:
+            del self._lanes[needs]
+
+    def _tidy(self, needs: Needs, lane: tuple[int, Party]) -> None:
+        heap = self._lanes[needs][lane]
+        if len(heap) > 2 * self._sizes[needs, lane] + _SLACK:
+            # A job that was queued anew may be in it twice.
+            heap[:] = {entry for entry in heap if self._waits(entry[1], needs, lane)}
+            heapq.heapify(heap)
+
+    def _tidy_delayed(self) -> None:
+        if len(self._delayed) > 2 * len(self._delayed_jobs) + _SLACK:
+            latest = {job: stamp for job, (_, stamp) in self._delayed_jobs.items()}
+            self._delayed = [entry for entry in self._delayed if latest.get(entry[1]) == entry[2]]
+            heapq.heapify(self._delayed)

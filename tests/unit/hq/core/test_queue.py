@@ -162,13 +162,29 @@ def test_a_job_taken_out_while_delayed_never_wakes() -> None:
     assert queue.choose(anything, idle, 10) is None
 
 
-def test_an_empty_lane_is_forgotten() -> None:
-    queue = filled(*(job(i, f"user-{i}") for i in range(100)))
-    for i in range(100):
+def test_what_nobody_waits_in_any_more_is_forgotten_also_if_no_machine_fits() -> None:
+    queue = JobQueue()
+    for i in range(1000):
+        queue.add(job(i, f"user-{i}", needs=Needs(gpus=i % 64)), 0)
         queue.remove(f"j{i}")
 
-    assert queue.choose(anything, idle, 0) is None
     assert list(queue.kinds()) == []
+    assert not queue._sizes
+
+
+def test_jobs_that_come_and_go_beside_one_that_waits_leave_little_behind() -> None:
+    queue = filled(job(0, needs=Needs(gpus=9)))
+    for i in range(1, 1000):
+        queue.add(job(i, needs=Needs(gpus=9)), 0)
+        queue.add(job(i, needs=Needs(gpus=9)), 0)
+        queue.remove(f"j{i}")
+        queue.add(job(i), 0, ready_at=1e9)
+        queue.remove(f"j{i}")
+
+    (heap,) = queue._lanes[Needs(gpus=9)].values()
+    assert len(heap) < 100
+    assert len(queue._delayed) < 100
+    assert drain(queue) == ["j0"]
 
 
 @given(st.integers(0, 2**32), st.integers(1, 60))
