@@ -10,7 +10,7 @@ from collections import Counter, deque
 from typing import Any
 
 from bus import topics
-from bus.port import Inbound
+from bus.port import Inbound, Refusal
 
 #: Above this, progress and logs are dropped.
 LOSSY_LIMIT = 5_000
@@ -35,7 +35,7 @@ class Inbox:
                 if message.topic in _LOSSY or waiting >= LIMIT:
                     self._shed[f"shed_{message.topic.type.rpartition('.')[2]}"] += 1
                     return
-            elif waiting >= LIMIT:
+            elif waiting >= LIMIT and isinstance(message, Refusal):
                 self._shed["shed_malformed"] += 1
                 return
             self._items.append(message)

@@ -202,7 +202,7 @@ class Authority:
             agent = attempt.agent if attempt else ""
             # Heard from, long after the claim, but not of this attempt: it dropped the grant.
             sighting = self.books.sightings.get(agent)
-            knows = sighting is not None and sighting.seen_at > self.books.claimed_at[key] + CLAIM_SECONDS
+            knows = sighting is not None and sighting.listed_at > self.books.claimed_at[key] + CLAIM_SECONDS
             dropped = knows and sighting is not None and key not in sighting.phases
             why = f"{agent} knows nothing of it" if dropped else f"{agent} was not heard from"
             recording.record(decide_interruption(job, key[1], why, unheard=not dropped))

@@ -36,6 +36,8 @@ class Sighting(Struct):
     instance: str
     seq: int = -1
     seen_at: float = 0.0
+    #: When `phases` were told. A late heartbeat shows life, and knows nothing new.
+    listed_at: float = 0.0
     slots: int = 0
     accepting: bool = True
     #: The guest policy's reason, or the trouble that the agent reported.
@@ -93,6 +95,7 @@ class Sighting(Struct):
         if heartbeat.seq <= self.seq:
             return
         self.seq = heartbeat.seq
+        self.listed_at = now
         self.slots = heartbeat.slots
         self.accepting = heartbeat.guest.accepting and not heartbeat.degraded
         self.reason = heartbeat.degraded or heartbeat.guest.reason

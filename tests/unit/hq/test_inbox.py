@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bus import topics
-from bus.port import Inbound, Refusal
+from bus.port import BusInput, Connected, Disconnected, Inbound, Refusal
 from bus.topics import Topic
 from hq.inbox import LIMIT, LOSSY_LIMIT, Inbox
 
@@ -71,6 +71,11 @@ def test_what_helpers_report_is_never_dropped() -> None:
     inbox.put("committed")
 
     assert inbox.drain(0)[0][-1] == "committed"
+
+
+@pytest.mark.parametrize("item", [Connected(), Disconnected("the broker is gone")])
+def test_a_flood_does_not_hide_that_the_connection_was_lost_or_is_back(item: BusInput) -> None:
+    assert put_after(Inbox(), LIMIT, item) == {}
 
 
 def test_what_was_shed_is_told_once() -> None:

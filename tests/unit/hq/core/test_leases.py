@@ -170,6 +170,20 @@ def test_a_heartbeat_that_does_not_list_an_attempt_lets_its_lease_run_on() -> No
     assert not event.unheard
 
 
+def test_a_late_heartbeat_from_before_the_grant_does_not_prove_that_it_was_dropped() -> None:
+    house = SmallHouse()
+    house.boot()
+    house.heartbeat(seq=9)
+    house.start()
+    house.wait(20)
+
+    house.heartbeat(seq=5)
+    house.wait(20)
+
+    (event,) = house.of(AttemptInterrupted)
+    assert event.unheard
+
+
 def test_without_proof_of_leadership_an_exclusive_attempt_is_told_nothing() -> None:
     house = SmallHouse()
     exclusive = house.start(exclusive=True)
