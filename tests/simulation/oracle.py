@@ -111,6 +111,7 @@ class Oracle:
     # --- at the end ----------------------------------------------------------------
 
     def check_all(self) -> None:
+        self._catch_up()
         state = State()
         by_job: dict[str, list[Any]] = defaultdict(list)
         keys: set[tuple[str, str]] = set()
@@ -137,7 +138,6 @@ class Oracle:
         for job in self.cancelled:
             if not any(isinstance(e, ev.JobCancelled) for e in by_job[job]):
                 raise Violation(f"I12: the cancel of {job} was answered and is not in the log")
-        self._catch_up()
         missing = self.spooled - self._results
         if missing:
             raise Violation(f"I4: spooled results never reached the log: {sorted(missing)}")
@@ -181,7 +181,10 @@ class Oracle:
         lost = sum(isinstance(e, ev.AttemptLost) for e in events)
         killed = sum(x.job == job and not x.finished for x in self.ledger)
         unbegun = sum(isinstance(e, ev.JobClaimed) for e in events) - sum(x.job == job for x in self.ledger)
-        if lost > killed + unbegun:
+        # Ended with a full spool, and the machine went down before HQ had the result.
+        kept = self.spooled | self._results
+        forgotten = sum(x.job == job and x.finished and (job, x.token) not in kept for x in self.ledger)
+        if lost > killed + unbegun + forgotten:
             raise Violation(f"I8: {job} counts {lost} losses, but only {killed} attempts were cut short")
 
     def _check_exclusive(self) -> None:

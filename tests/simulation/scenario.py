@@ -203,6 +203,24 @@ def _kill_agent(house: House) -> Callable[[], None]:
     return happen
 
 
+def _cut_and_kill_agent(house: House) -> Callable[[], None]:
+    """What ends meanwhile lies in the spool when the machine goes down."""
+    agent = house.world.random.choice(house.agents)
+    way = (agent.name, "out")
+    length = house.world.random.uniform(3, 25)
+
+    def go_down() -> None:
+        agent.kill()
+        house.network.cut.discard(way)
+        house.world.after(house.world.random.random() * 30, agent.start)
+
+    def happen() -> None:
+        house.network.cut.add(way)
+        house.world.after(length, go_down)
+
+    return happen
+
+
 def _suspend_agent(house: House) -> Callable[[], None]:
     agent = house.world.random.choice(house.agents)
     length = house.world.random.uniform(3, 100)
@@ -312,6 +330,7 @@ FAULTS = (
     _pause_hq,
     _kill_agent,
     _kill_agent,
+    _cut_and_kill_agent,
     _suspend_agent,
     _cut,
     _broker_down,
