@@ -3,6 +3,7 @@
 import argparse
 import importlib
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -28,6 +29,8 @@ def run(name: str, effort: Effort) -> list[Figure]:
 def main(argv: list[str] | None = None) -> int:
     """Run what was asked for and return the exit code."""
     options = _parse(argv)
+    # So that the houses are stopped and their folders removed.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     effort = TINY if options.tiny else Effort(repeats=options.repeats, queued=options.queued)
     figures: list[Figure] = []
     machine = read_machine()
