@@ -1,15 +1,19 @@
 """The demo on a terminal: a bar for each running trial, and one for the whole sweep below them."""
 
+from typing import Literal
+
+from rich import box
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.status import Status
+from rich.table import Table
 from rich.text import Text
 
 from idlehands.cli.screen import strip_controls
 from idlehands.client import LogUpdate, StatusUpdate, Update
 from idlehands.demo.board import Board, Trial
-from idlehands.demo.screens import say_end, say_number, say_params
+from idlehands.demo.screens import build_table, say_end, say_number, say_params
 from schemas.states import JobStatus
 
 _BAR_WIDTH = 24
@@ -113,6 +117,19 @@ class LiveScreen:
         if self._live is not None:
             self._live.stop()
             self._live = None
+
+    def show_table(self, board: Board) -> None:
+        columns, rows = build_table(board)
+        # Headings may break at their words, so that all of it fits 80 columns; cells never.
+        table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=0)
+        for name in columns:
+            justify: Literal["left", "right"] = "left" if name == "agent" else "right"
+            table.add_column(name.replace("_", " "), justify=justify, overflow="fold")
+        for place, row in enumerate(rows):
+            best = place == 0 and board.ranked()[0].status is JobStatus.SUCCEEDED
+            failed = not row[0].isdigit()
+            table.add_row(*map(Text, row), style="red" if failed else "bold green" if best else "")
+        self._console.print(Text(), table, Text(), sep="\n")
 
     def _rest(self) -> None:
         if self._status is not None:

@@ -15,14 +15,14 @@ def describe_house(home: Home, *, to_person: bool) -> str:
     Raises:
         HouseError: If the login cannot be stored.
     """
-    # A login in a log file would be a key left lying about.
-    page = f"{login_link(home)}  (logs you in, once, within the hour)" if to_person else home.page_url
-    return (
+    text = (
         f"The house is up: broker, MongoDB, HQ, web and agents, on loopback only\n"
-        f"  page    {page}\n"
+        f"  page    {home.page_url}\n"
         f"  REST    {home.rest_url}\n"
         f"  broker  {home.broker_url}"
     )
+    # A login in a log file would be a key left lying about.
+    return f"{text}\nLog in to the page, once, within the hour:\n  {login_link(home)}" if to_person else text
 
 
 def describe_next_steps(home: Home, sweep: str, *, is_own: bool) -> str:
@@ -38,8 +38,8 @@ def describe_next_steps(home: Home, sweep: str, *, is_own: bool) -> str:
         f"  {run} results --sweep {sweep}",
         f"  {run} login                a fresh link to the page",
         f"  {run} run YOUR_SCRIPT.py   your own script: any Python file, unchanged",
-        f"  (cd {mine} && mosquitto_sub -h {host} -p {port} --cafile ca.pem \\",
-        "      --cert cert.pem --key key.pem -t 'idlehands/v1/#' -v)",
+        f"  (cd {mine} && mosquitto_sub -h {host} -p {port} \\",
+        "      --cafile ca.pem --cert cert.pem --key key.pem -t 'idlehands/v1/#' -v)",
         f'  curl -H "Authorization: Bearer $(cat {mine}/token)" \\',
         f"      {home.rest_url}/jobs",
     ]

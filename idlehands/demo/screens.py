@@ -6,7 +6,7 @@ output, and plain lines hold no escape sequence.
 
 from typing import Protocol
 
-from idlehands.cli.printing import show
+from idlehands.cli.printing import print_table, show
 from idlehands.cli.screen import strip_controls
 from idlehands.client import LogUpdate, StatusUpdate, Update
 from idlehands.demo.board import Board, Trial
@@ -40,6 +40,9 @@ class Screen(Protocol):
     def end_sweep(self) -> None:
         """Take away what moves. Safe to repeat."""
 
+    def show_table(self, board: Board) -> None:
+        """Show all trials, the most accurate first."""
+
 
 def say_number(value: float | None) -> str:
     """Return a loss or an accuracy in six characters."""
@@ -65,6 +68,25 @@ def say_end(trial: Trial, *, with_params: bool = True) -> str:
         f"trial {trial.number:>2}  accuracy {say_number(trial.accuracy)}  loss {say_number(trial.loss)}"
         f"  {seconds:>6}  {trial.agent}{params}"
     )
+
+
+def build_table(board: Board) -> tuple[list[str], list[list[str]]]:
+    """Return headings and rows, the most accurate trial first; who did not succeed has no rank."""
+    ranked = board.ranked()
+    names = list(dict.fromkeys(name for trial in ranked for name in trial.params))
+    rows = [
+        [
+            str(rank) if trial.status is JobStatus.SUCCEEDED else str(trial.status),
+            str(trial.number),
+            *(_value(trial.params.get(name)) for name in names),
+            say_number(trial.accuracy),
+            say_number(trial.loss),
+            "-" if trial.seconds is None else f"{trial.seconds:.1f}",
+            trial.agent or "-",
+        ]
+        for rank, trial in enumerate(ranked, 1)
+    ]
+    return ["rank", "trial", *names, "accuracy", "loss", "seconds", "agent"], rows
 
 
 class PlainScreen:
@@ -109,3 +131,8 @@ class PlainScreen:
 
     def end_sweep(self) -> None:
         pass
+
+    def show_table(self, board: Board) -> None:
+        columns, rows = build_table(board)
+        print()
+        print_table(columns, rows, "No trial was made.")

@@ -11,7 +11,6 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from idlehands.bundle import build_bundle
-from idlehands.cli.printing import print_table
 from idlehands.client import Client, connect
 from idlehands.demo.board import Board
 from idlehands.demo.following import follow_job, follow_sweep
@@ -97,7 +96,7 @@ def _show(plan: Plan, house: RunningHouse, screen: Screen, place: Place) -> int:
         board = Board()
         found = follow_sweep(client, sweep, board, screen, lambda: _check_house(house))
         screen.end_sweep()
-        _print_table(board)
+        screen.show_table(board)
         whole = _conclude(plan, found, board, screen) and whole
     if plan.stays:
         screen.say(describe_next_steps(home, sweep, is_own=place.is_own))
@@ -148,30 +147,6 @@ def _upload(client: Client, script: Path) -> ScriptRef:
     bundle = build_bundle(script)
     client.put_blob(bundle.content)
     return ScriptRef(bundle.sha256, bundle.entry, name=script.stem)
-
-
-def _print_table(board: Board) -> None:
-    ranked = board.ranked()
-    names = list(dict.fromkeys(name for trial in ranked for name in trial.params))
-    rows = []
-    for rank, trial in enumerate(ranked, 1):
-        numbers = (trial.accuracy, trial.loss)
-        rows.append(
-            (
-                str(rank) if trial.status is JobStatus.SUCCEEDED else trial.status,
-                str(trial.number),
-                *(_short(trial.params.get(name)) for name in names),
-                *("-" if number is None else f"{number:.4f}" for number in numbers),
-                "-" if trial.seconds is None else f"{trial.seconds:.1f}",
-                trial.agent,
-            )
-        )
-    print(flush=True)
-    print_table(("rank", "trial", *names, "accuracy", "loss", "seconds", "agent"), rows, "No trial was made.")
-
-
-def _short(value: Any) -> Any:
-    return float(f"{value:.3g}") if isinstance(value, float) else value
 
 
 def _conclude(plan: Plan, found: dict[str, Any], board: Board, screen: Screen) -> bool:
