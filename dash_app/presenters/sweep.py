@@ -97,6 +97,8 @@ def best(sweep: Document, trials: list[Document]) -> list[Component]:
     winner = best_of(values, minimize)
     if winner is None:
         return [html.P("No trial has a result yet.", className="quiet")]
+    # What was searched; the rest is the same in every trial.
+    space = sweep["spec"].get("space") or {}
     job = next(trial["job"] for trial in trials if trial["trial"] == winner.number)
     parts = [
         html.Div(words.number(winner.value), className="best-value"),
@@ -108,7 +110,13 @@ def best(sweep: Document, trials: list[Document]) -> list[Component]:
             ],
             className="best-of",
         ),
-        pieces.facts([(plain(name, 60), words.value(value)) for name, value in winner.params.items()]),
+        pieces.facts(
+            [
+                (plain(name, 60), words.value(value))
+                for name, value in winner.params.items()
+                if name in space or not space
+            ]
+        ),
     ]
     if len(values) > 1:
         pairs = [(trial.number, trial.value) for trial in values]

@@ -7,23 +7,20 @@ the API and nothing else, sessions the page and nothing else; no CORS headers.
 
 import logging
 import time
-from collections import OrderedDict
 from collections.abc import Iterable
 from functools import partial
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from hq.rest.body_limit import check_length, limited
+from hq.rest.failures import FAILURES_SECONDS, Failures
 from hq.rest.policy import LOGIN, Rule, find_rule, is_of_the_api
 from hq.rest.problems import Problem
 from hq.rest.session_door import check_same_origin, not_logged_in, read_cookie
 from hq.rest.sessions import Sessions
 from hq.rest.tokens import Principal, TokenFile, TokensUnreadable
 
-#: Wrong tokens from one address before it is told to wait.
-FAILURES_ALLOWED = 20
-FAILURES_SECONDS = 60.0
-_ADDRESSES_KEPT = 4096
 SAFETY_HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -31,25 +28,6 @@ SAFETY_HEADERS = (
 )
 API_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 log = logging.getLogger(__name__)
-
-
-class Failures:
-    """Wrong tokens by address, in a sliding window, bounded in number."""
-
-    def __init__(self) -> None:
-        self._failed: OrderedDict[str, list[float]] = OrderedDict()
-
-    def are_too_many(self, address: str, now: float) -> bool:
-        """Tell whether this address has used up its tries."""
-        recent = [at for at in self._failed.get(address, ()) if now - at < FAILURES_SECONDS]
-        return len(recent) >= FAILURES_ALLOWED
-
-    def count(self, address: str, now: float) -> None:
-        """Count one more."""
-        recent = [at for at in self._failed.pop(address, ()) if now - at < FAILURES_SECONDS]
-        self._failed[address] = [*recent, now][-FAILURES_ALLOWED:]
-        while len(self._failed) > _ADDRESSES_KEPT:
-            self._failed.popitem(last=False)
 
 
 class Gate:
@@ -79,7 +57,7 @@ class Gate:
         try:
             rule, principal = self._check(scope, headers)
             policy = self._page_policy if rule.page else API_POLICY
-            receive = _limited(receive, rule.body)
+            receive = limited(receive, rule.body)
         except Problem as problem:
             if scope["type"] != "http":
                 log.info("a WebSocket was refused: %s", problem)
@@ -125,7 +103,7 @@ class Gate:
             )
         if rule.page and method != "GET":
             check_same_origin(headers)
-        _check_length(headers, rule)
+        check_length(headers, rule)
         return rule, principal
 
     def _check_host(self, scope: Scope, headers: Headers) -> None:
@@ -188,38 +166,6 @@ def _host_name(host: str) -> str:
     if host.startswith("["):
         return host[1:].partition("]")[0].lower()
     return host.partition(":")[0].lower()
-
-
-def _check_length(headers: Headers, rule: Rule) -> None:
-    length = headers.get("content-length", "0")
-    if not length.isascii() or not length.isdecimal():
-        raise Problem(400, "bad_length", "Content-Length is not a number.")
-    if int(length) > rule.body:
-        raise _too_big(rule.body)
-
-
-def _too_big(limit: int) -> Problem:
-    return Problem(
-        413,
-        "too_big",
-        f"The body is over {limit} bytes, the most that is taken here. Send it in parts; "
-        "large content travels as a blob.",
-    )
-
-
-def _limited(receive: Receive, limit: int) -> Receive:
-    """Return `receive` that ends a body which says nothing of its length and never ends."""
-    taken = 0
-
-    async def counting() -> Message:
-        nonlocal taken
-        message = await receive()
-        taken += len(message.get("body", b""))
-        if taken > limit:
-            raise _too_big(limit)
-        return message
-
-    return counting
 
 
 def _with_safety(send: Send, policy: str) -> Send:

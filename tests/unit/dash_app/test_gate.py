@@ -8,7 +8,7 @@ import pytest
 
 from bus.memory_bus import MemoryBus, MemoryHub
 from dash_app.server import build_app
-from hq.rest.gate import FAILURES_ALLOWED, Failures
+from hq.rest.failures import FAILURES_ALLOWED, Failures
 from hq.rest.house import build_house
 from hq.rest.policy import RULES
 from tests.unit.dash_app.conftest import ROLES, LittleHouse
