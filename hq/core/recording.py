@@ -8,8 +8,9 @@ from bus.topics import Topic
 from hq.core.bookkeeping import Bookkeeping
 from hq.core.decide.attempts import decide_death
 from hq.core.decide.requests import Ids
-from hq.core.evolve import Moment, evolve
+from hq.core.evolve import evolve
 from hq.core.leases import AttemptKey
+from hq.core.moment import Moment
 from hq.core.outputs import Answer, Output, Publish
 from hq.core.state import Change, Job, Sweep
 from schemas.events import JOB_EVENTS, AnyEvent, Decision, SweepFinished

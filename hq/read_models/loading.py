@@ -13,7 +13,8 @@ from typing import Any
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
-from hq.core.evolve import InvalidTransition, Moment, evolve
+from hq.core.evolve import evolve
+from hq.core.moment import InvalidTransition, Moment
 from hq.core.state import Change, Job, State, Sweep
 from hq.log.connection import explain, is_refusal
 from hq.log.port import EventLog, LogUnavailable, LogUnreadable

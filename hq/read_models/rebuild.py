@@ -15,7 +15,8 @@ from typing import Any
 from pymongo.database import Database
 from pymongo.errors import OperationFailure, PyMongoError
 
-from hq.core.evolve import InvalidTransition, apply
+from hq.core.evolve import apply
+from hq.core.moment import InvalidTransition
 from hq.core.state import IDEMPOTENCY_SECONDS, State
 from hq.log.connection import explain, is_refusal
 from hq.log.port import EventLog, LogUnavailable, LogUnreadable

@@ -14,7 +14,7 @@ from agents.core import agent as agent_module
 from agents.core.agent import AgentCore
 from agents.core.effects import Send, Start, Unspool
 from bus import topics
-from hq.core import authority, contact, evolve, leases, recording
+from hq.core import authority, contact, evolve_job, leases, recording
 from hq.core.authority import Authority
 from hq.core.bookkeeping import Bookkeeping
 from hq.core.leases import Leases
@@ -47,13 +47,13 @@ def no_idempotency_key() -> None:
 
 @mutant
 def offers_burn_starts() -> None:
-    inner = evolve._evolve_live
+    inner = evolve_job._evolve_live
 
     def burn(job: Any, event: Any, moment: Any) -> Any:
         changed = inner(job, event, moment)
         return replace(changed, starts=job.starts + 1) if type(event).__name__ == "JobClaimed" else changed
 
-    evolve._evolve_live = burn  # type: ignore[assignment]
+    evolve_job._evolve_live = burn  # type: ignore[assignment]
 
 
 @mutant
@@ -221,8 +221,8 @@ def spool_not_listed_at_boot() -> None:
 @mutant
 def any_attempt_frees_the_job() -> None:
     """The end of an old attempt takes the job from the machine that holds it now."""
-    evolve._queue_again = lambda job, token, why, delay: replace(  # type: ignore[assignment]
-        job, status=evolve.JobStatus.QUEUED, agent=None, why=why, delay_seconds=delay
+    evolve_job._queue_again = lambda job, token, why, delay: replace(  # type: ignore[assignment]
+        job, status=evolve_job.JobStatus.QUEUED, agent=None, why=why, delay_seconds=delay
     )
 
 

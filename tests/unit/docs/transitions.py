@@ -1,12 +1,13 @@
 """Every step that the fold of a job allows, found by trying every event on every status.
 
-Knows `hq.core.evolve` and nothing of who decides what: what the fold allows is
+Knows `hq.core.evolve_job` and nothing of who decides what: what the fold allows is
 what a log may hold.
 """
 
 from collections.abc import Iterator
 
-from hq.core.evolve import InvalidTransition, Moment, evolve_job
+from hq.core.evolve_job import evolve_job
+from hq.core.moment import InvalidTransition, Moment
 from hq.core.state import Job
 from schemas.events import (
     JOB_EVENTS,
