@@ -276,7 +276,7 @@ def test_a_broker_that_comes_back_is_told_who_leads(start: Start, guest: Come, h
     cli.heard.clear()
     hub.come_back()
 
-    eventually(lambda: bool(cli.of(topics.HQ_STATE)), seconds=2.5)
+    eventually(lambda: bool(cli.of(topics.HQ_STATE)))
 
 
 def test_bytes_that_are_no_message_are_answered_and_harm_nobody(
