@@ -25,7 +25,7 @@ from idlehands.house.database_access import connected, is_elsewhere, running_mon
 from idlehands.house.database_filling import emptied_on_error, fill_database
 from idlehands.house.files import LockTaken, locked, make_private_folder, write_private
 from idlehands.house.free_ports import with_free_ports
-from idlehands.house.furnish import database_uri_file
+from idlehands.house.furnish import database_uri_file, external_database
 from idlehands.house.home import RESTORING, Home, HouseError, Settings
 from idlehands.house.up import alone
 from schemas.events import LOG_VERSION
@@ -133,8 +133,7 @@ def _check_empty(home: Home) -> None:
                 _clear(home)
     if not home.path.exists():
         return
-    # A database that runs by itself (containers) has its key file and URI in there already.
-    mine = home.mongodb if is_elsewhere(home) else None
+    mine = home.mongodb if _has_database_files(home) else None
     left = [
         path
         for path in home.path.rglob("*")
@@ -145,6 +144,11 @@ def _check_empty(home: Home) -> None:
             f"{home.path} is not empty: it holds {left[0].relative_to(home.path)}. A house is only restored "
             "into an empty folder. Move that away, or choose another folder (--home)."
         )
+
+
+def _has_database_files(home: Home) -> bool:
+    """Tell whether key file and URI were there first, as in containers, where the database runs by itself."""
+    return external_database() is None and is_elsewhere(home)
 
 
 def _check_room(path: Path, manifest: Manifest) -> None:
@@ -231,9 +235,9 @@ def _write_house(home: Home, archive: Archive) -> None:
 def _clear(home: Home) -> None:
     """Remove what a restore has made, the mark last. Mount points stay."""
     mark = home.path / RESTORING
-    elsewhere = is_elsewhere(home)
+    kept = home.mongodb if _has_database_files(home) else None
     for path in home.path.iterdir():
-        if path == mark or (elsewhere and path == home.mongodb):
+        if path in (mark, kept):
             continue
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)

@@ -272,7 +272,8 @@ def test_a_log_that_a_newer_version_continued_is_refused_and_what_was_made_is_re
     old: Old, tmp_path: Path
 ) -> None:
     changed, position = tmp_path / "changed.backup", _backed_up_position(old) + 1
-    newer = Decision(position, 9 * 10**9, "f" * 32, 9e9, (EpochBegan(9 * 10**9, "0" * 32, LOG_VERSION + 1),))
+    epoch = 8 * 10**9
+    newer = Decision(position, epoch, "f" * 32, 8e9, (EpochBegan(epoch, "0" * 32, LOG_VERSION + 1),))
     with Archive(old.backup) as given, ArchiveWriter(changed) as made:
         for name in given.manifest.members:
             made.add(name, given.read(name))
