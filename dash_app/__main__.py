@@ -59,6 +59,8 @@ def main(argv: list[str] | None = None) -> None:
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=5,
+        # A page only says which address it shows.
+        ws_max_size=65_536,
         limit_concurrency=_MOST_CONNECTIONS,
     )
 
