@@ -1,6 +1,7 @@
 """The Dockerfile, without a container engine: what it copies is there, and nothing runs as root."""
 
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -137,3 +138,36 @@ def test_an_agent_and_its_health_check_need_none_of_hqs_libraries() -> None:
     )
 
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "there", "absent"),
+    [
+        ("build-hq", ["hq/__main__.py", "dash_app/assets", "dash_app/login", "agents/__main__.py"], []),
+        ("build-agent", ["agents/__main__.py", "agents/injected/idlehands.py"], ["hq", "dash_app"]),
+    ],
+)
+def test_what_is_copied_can_be_installed(
+    name: str, there: list[str], absent: list[str], tmp_path: Path
+) -> None:
+    """The stage's own `pip install`, less the dependencies, which need a package index."""
+    for source in copied(name):
+        target = tmp_path / "src" / source
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if (ROOT / source).is_dir():
+            shutil.copytree(ROOT / source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(ROOT / source, target)
+    flags = ["--no-deps", "--no-build-isolation", "--no-index", "--quiet", "--disable-pip-version-check"]
+
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "install", *flags, "--target", str(tmp_path / "made"), "."],
+        cwd=tmp_path / "src",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert [one for one in there if not (tmp_path / "made" / one).exists()] == []
+    assert [one for one in absent if (tmp_path / "made" / one).exists()] == []
