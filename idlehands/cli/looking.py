@@ -67,8 +67,10 @@ def jobs(
 def name_of(row: dict[str, Any]) -> str:
     """Return what people call a job."""
     spec = row["spec"]
-    name = spec.get("name") or spec["script"].get("name") or spec["script"]["entry"]
-    return f"{name} #{spec['trial']}" if spec.get("trial") is not None else str(name)
+    name = str(spec.get("name") or spec["script"].get("name") or spec["script"]["entry"])
+    trial = spec.get("trial")
+    # HQ calls a trial "SWEEP 3" already when the sweep's jobs have no name of their own.
+    return name if trial is None or name.endswith(f" {trial}") else f"{name} #{trial}"
 
 
 def job(ident: OneJob, json: options.Json = False) -> None:
@@ -98,7 +100,7 @@ def _print_job(found: dict[str, Any]) -> None:
         ("status", found["status"]),
         ("why", found["why"]),
         ("submitted", f"{ago(found['submitted_at'], now)} ago by {found['submitter']}"),
-        ("agent", found.get("agent")),
+        ("agent", found.get("agent") or (accepted or {}).get("agent")),
         ("script", f"{spec['script']['entry']} ({spec['script']['bundle'][:12]})"),
         ("arguments", " ".join(spec.get("argv", ()))),
         ("sweep", spec.get("sweep")),
