@@ -170,6 +170,12 @@ class State:
         #: job ids of each running sweep's live trials.
         self.trials: dict[str, set[str]] = {}
 
+    def fill_trials(self) -> None:
+        """Note the live trials of each running sweep, after jobs and sweeps were put in."""
+        for job in self.jobs.values():
+            if job.spec.sweep in self.sweeps:
+                self.trials.setdefault(job.spec.sweep or "", set()).add(job.id)
+
     def remember_finished(self, job: Job, token: int) -> None:
         """Move a job that reached a terminal state out of the live jobs."""
         self.jobs.pop(job.id, None)

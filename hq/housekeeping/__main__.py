@@ -13,8 +13,10 @@ from pymongo.errors import PyMongoError
 
 from hq.housekeeping.ageing import delete_old_records, find_old_jobs
 from hq.housekeeping.blobs import sweep_blobs
+from hq.housekeeping.compaction import compact
 from hq.housekeeping.settings import Keeping, SettingsUnusable, read_settings
 from hq.log.connection import check_server, connect, explain
+from hq.log.mongo import MongoLog
 from hq.log.port import LogUnavailable, LogUnreadable
 from hq.read_models.deletion import repeat_deletions
 from hq.read_models.models import ReadModelsUnusable
@@ -27,14 +29,16 @@ def main(argv: list[str] | None = None) -> int:
     """Do it, say what was done, and return the exit code."""
     options = _parse(argv)
     try:
-        keeping = read_settings(options.retention)
         database = connect(Path(options.mongodb_file).read_text().strip())
-    except (OSError, LogUnreadable, SettingsUnusable) as error:
+    except (OSError, LogUnreadable) as error:
         return _fail(str(error))
     try:
         check_server(database)
-        _clean(database, keeping, dry_run=options.dry_run)
-    except (LogUnavailable, LogUnreadable, ReadModelsUnusable) as error:
+        if options.chore == "compact":
+            _compact(database, options.keep)
+        else:
+            _clean(database, read_settings(options.retention), dry_run=options.dry_run)
+    except (LogUnavailable, LogUnreadable, ReadModelsUnusable, SettingsUnusable) as error:
         return _fail(str(error))
     except PyMongoError as error:
         return _fail(explain(database, error))
@@ -61,6 +65,14 @@ def _clean(database: Database[dict[str, Any]], keeping: Keeping, *, dry_run: boo
         repeat_deletions(database, read_checkpoint(database)[0])
 
 
+def _compact(database: Database[dict[str, Any]], keep: int) -> None:
+    done = compact(database, MongoLog(database), keep, lambda at: _say(f"at position {at}"))
+    if done.after == done.before:
+        _say(f"The event log begins at position {done.after}, as before: nothing older than the last {keep}.")
+    else:
+        _say(f"The event log begins at position {done.after}; it began at {done.before}.")
+
+
 def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m hq.housekeeping", description="Housekeeping by hand.")
     chores = parser.add_subparsers(dest="chore", required=True)
@@ -68,6 +80,11 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     clean.add_argument("--mongodb-file", required=True, metavar="FILE", help="holds the MongoDB URI")
     clean.add_argument("--retention", type=Path, metavar="FILE", help="retention.json of the house")
     clean.add_argument("--dry-run", action="store_true", help="only say what would be deleted")
+    compact = chores.add_parser("compact", help="put a snapshot in the place of the log's beginning")
+    compact.add_argument("--mongodb-file", required=True, metavar="FILE", help="holds the MongoDB URI")
+    compact.add_argument(
+        "--keep", type=int, default=Keeping().compact_keep, metavar="N", help="decisions that stay"
+    )
     return parser.parse_args(argv)
 
 

@@ -60,10 +60,17 @@ def _check_first_of_epoch(log: EventLog, tail: Header) -> None:
 
     Epochs never fall with the position, so it is found by halving, without an index on epochs.
     """
-    low, high = 1, tail.position
+    # What a compaction has folded it has understood: the search begins where the log does.
+    low, high = log.start(), tail.position
     while low < high:
         middle = (low + high) // 2
-        if _header(log, middle).epoch < tail.epoch:
+        header = log.header_at(middle)
+        if header is None:
+            start = log.start()
+            if start <= middle:
+                raise _missing(middle)
+            low = min(start, high)  # compacted meanwhile
+        elif header.epoch < tail.epoch:
             low = middle + 1
         else:
             high = middle
@@ -71,11 +78,8 @@ def _check_first_of_epoch(log: EventLog, tail: Header) -> None:
         pass
 
 
-def _header(log: EventLog, position: int) -> Header:
-    header = log.header_at(position)
-    if header is None:
-        raise LogUnreadable(
-            f"The event log has no decision at position {position}, though later ones are there: documents "
-            "were deleted. Restore a backup of MongoDB."
-        )
-    return header
+def _missing(position: int) -> LogUnreadable:
+    return LogUnreadable(
+        f"The event log has no decision at position {position}, though later ones are there: documents "
+        "were deleted. Restore a backup of MongoDB."
+    )

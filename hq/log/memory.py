@@ -7,12 +7,13 @@ from hq.log.port import (
     NOTHING,
     Header,
     LogUnavailable,
+    LogUnreadable,
     PositionTaken,
     check_consecutive,
     check_version,
     never,
 )
-from schemas.events import Decision
+from schemas.events import Decision, EpochBegan
 
 
 class MemoryLog:
@@ -26,6 +27,7 @@ class MemoryLog:
     def __init__(self) -> None:
         self.decisions: list[Decision] = []
         self.available = True
+        self._start = 1
         self._lock = threading.Lock()
 
     def append(self, decisions: Sequence[Decision], should_give_up: Callable[[], bool] = never) -> None:
@@ -56,13 +58,29 @@ class MemoryLog:
         if not 1 <= position <= len(self.decisions):
             return None
         decision = self.decisions[position - 1]
+        if position < self._start and not isinstance(decision.events[0], EpochBegan):
+            return None
         return Header(decision.position, decision.epoch, decision.op)
 
     def read_after(self, position: int, limit: int | None = None) -> Iterator[Decision]:
         """See `EventLog.read_after`."""
         self._check_available()
+        if position + 1 < self._start:
+            raise LogUnreadable(f"the decision at position {position + 1} was compacted away")
         for decision in self.decisions[position : None if limit is None else position + limit]:
             yield check_version(decision)
+
+    def start(self) -> int:
+        """See `EventLog.start`."""
+        self._check_available()
+        return self._start
+
+    def forget(self, position: int) -> None:
+        """See `EventLog.forget`. Only hides them: the list keeps its order."""
+        self._check_available()
+        if position >= len(self.decisions):
+            raise ValueError("the last decision cannot be forgotten")
+        self._start = max(self._start, position + 1)
 
     def verify_leadership(self, next_position: int) -> None:
         """See `EventLog.verify_leadership`."""

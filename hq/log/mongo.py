@@ -38,9 +38,13 @@ from hq.log.port import (
     check_consecutive,
     never,
 )
-from schemas.events import Decision
+from schemas.events import LOG_VERSION, Decision, EpochBegan
 
 EVENTS = "events"
+#: The collection and the document that say behind which position the log was compacted.
+COMPACTED = "snapshots"
+MANIFEST = "log"
+_FORGET_AT_ONCE = 1000
 READ_BATCH = 500
 #: How long the server may wait for a majority, below the client's socket time-out.
 COMMIT_TIMEOUT_MS = 4000
@@ -134,7 +138,8 @@ class MongoLog:
                 if decision.position != position + 1:
                     raise LogUnreadable(
                         f"The event log has no decision at position {position + 1}, but one at "
-                        f"{decision.position}: documents were deleted. Restore a backup of MongoDB."
+                        f"{decision.position}: it was compacted, or documents were deleted. `idlehands hq "
+                        "rebuild` begins at the snapshot; if it fails too, restore a backup of MongoDB."
                     )
                 position = decision.position
                 yield decision
@@ -146,6 +151,39 @@ class MongoLog:
         try:
             found = self._reading.find({"_id": {"$gt": position}}).sort("_id", ASCENDING)
             return list(found.limit(size))
+        except PyMongoError as error:
+            raise self._unavailable(error) from error
+
+    def start(self) -> int:
+        """See `EventLog.start`."""
+        manifests = self._database.get_collection(
+            COMPACTED, read_concern=ReadConcern("majority"), read_preference=ReadPreference.PRIMARY
+        )
+        try:
+            found = manifests.find_one({"_id": MANIFEST})
+        except PyMongoError as error:
+            raise self._unavailable(error) from error
+        if found is None:
+            return 1
+        if int(found["version"]) > LOG_VERSION:
+            raise LogUnreadable(
+                f"The event log was compacted by version {found['version']}; this HQ reads up to version "
+                f"{LOG_VERSION}. Run the newer HQ again."
+            )
+        return int(found["position"]) + 1
+
+    def forget(self, position: int) -> None:
+        """See `EventLog.forget`. The manifest must say so before."""
+        if position >= self.tail().position:
+            raise ValueError("the last decision cannot be forgotten")
+        no_fence = {"events.0.type": {"$ne": EpochBegan.__name__}}
+        try:
+            oldest = self._writing.find_one(no_fence, {"_id": 1}, sort=[("_id", ASCENDING)])
+            low = int(oldest["_id"]) - 1 if oldest else position
+            while low < position:
+                high = min(low + _FORGET_AT_ONCE, position)
+                self._writing.delete_many({"_id": {"$gt": low, "$lte": high}, **no_fence})
+                low = high
         except PyMongoError as error:
             raise self._unavailable(error) from error
 

@@ -98,6 +98,26 @@ class EventLog(Protocol):
             LogUnreadable: If a decision is missing, damaged or of a newer version.
         """
 
+    def start(self) -> int:
+        """Return the position from which on every decision is there: 1, or right after a snapshot.
+
+        Raises:
+            LogUnavailable: If the database does not answer.
+            LogUnreadable: If a newer version has compacted the log.
+        """
+
+    def forget(self, position: int) -> None:
+        """Delete the decisions up to `position`, oldest first; a snapshot has taken their place.
+
+        The first decision of every epoch stays as the fence that it is: a leader
+        that was frozen then finds its next position taken, however late it wakes.
+        The last decision stays too. Safe to repeat.
+
+        Raises:
+            LogUnavailable: If the database does not answer; then some are deleted.
+            ValueError: If nothing would be left.
+        """
+
     def verify_leadership(self, next_position: int) -> None:
         """Make sure that nobody has taken `next_position`: the leader's ping.
 

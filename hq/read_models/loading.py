@@ -98,9 +98,7 @@ class _Tail:
             writer.write(changes)
         if self._appearing:
             raise ReadModelsUnusable(_AHEAD)
-        for job in self.state.jobs.values():
-            if job.spec.sweep in self.state.sweeps:
-                self.state.trials.setdefault(job.spec.sweep or "", set()).add(job.id)
+        self.state.fill_trials()
 
     def _fold_decision(self, decision: Decision) -> list[Change]:
         changes: list[Change] = []

@@ -20,6 +20,7 @@ from hq.core.moment import InvalidTransition
 from hq.core.state import IDEMPOTENCY_SECONDS, State
 from hq.log.connection import explain, is_refusal
 from hq.log.port import EventLog, LogUnavailable, LogUnreadable
+from hq.read_models.base import check_base, copy_base, load_base, read_base
 from hq.read_models.indexes import ensure_indexes
 from hq.read_models.models import CHECKPOINT, CHECKPOINTS, COLLECTIONS
 from hq.read_models.writer import COMMITTED, Changes, ReadModelWriter
@@ -35,7 +36,7 @@ def ignore(position: int) -> None:
 def rebuild(
     database: Database[dict[str, Any]], log: EventLog, on_position: Callable[[int], None] = ignore
 ) -> int:
-    """Fold the log from its beginning into fresh read models; return the position they reflect.
+    """Fold the log, and what it stands on, into fresh read models; return the position they reflect.
 
     Safe to repeat, also after it was interrupted.
 
@@ -53,7 +54,11 @@ def rebuild(
             database.drop_collection(PREFIX + name)
             database.create_collection(PREFIX + name)
         ensure_indexes(database, PREFIX)
-        state = _fold_all(log, ReadModelWriter(database, None, PREFIX), on_position)
+        base = read_base(database)
+        copy_base(database, base, PREFIX)
+        writer = ReadModelWriter(database, None, PREFIX)
+        state = _fold_all(log, load_base(database, base), writer, on_position)
+        check_base(database, base)
         _exchange(database, state.position)
     except PyMongoError as error:
         why = explain(database, error)
@@ -61,9 +66,11 @@ def rebuild(
     return state.position
 
 
-def _fold_all(log: EventLog, writer: ReadModelWriter, on_position: Callable[[int], None]) -> State:
-    state, changes, latest = State(), Changes(), 0.0
-    for decision in log.read_after(0):
+def _fold_all(
+    log: EventLog, state: State, writer: ReadModelWriter, on_position: Callable[[int], None]
+) -> State:
+    changes, latest = Changes(), 0.0
+    for decision in log.read_after(state.position):
         try:
             changes.add(decision.position, apply(state, decision))
         except InvalidTransition as error:

@@ -32,8 +32,9 @@ class Snapshot:
         PyMongoError: If the database does not answer.
     """
 
-    def __init__(self, database: Database[dict[str, Any]], checkpoint: int) -> None:
+    def __init__(self, database: Database[dict[str, Any]], checkpoint: int, prefix: str = "") -> None:
         self._database = database
+        self._prefix = prefix
         self._checkpoint = checkpoint
         self.state = State()
         self.state.position = checkpoint
@@ -45,7 +46,7 @@ class Snapshot:
 
     def _collection(self, name: str) -> Collection[Any]:
         return self._database.get_collection(
-            name, codec_options=RAW_CODEC, read_concern=ReadConcern("majority")
+            self._prefix + name, codec_options=RAW_CODEC, read_concern=ReadConcern("majority")
         )
 
     def _ahead(self) -> dict[str, Any]:

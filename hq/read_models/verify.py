@@ -1,7 +1,7 @@
 """Are the read models the fold of the event log? The check behind that promise."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -10,9 +10,10 @@ from pymongo.database import Database
 from pymongo.read_concern import ReadConcern
 
 from hq.core.evolve import apply
-from hq.core.state import IDEMPOTENCY_SECONDS, Change, Deleted, State, StoredResult
+from hq.core.state import IDEMPOTENCY_SECONDS, Answer, Change, Deleted, StoredResult
 from hq.log.documents import RAW_CODEC
 from hq.log.port import EventLog
+from hq.read_models.base import Base, check_base, load_base, read_base, read_changes
 from hq.read_models.deletion import read_unsettled
 from hq.read_models.models import (
     COLLECTIONS,
@@ -57,7 +58,9 @@ def find_differences(database: Database[dict[str, Any]], log: EventLog) -> list[
     """
     checkpoint, _ = read_checkpoint(database)
     unsettled = read_unsettled(database, checkpoint)
-    expected, forgotten = _fold(log, checkpoint)
+    base = read_base(database)
+    expected, forgotten = _fold(database, base, log, checkpoint)
+    check_base(database, base)
     found = [*_judge(database, expected, checkpoint, forgotten)]
     # Documents of what is deleted at this moment are neither here nor there.
     unsettled |= read_unsettled(database, checkpoint)
@@ -69,13 +72,15 @@ def _owner_of(difference: Difference) -> str:
     return str(identity[0] if difference.collection == RESULTS else identity)
 
 
-def _fold(log: EventLog, checkpoint: int) -> tuple[dict[Place, _Expected], float]:
+def _fold(
+    database: Database[dict[str, Any]], base: Base, log: EventLog, checkpoint: int
+) -> tuple[dict[Place, _Expected], float]:
     """Return what should be there, and before when answers need not be there any more."""
-    state, expected, latest = State(), dict[Place, _Expected](), 0.0
+    state, expected, latest = load_base(database, base), dict[Place, _Expected](), 0.0
     results: dict[str, list[Place]] = {}
-    for decision in log.read_after(0, limit=checkpoint):
-        latest = max(latest, decision.at)
-        for change in apply(state, decision):
+
+    def expect(changes: Iterable[Change]) -> None:
+        for change in changes:
             place = place_of(change)
             if isinstance(change, Deleted):
                 for gone in (place, *results.pop(change.id, ())):
@@ -85,6 +90,11 @@ def _fold(log: EventLog, checkpoint: int) -> tuple[dict[Place, _Expected], float
                 results.setdefault(change.job, []).append(place)
             if place[0] != RESULTS or place not in expected:
                 expected[place] = _Expected(change.position, _digest(change), getattr(change, "at", None))
+
+    expect(read_changes(database, base))
+    for decision in log.read_after(base.position, limit=checkpoint - base.position):
+        latest = max(latest, decision.at)
+        expect(apply(state, decision))
     return expected, latest - IDEMPOTENCY_SECONDS
 
 
@@ -100,6 +110,8 @@ def _judge(
             wanted = expected.pop(place, None)
             if change.position > checkpoint:
                 continue
+            if wanted is None and isinstance(change, Answer) and change.at < forgotten:
+                continue  # a snapshot has forgotten it, the read models have not yet
             if wanted is None:
                 yield Difference(
                     name, place[1], f"is there, at position {change.position}, but not in the log"

@@ -3,7 +3,8 @@
 import re
 from typing import Any
 
-from hq.rest.database import Database, Document, plain, stored
+from hq.log.mongo import COMPACTED, MANIFEST
+from hq.rest.database import Database, Document, find_by_id, plain, stored
 from hq.rest.problems import Problem
 
 _POINT = re.compile(r"(\d{1,15})(?:\.(\d{1,9}))?")
@@ -13,7 +14,7 @@ _BATCH = 200
 def parse_point(after: str | None) -> tuple[int, int | None]:
     """Return the decision and the index in it after which events are wanted.
 
-    `12` means after all of decision 12; `12.0` after its first event; nothing the beginning.
+    `12` means after all of decision 12; `12.0` after its first event; nothing the beginning of what is kept.
 
     Raises:
         Problem: If it is neither.
@@ -30,9 +31,31 @@ async def read_events(database: Database, *, after: str | None = None, limit: in
     """Return committed events in order: `{"events": [...], "next": "12.3"}`.
 
     `next` is where to go on, also when nothing follows yet.
+
+    Raises:
+        Problem: If it is no position, or the log before it was compacted.
     """
     position, index = parse_point(after)
+    if not after:
+        position = await _read_compacted(database)
     query: dict[str, Any] = {"_id": {"$gte" if index is not None else "$gt": position}}
+    events = await _read(database, query, position, index, limit)
+    # Asked afterwards: a compaction that comes in between leaves holes in what was read.
+    compacted = await _read_compacted(database)
+    if position < compacted or (index is not None and position == compacted):
+        raise Problem(
+            410,
+            "compacted",
+            f"The events up to position {compacted} were compacted: what they brought about is in jobs, "
+            f"sweeps and results. Read these anew, then ask for the events after {compacted}.",
+        )
+    last = f"{events[-1]['position']}.{events[-1]['index']}" if events else after
+    return {"events": events, "next": last or None}
+
+
+async def _read(
+    database: Database, query: dict[str, Any], position: int, index: int | None, limit: int
+) -> list[Document]:
     cursor = stored(database, "events").find(query, sort=[("_id", 1)], batch_size=_BATCH)
     events: list[Document] = []
     async with cursor:
@@ -43,7 +66,7 @@ async def read_events(database: Database, *, after: str | None = None, limit: in
                 if index is not None and number == position and at <= index:
                     continue
                 if len(events) == limit:
-                    return _page(events, after)
+                    return events
                 events.append(
                     {
                         "position": number,
@@ -53,9 +76,10 @@ async def read_events(database: Database, *, after: str | None = None, limit: in
                         "event": event,
                     }
                 )
-    return _page(events, after)
+    return events
 
 
-def _page(events: list[Document], after: str | None) -> Document:
-    last = f"{events[-1]['position']}.{events[-1]['index']}" if events else after
-    return {"events": events, "next": last or None}
+async def _read_compacted(database: Database) -> int:
+    """Return the position behind which the log was compacted, 0 if it never was."""
+    manifest = await find_by_id(database, COMPACTED, MANIFEST)
+    return int(manifest["position"]) if manifest else 0

@@ -24,6 +24,7 @@ def register(app: typer.Typer) -> None:
     hq.command("status")(hq_status)
     hq.command("rebuild")(hq_rebuild)
     hq.command("clean")(hq_clean)
+    hq.command("compact")(hq_compact)
     app.add_typer(hq, name="hq")
     app.command("web")(web)
     app.command("agent")(agent)
@@ -148,6 +149,16 @@ def hq_clean(
     house = read_home()
     flags = ["--retention", str(house.retention_file), *(["--dry-run"] if dry_run else [])]
     _become(housekeeping_command(house, "clean", *flags))
+
+
+def hq_compact(
+    keep: Annotated[int, typer.Option("--keep", min=1, help="The last decisions, which stay.")] = 10_000,
+) -> None:
+    """Put a snapshot in the place of the event log's beginning. The database must run; HQ may."""
+    from idlehands.house.components import housekeeping_command
+    from idlehands.house.home import read_home
+
+    _become(housekeeping_command(read_home(), "compact", "--keep", str(keep)))
 
 
 def web() -> None:
