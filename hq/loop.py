@@ -148,6 +148,7 @@ class Loop:
             case Connected():
                 self._authority.greet(now)
             case Disconnected(why=why):
+                self._authority.note_cut_off()
                 log.warning("the broker is away: %s", why)
 
     def _step(self) -> None:

@@ -76,6 +76,7 @@ class Authority:
         self._version = version
         self._rest = rest
         self._beacon_at = now
+        self._is_cut_off = False
         self.tick(now)
 
     # --- inputs ---------------------------------------------------------------
@@ -129,6 +130,12 @@ class Authority:
     def greet(self, now: float) -> None:
         """Say again who leads: the broker was away and may have forgotten."""
         self._beacon_at = now
+        self._is_cut_off = False
+        self.books.leases.renew_all(now)
+
+    def note_cut_off(self) -> None:
+        """Note that the broker is away: until `greet` nobody can call in, and silence proves nothing."""
+        self._is_cut_off = True
 
     def shed(self, reason: str, count: int, now: float) -> None:
         """Note that the shell dropped messages: agents may have called in vain."""
@@ -137,7 +144,7 @@ class Authority:
 
     def tick(self, now: float) -> None:
         """Note that the inbox is drained. Only after this may leases end."""
-        if now - self._last_loop > LOOP_GAP_SECONDS:
+        if self._is_cut_off or now - self._last_loop > LOOP_GAP_SECONDS:
             self.books.leases.renew_all(now)
         self._last_loop = now
         if now >= self._beacon_at:
