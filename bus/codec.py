@@ -5,7 +5,6 @@ Nothing that is not exactly right gets past `decode`: every refusal is a
 """
 
 import json
-import re
 from functools import cache
 from typing import Any
 
@@ -149,7 +148,10 @@ def _why_not_json(payload: bytes, why: str) -> str:
     return f"NaN, Infinity and lone surrogates are not JSON ({why[:150]})"
 
 
-_SUSPICIOUS = re.compile(rb"\\u0000|\d{19}")
+_NUL = b"\\u0000"
+#: A run of 19 digits with all digits made alike: a tenth of the time of a pattern, on every message.
+_LONG_NUMBER = b"0" * 19
+_ALIKE = bytes.maketrans(b"123456789", b"0" * 9)
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"{}[]"))
 
 
@@ -160,7 +162,7 @@ def _needs_walk(payload: bytes) -> bool:
     looks for leave traces in the bytes: a NUL escape, a run of 19 digits, or
     brackets that do not cancel out in `MAX_DEPTH` rounds.
     """
-    if _SUSPICIOUS.search(payload):
+    if _NUL in payload or _LONG_NUMBER in payload.translate(_ALIKE):
         return True
     brackets = payload.translate(None, _NOT_BRACKETS)
     for _ in range(MAX_DEPTH):
