@@ -42,7 +42,11 @@ def _nobody(_what: BusInput) -> None:
 
 
 class PahoBus:
-    """`bus.port.Bus` over MQTT 5 with mutual TLS 1.3."""
+    """`bus.port.Bus` over MQTT 5 with mutual TLS 1.3.
+
+    Args:
+        longest_retry_seconds: Upper bound of the pauses between attempts to connect.
+    """
 
     def __init__(
         self,
@@ -50,10 +54,12 @@ class PahoBus:
         *,
         will: LastWill | None = None,
         clock: Callable[[], float] = suspend_aware_seconds,
+        longest_retry_seconds: float = _LONGEST_RETRY,
     ) -> None:
         self._settings = settings
         self._prefix = f"{settings.root}/"
         self._clock = clock
+        self._longest_retry = longest_retry_seconds
         self._writer = Writer(settings.name)
         self._will = None if will is None else self._encode_will(will)
         self._handler: Handler = _nobody
@@ -156,7 +162,7 @@ class PahoBus:
             if self._clock() - began > _GOOD_SECONDS:
                 retry = random.uniform(*_FIRST_RETRY)
             self._stopping.wait(retry)
-            retry = min(retry * 2 * random.uniform(0.8, 1.2), _LONGEST_RETRY)
+            retry = min(retry * 2 * random.uniform(0.8, 1.2), self._longest_retry)
 
     def _build_connection(self) -> Connection:
         with self._filters_lock:

@@ -48,6 +48,7 @@ from schemas.messages import HqState
 STEPPED_DOWN = 3
 #: A database that is away for longer at start is reported; the supervisor tries again.
 DATABASE_WAIT_SECONDS = 20.0
+_LONGEST_RETRY_SECONDS = 2.0
 
 _TROUBLE = (
     BusSettingsError,
@@ -121,7 +122,8 @@ def _lead(
         rest=options.rest,
     )
     will = LastWill(HQ_STATE, {}, HqState(False, epoch, version))
-    bus = PahoBus(settings, will=will)
+    # Everybody waits for HQ, and there is only one: it need not spare the broker as a thousand agents must.
+    bus = PahoBus(settings, will=will, longest_retry_seconds=_LONGEST_RETRY_SECONDS)
     inbox = Inbox()
     appender = Appender(
         event_log,
