@@ -100,7 +100,7 @@ class Demo:
         return self.finish(self.start_python("-c", BARE_MACHINE, output=subprocess.PIPE, PATH=str(path)))
 
     def finish(self, process: subprocess.Popen[bytes]) -> tuple[int, str, str]:
-        out, error = process.communicate(timeout=180)
+        out, error = process.communicate(timeout=600)
         return process.returncode, out.decode(), error.decode()
 
     def processes(self) -> list[str]:
