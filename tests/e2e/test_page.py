@@ -22,7 +22,7 @@ from tests.fixtures.browser import DESKTOP, PHONE, Scheme, Visitor, log_in, open
 pytestmark = pytest.mark.process
 
 # The machine may be busy with other tests.
-expect.set_options(timeout=40_000)
+expect.set_options(timeout=60_000)
 #: A row of a table, by its id.
 ROW = '.ag-center-cols-container [row-id="{}"]'
 
