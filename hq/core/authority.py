@@ -68,6 +68,8 @@ class Authority:
         self._contact = Contact(self.books)
         self._answering = Answering(self.books, version)
         self._waiting: deque[Inbound | Tidying | tuple[Inbound, Found]] = deque()
+        #: Results that wait: agent, job and token.
+        self._results: set[tuple[str, str, int]] = set()
         self._outputs: list[Output] = []
         self._held_back: list[Output] = []
         self._changes: list[Change] = []
@@ -100,9 +102,13 @@ class Authority:
             self._on_request(message, now)
         elif message.topic is topics.PRESENCE:
             self._on_presence(message, now)
+        elif message.topic is topics.RESULT and self._reported(message) <= self._results:
+            pass  # a copy waits: while the database is away, results come again and again
         elif len(self._waiting) < MAX_WAITING:
             # Claims, declines and results: all are repeated or made good by their senders.
             self._waiting.append(message)
+            if message.topic is topics.RESULT:
+                self._results |= self._reported(message)
         else:
             self.books.count_refused("overloaded")
 
@@ -172,6 +178,8 @@ class Authority:
             elif message.topic is topics.REQUEST:
                 self._answering.decide(recording, message, now)
             else:
+                if message.topic is topics.RESULT:
+                    self._results -= self._reported(message)
                 self._contact.decide(recording, message, now)
             self._keep(batch, recording)
         if batch:
@@ -240,6 +248,10 @@ class Authority:
         return since is not None and self._last_loop - since > LOG_SILENT_SECONDS
 
     # --- details ----------------------------------------------------------------
+
+    def _reported(self, message: Inbound) -> set[tuple[str, str, int]]:
+        agent = message.names["agent"]
+        return {(agent, result.job, result.token) for result in message.data.results}
 
     def _on_heartbeat(self, message: Inbound, now: float) -> None:
         agent = message.names["agent"]

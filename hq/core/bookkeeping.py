@@ -9,7 +9,7 @@ from collections import Counter
 from hq.core.leases import AttemptKey, Leases
 from hq.core.scheduler import Scheduler
 from hq.core.sightings import Sighting
-from hq.core.state import Job, State
+from hq.core.state import Attempt, Job, State
 from hq.core.timing import LEADERSHIP_SECONDS, OFFER_SECONDS
 from schemas.events import JobEvent, JobSucceeded
 from schemas.states import AttemptState, JobStatus, Phase
@@ -113,6 +113,7 @@ class Bookkeeping:
                 self._note_expiry(after)
         if isinstance(event, JobSucceeded):
             self.scheduler.note_duration(after.spec.script.bundle, event.result.duration_seconds)
+            self._forgive(after.attempt(event.token))
         if before is not None:
             kept = {attempt.token for attempt in after.attempts}
             for attempt in before.attempts:
@@ -122,6 +123,11 @@ class Bookkeeping:
         self.scheduler.look_again()
         if after.status.is_final:
             self.scheduler.note_ended(after)
+
+    def _forgive(self, attempt: Attempt | None) -> None:
+        # A machine that gets something done does not go down again and again.
+        if attempt is not None and attempt.agent in self.sightings:
+            self.sightings[attempt.agent].losses = 0
 
     def _forget_attempt(self, key: AttemptKey, agent: str) -> None:
         self.leases.end(key)

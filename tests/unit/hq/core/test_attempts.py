@@ -501,6 +501,23 @@ def test_a_machine_that_goes_down_under_jobs_is_left_alone_longer_each_time(hous
     assert waits == [1, 2, 4, 8]
 
 
+def test_a_machine_that_gets_something_done_is_forgiven(house: SmallHouse) -> None:
+    key = house.start(max_starts=9)
+    for boot in (2, 3):
+        house.heartbeat("attic", (key, Phase.RUNNING), boot=boot - 1)
+        house.boot(boot=boot)
+        key = retake(house, key, "attic", boot)
+    house.deliver(success(key), boot=3)
+    house.settle()
+    (job,) = house.submit()
+    key = retake(house, (job, 0), "attic", 3)
+    house.heartbeat("attic", (key, Phase.RUNNING), boot=3)
+
+    house.boot(boot=4)
+
+    assert house.authority.books.sightings["attic"].cool_until - house.now == 1
+
+
 # --- death -------------------------------------------------------------------------------
 
 

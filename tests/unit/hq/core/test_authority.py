@@ -178,6 +178,27 @@ def test_heartbeats_and_questions_about_hq_are_answered_while_the_log_is_silent(
     assert house.replies(house.ask(ReadStatus()))[-1].result["database"] == "ok"
 
 
+def test_a_result_that_comes_again_while_the_database_is_away_waits_once(house: SmallHouse) -> None:
+    first, second = house.start(), house.start()
+    house.ask(Submit(jobs=(spec(),)))
+    batch = house.decide()
+    for _ in range(1000):
+        house.deliver(success(first))
+        house.deliver(success(first), success(second))
+        house.deliver(success(second))
+
+    assert len(house.authority._waiting) == 2
+    house.commit(batch)
+    house.settle()
+
+    assert len(house.of(JobSucceeded)) == 2
+    assert not house.authority._results
+    house.deliver(success(first))
+    house.settle()
+    acks = [ack for message in house.published(topics.ACK) for ack in message.results]
+    assert [ack.job for ack in acks].count(first[0]) == 3
+
+
 def test_what_is_due_during_an_append_does_not_keep_the_loop_busy(house: SmallHouse) -> None:
     house.boot()
     house.submit()
