@@ -1,6 +1,6 @@
 """`idlehands backup FILE`: everything of a house that cannot be made again, in one file.
 
-    event log       every decision up to the tail at one moment, and what else the log needs
+    event log       every decision up to the tail at one moment, and the snapshot that it stands on
     blobs           bundles and artifacts, by hash
     the house       CA and keys, registry, tokens, certificates, settings
     progress, logs  only when asked for: large, and nothing depends on them
@@ -107,16 +107,18 @@ def _write(
 ) -> BackupReport:
     left_out = _FOLDED if with_logs else _FOLDED | _LARGE
     # Asked before the moment, because a name that is made after it could not be read as of it.
-    names = [name for name in sorted(database.list_collection_names()) if _is_kept(name, left_out)]
+    names = sorted(database.list_collection_names())
     counts: dict[str, int] = {}
     with database.client.start_session(snapshot=True) as moment:
+        base = _read_base(database, moment, names)
+        names = [name for name in names if _is_kept(name, left_out, base)]
         last = database[EVENTS].find_one({}, {"epoch": 1}, sort=[("_id", -1)], session=moment)
         position, epoch = (int(last["_id"]), int(last["epoch"])) if last else (0, 0)
         blobs = database[f"{BLOBS}.files"].find({}, {"filename": 1}, session=moment)
         listed = [(row["_id"], str(row["filename"])) for row in blobs]
         for name in names:
             say(f"Writing {name} ...")
-            counts[name] = _write_collection(database, name, moment, archive)
+            counts[name] = _write_collection(database, name, moment, archive, base)
     say(f"Writing {len(listed)} blobs ...")
     damaged = _write_blobs(database, listed, archive)
     counts[BLOBS] = len(archive.members.keys() & {f"blobs/{sha256}" for _, sha256 in listed})
@@ -137,17 +139,42 @@ def _write(
     return BackupReport(str(file), size, position, counts, tuple(damaged))
 
 
-def _is_kept(name: str, left_out: frozenset[str]) -> bool:
+class _Base(msgspec.Struct, frozen=True):
+    """What a compacted log stands on: the snapshot up to `position` in the collections `prefix`..."""
+
+    position: int = 0
+    prefix: str = ""
+
+
+def _read_base(database: "Database[Any]", moment: "ClientSession", names: list[str]) -> _Base:
+    """Return what the log stands on at `moment`.
+
+    Raises:
+        HouseError: If a compaction ended just now, so that its collections are not among `names`.
+    """
+    found = database["snapshots"].find_one({"_id": "log"}, session=moment)
+    if found is None or not found["generation"]:
+        return _Base()
+    base = _Base(int(found["position"]), f"snapshot_{found['generation']}_")
+    if not any(name.startswith(base.prefix) for name in names):
+        raise HouseError("The log was compacted just now. Nothing was kept. Run the backup again.")
+    return base
+
+
+def _is_kept(name: str, left_out: frozenset[str], base: _Base) -> bool:
+    if name.startswith("snapshot_"):
+        # Others are of a compaction that goes on or was interrupted.
+        return bool(base.prefix) and name.startswith(base.prefix)
     # `rebuilt_` is a rebuild of the read models that goes on or was interrupted.
     return name not in left_out and not name.startswith(("system.", f"{BLOBS}.", "rebuilt_"))
 
 
 def _write_collection(
-    database: "Database[Any]", name: str, moment: "ClientSession", archive: ArchiveWriter
+    database: "Database[Any]", name: str, moment: "ClientSession", archive: ArchiveWriter, base: _Base
 ) -> int:
     """Write a collection as of `moment`, in order of `_id`; return the number of its documents."""
     documents = database[name].find(_QUERIES.get(name, {}), sort=[("_id", 1)], session=moment, batch_size=500)
-    counted, number, expected = 0, 1, None
+    counted, number, expected = 0, 1, base.position + 1
     while True:
         first = next(documents, None)
         if first is None:
@@ -157,7 +184,8 @@ def _write_collection(
             nonlocal counted, expected
             size = 0
             while document is not None:
-                if name == EVENTS:
+                # Of what was compacted away, the first decision of each epoch stays.
+                if name == EVENTS and document["_id"] > base.position:
                     expected = _check_next(int(document["_id"]), expected)
                 counted += 1
                 size += len(document.raw)
@@ -168,9 +196,9 @@ def _write_collection(
         number += 1
 
 
-def _check_next(position: int, expected: int | None) -> int:
+def _check_next(position: int, expected: int) -> int:
     """Return the position that must come next; a log with a gap must not pass for a backup."""
-    if expected is not None and position != expected:
+    if position != expected:
         raise HouseError(
             f"The event log has no decision at position {expected}, but one at {position}: documents were "
             "deleted from the database. Restore an earlier backup; this house cannot be backed up."

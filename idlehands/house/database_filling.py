@@ -57,8 +57,11 @@ def fill_database(database: "Database[Any]", archive: Archive, say: Callable[[st
     from pymongo.write_concern import WriteConcern
 
     durable = database.with_options(write_concern=WriteConcern(w="majority", j=True))
-    names = sorted({name.split("/")[1] for name in archive.names("database/")})
-    for name in names:
+    names = {name.split("/")[1] for name in archive.names("database/")}
+    for name in sorted(archive.manifest.counts.keys() - names - {BLOBS}):
+        # An empty collection of a snapshot says as much as a full one.
+        database.create_collection(name)
+    for name in sorted(names):
         say(f"Restoring {name} ...")
         inserted = 0
         for member in archive.names(f"database/{name}/"):

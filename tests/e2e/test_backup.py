@@ -6,6 +6,7 @@ import resource
 import signal
 import subprocess
 import sys
+import time
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,13 +17,16 @@ import msgspec
 import pytest
 
 from bus.settings import BusSettings
+from hq.housekeeping.compaction import compact
 from hq.log.connection import connect as connect_database
 from hq.log.documents import decision_to_document
+from hq.log.epoch import begin_epoch
 from hq.log.mongo import MongoLog
 from hq.read_models.verify import find_differences
 from idlehands.client import connect
 from idlehands.house import restoring
 from idlehands.house.archive import MANIFEST, Archive, ArchiveWriter, BackupUnusable
+from idlehands.house.backup import back_up
 from idlehands.house.components import AgentOptions
 from idlehands.house.home import HouseError, open_home
 from idlehands.house.restoring import restore
@@ -348,3 +352,34 @@ def test_a_restore_into_a_database_elsewhere_wants_it_empty_and_leaves_it_so(
         assert MongoLog(database).tail().position == _backed_up_position(old)
     finally:
         database.client.close()
+
+
+def test_a_compacted_house_is_backed_up_with_what_its_log_stands_on(
+    old: Old, tmp_path: Path, mongodb_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second_uri = mongodb_uri.replace("?", "_second?", 1)
+    monkeypatch.setenv("IDLEHANDS_MONGODB", mongodb_uri)
+    restore(tmp_path / "first", old.backup)
+    first, second = connect_database(mongodb_uri), connect_database(second_uri)
+    try:
+        compacted = compact(first, MongoLog(first), keep=3)
+        assert compacted.after > 1
+        back_up(open_home(tmp_path / "first"), tmp_path / "compacted.backup")
+        monkeypatch.setenv("IDLEHANDS_MONGODB", second_uri)
+
+        restore(tmp_path / "second", tmp_path / "compacted.backup")
+
+        log = MongoLog(second)
+        assert log.start() == compacted.after
+        assert log.tail() == MongoLog(first).tail()
+        assert find_differences(second, log) == []
+        for name in ("jobs", "results", "agents"):
+            assert list(second[name].find().sort("_id")) == list(first[name].find().sort("_id"))
+        # It can be compacted again, and HQ can begin on it.
+        assert compact(second, log, keep=1).after > compacted.after
+        assert find_differences(second, log) == []
+        assert begin_epoch(log, "0" * 32, time.time)[0] > old.last_epoch
+    finally:
+        second.client.drop_database(second.name)
+        first.client.close()
+        second.client.close()

@@ -103,14 +103,35 @@ def test_what_a_fold_makes_again_is_left_out_and_what_is_unknown_is_kept(
 ) -> None:
     for name in ("jobs", "agents", "sweeps", "results", "requests", "rebuilt_jobs", "logs", "progress"):
         database[name].insert_one({"of": "a read model"})
-    database["snapshot_jobs"].insert_one({"of": "a later version"})
+    database["of_a_later_version"].insert_one({"of": "nobody knows"})
     database["checkpoints"].insert_many([{"_id": "read_models"}, {"_id": "another"}])
 
     plain = back_up(home, tmp_path / "plain.backup")
     whole = back_up(home, tmp_path / "whole.backup", with_logs=True)
 
-    assert plain.counts == {"checkpoints": 1, "snapshot_jobs": 1, "blobs": 0}
+    assert plain.counts == {"checkpoints": 1, "of_a_later_version": 1, "blobs": 0}
     assert whole.counts == plain.counts | {"logs": 1, "progress": 1}
+
+
+def test_a_compacted_log_comes_with_its_snapshot_and_without_those_that_were_begun(
+    home: Home, database: Database[dict[str, Any]], tmp_path: Path
+) -> None:
+    manifest = {"_id": "log", "position": 4, "epoch": 1, "generation": "aa", "building": "bb", "version": 1}
+    database["snapshots"].insert_one(manifest)
+    database["snapshot_aa_jobs"].insert_one({"_id": "j"})
+    database.create_collection("snapshot_aa_sweeps")
+    database["snapshot_bb_jobs"].insert_one({"_id": "begun"})
+    # The first decision of an epoch stays where the others are gone.
+    append(database, 1, 5, 6)
+
+    report = back_up(home, tmp_path / "house.backup")
+
+    assert report.counts == {
+        "events": 3, "snapshot_aa_jobs": 1, "snapshot_aa_sweeps": 0, "snapshots": 1, "blobs": 0,
+    }  # fmt: skip
+    database["events"].delete_one({"_id": 5})
+    with pytest.raises(HouseError, match="no decision at position 5"):
+        back_up(home, tmp_path / "with a gap.backup")
 
 
 def test_files_of_somebody_else_in_the_houses_folder_stay_out_and_every_key_comes_along(
