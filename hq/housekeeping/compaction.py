@@ -20,7 +20,8 @@ from msgspec import Struct
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
-from hq.core.evolve import InvalidTransition, apply
+from hq.core.evolve import apply
+from hq.core.moment import InvalidTransition
 from hq.core.state import IDEMPOTENCY_SECONDS
 from hq.log.connection import explain, is_refusal
 from hq.log.mongo import COMPACTED, MANIFEST

@@ -94,7 +94,7 @@ class Housekeeper:
         """Do every chore once. What cannot be done now is reported and left."""
         chores: list[tuple[str, Callable[[], object]]] = [
             ("late documents of deleted jobs", self._repeat_deletions),
-            ("blobs", lambda: sweep_blobs(self._database, keeping.blobs_grace_hours)),
+            ("blobs", lambda: self._sweep_blobs(keeping.blobs_grace_hours)),
         ]
         if keeping.finished_jobs_days is not None:
             days = keeping.finished_jobs_days
@@ -114,6 +114,12 @@ class Housekeeper:
                     log.info("tidied %s: %s", what, done)
             except (PyMongoError, ReadModelsUnusable) as error:
                 log.warning("%s are left for the next round: %.300s", what, error)
+
+    def _sweep_blobs(self, grace_hours: float) -> str:
+        swept = sweep_blobs(self._database, grace_hours)
+        if not swept.blobs and not swept.orphans:
+            return ""
+        return f"{swept.blobs} with {swept.bytes} bytes, and {swept.orphans} uploads that never ended"
 
     def _repeat_deletions(self) -> None:
         repeat_deletions(self._database, read_checkpoint(self._database)[0])
