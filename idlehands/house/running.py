@@ -23,10 +23,12 @@ class RunningHouse:
     Attributes:
         home: Its folders, addresses and certificates.
         process: The supervisor.
+        tie: Our end of its standard input: it stops when this end is closed.
     """
 
     home: Home
     process: subprocess.Popen[bytes]
+    tie: int = -1
 
     def __enter__(self) -> "RunningHouse":
         return self
@@ -76,6 +78,9 @@ class RunningHouse:
         """Stop everything in order and return the exit code. Safe to repeat."""
         if self.process.poll() is None:
             self.process.terminate()
+        if self.tie >= 0:
+            os.close(self.tie)
+            self.tie = -1
         try:
             return self.process.wait(timeout_seconds)
         except subprocess.TimeoutExpired:
@@ -104,25 +109,31 @@ def start_house(
     """
     home = open_home(path)
     options = options or AgentOptions()
-    command = [sys.executable, "-P", "-m", "idlehands.house", "up", "--agents", str(options.count)]
+    command = [sys.executable, "-P", "-m", "idlehands.house", "up", "--tied", "--agents", str(options.count)]
     if options.slots is not None:
         command += ["--slots", str(options.slots)]
     if options.runner is not None:
         command += ["--runner", options.runner]
     log = open_log(home.logs / "up.log")
+    # Nobody writes into it. It ends with us, however we end: then nobody else would stop the house.
+    reading, tie = os.pipe()
     try:
         process = subprocess.Popen(
             command,
-            stdin=subprocess.DEVNULL,
+            stdin=reading,
             stdout=log,
             stderr=log,
             env=os.environ | (environment or {}) | {"IDLEHANDS_HOME": str(home.path)},
             # Ctrl-C at a terminal is for whoever started us; it stops the house in its own time.
             start_new_session=True,
         )
+    except OSError:
+        os.close(tie)
+        raise
     finally:
         os.close(log)
-    house = RunningHouse(home, process)
+        os.close(reading)
+    house = RunningHouse(home, process, tie)
     if wait_seconds:
         try:
             house.wait_ready(wait_seconds)
