@@ -1,5 +1,6 @@
-"""An agent that stands still for longer than its lease: its job runs elsewhere, and one result counts."""
+"""Silence beyond a lease: an agent stands still, its job runs elsewhere; the broker does, it costs nothing."""
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +11,7 @@ from tests.fixtures.broker import eventually
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]
 LEASE_ENDED = 90
+LONGER_THAN_A_LEASE = 45
 
 
 @pytest.fixture(autouse=True)
@@ -63,3 +65,16 @@ def test_an_attempt_that_still_runs_after_the_silence_goes_on(work: Workplace) -
     assert work.wait_final([job], 120) == {job: "succeeded"}
     assert "AttemptResumed" in work.names_of_events([job])
     assert len(work.entries("begin", [job])) == 1
+
+
+def test_no_job_runs_twice_because_the_broker_was_silent(work: Workplace) -> None:
+    jobs = work.submit(4, 3.0, tag="quiet")
+    work.wait_begun(jobs)
+
+    with work.frozen("broker"):
+        began = time.monotonic()
+        eventually(lambda: time.monotonic() - began > LONGER_THAN_A_LEASE, LEASE_ENDED)
+
+    assert set(work.wait_final(jobs, 120).values()) == {"succeeded"}
+    assert len(work.entries("begin", jobs)) == len(jobs)
+    assert work.names_of_events(jobs) == {"JobSubmitted", "JobClaimed", "JobSucceeded"}
