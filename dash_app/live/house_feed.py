@@ -41,23 +41,34 @@ class MachinesFeed:
         return Push(cards={component_ids.HOUSE_MACHINES: {"all": self._cards()}})
 
     async def push(self) -> Push:
+        # Taken before anything is waited for: what is touched meanwhile is for the next push.
+        heard, jobs, bars = self._heard, self._jobs, self._bars
+        self._heard, self._jobs, self._bars = set(), False, {}
         known = set(self._agents)
-        if self._heard - known or any(self._is_other_boot(name) for name in self._heard):
-            await self._read_agents()
-        changed = set(self._heard)
-        if self._jobs:
-            await queries.catch_up(self._house.database, self._position)
-            before = self._running
-            await self._read_running()
-            names = before.keys() | self._running.keys()
-            changed |= {name for name in names if _ids(before.get(name)) != _ids(self._running.get(name))}
-        self._heard, self._jobs, bars, self._bars = set(), False, self._bars, {}
+        try:
+            changed = await self._read(heard, jobs)
+        except BaseException:
+            self._heard |= heard
+            self._jobs |= jobs
+            raise
         if set(self._agents) != known:
             return Push(cards={component_ids.HOUSE_MACHINES: {"all": self._cards()}}, bars=bars)
         percents = self._hearing.percents()
         # What did not change on a card, the page itself does not draw again.
         put = [self._card(name, percents) for name in sorted(changed & self._agents.keys())]
         return Push(cards={component_ids.HOUSE_MACHINES: {"put": put}} if put else {}, bars=bars)
+
+    async def _read(self, heard: set[str], jobs: bool) -> set[str]:
+        """Read what changed, and return the machines whose cards may have."""
+        if heard - self._agents.keys() or any(self._is_other_boot(name) for name in heard):
+            await self._read_agents()
+        if not jobs:
+            return heard
+        await queries.catch_up(self._house.database, self._position)
+        before = self._running
+        await self._read_running()
+        names = before.keys() | self._running.keys()
+        return heard | {name for name in names if _ids(before.get(name)) != _ids(self._running.get(name))}
 
     def _cards(self) -> Any:
         percents = self._hearing.percents()

@@ -59,13 +59,17 @@ class JobFeed:
         return Push(props=await self._read())
 
     async def push(self) -> Push:
-        props: Props = {}
-        if self._changed:
-            await queries.catch_up(self._house.database, self._position)
-            props = self._sent.only_new(await self._read())
-            self._changed = False
+        # Taken before anything is waited for: what is touched meanwhile is for the next push.
+        changed, self._changed = self._changed, False
         bars, self._bars = self._bars, {}
-        return Push(props=props, bars=bars)
+        if not changed:
+            return Push(bars=bars)
+        try:
+            await queries.catch_up(self._house.database, self._position)
+            return Push(props=self._sent.only_new(await self._read()), bars=bars)
+        except BaseException:
+            self._changed = True
+            raise
 
     async def _read(self) -> Props:
         job = await queries.read_job(self._house.database, self._job)

@@ -38,25 +38,30 @@ class JobRowsFeed:
         return Push(rows={component_ids.JOBS_GRID: {"all": rows}})
 
     async def push(self) -> Push:
-        wanted, percents = set(self._jobs), self._percents
-        changed: dict[str, list[Any]] = {}
-        if wanted:
-            await queries.catch_up(self._house.database, self._position)
-            known = self._hearing.percents()
-            put: list[Any] = []
-            drop: list[Any] = []
-            for job in await board.read_jobs_by_id(self._house.database, wanted):
-                if self._belongs(job):
-                    put.append(jobs.row(job, known.get(job["id"])))
-                else:
-                    drop.append(job["id"])
-            changed = {name: found for name, found in (("put", put), ("drop", drop)) if found}
-        self._jobs -= wanted
-        self._percents = {}
+        # Taken before anything is waited for: what is touched meanwhile is for the next push.
+        wanted, self._jobs = self._jobs, set()
+        percents, self._percents = self._percents, {}
+        try:
+            changed = await self._read(wanted) if wanted else {}
+        except BaseException:
+            self._jobs |= wanted
+            raise
         patch = [jobs.progress_row(job, percent) for job, percent in percents.items() if job not in wanted]
         if patch:
             changed["patch"] = patch
         return Push(rows={component_ids.JOBS_GRID: changed} if changed else {})
+
+    async def _read(self, wanted: set[str]) -> dict[str, list[Any]]:
+        await queries.catch_up(self._house.database, self._position)
+        known = self._hearing.percents()
+        put: list[Any] = []
+        drop: list[Any] = []
+        for job in await board.read_jobs_by_id(self._house.database, wanted):
+            if self._belongs(job):
+                put.append(jobs.row(job, known.get(job["id"])))
+            else:
+                drop.append(job["id"])
+        return {name: found for name, found in (("put", put), ("drop", drop)) if found}
 
     def _belongs(self, job: dict[str, object]) -> bool:
         before = self._view.before

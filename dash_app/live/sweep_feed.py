@@ -72,10 +72,15 @@ class TrialsFeed(_OfTrials):
         return await self._all()
 
     async def push(self) -> Push:
+        # Taken before anything is waited for: what is touched meanwhile is for the next push.
         percents, self._percents = self._percents, {}
-        if self._changed:
-            push = await self._all()
-            self._changed = False
+        changed, self._changed = self._changed, False
+        if changed:
+            try:
+                push = await self._all()
+            except BaseException:
+                self._changed = True
+                raise
             return Push(props=self._sent.only_new(push.props), rows=push.rows)
         patch = [{"id": job, "percent": round(percent, 1)} for job, percent in percents.items()]
         return Push(rows={ids.TRIALS_GRID: {"patch": patch}} if patch else {})

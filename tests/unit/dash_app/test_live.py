@@ -1,5 +1,6 @@
 """The live feed over its WebSocket, with a small HQ and agent behind it, and without a browser."""
 
+import asyncio
 import hashlib
 import json
 import time
@@ -17,7 +18,10 @@ from websockets.sync.client import connect as connect_socket
 from bus.memory_bus import MemoryBus, MemoryHub
 from bus.port import Connected, Inbound
 from bus.topics import JOB_PROGRESS
-from dash_app.live.hearing import Hearing
+from dash_app.addresses import View
+from dash_app.live.hearing import Changes, Hearing
+from dash_app.live.job_feed import JobFeed
+from dash_app.live.jobs_feed import JobRowsFeed
 from dash_app.page import Page
 from dash_app.script_folders import ScriptFolders
 from dash_app.server import build_server
@@ -38,6 +42,7 @@ class LiveHouse:
 
     def __init__(self, uri: str, folder: Any) -> None:
         hub = MemoryHub()
+        self.uri = uri
         self.hq = LittleHq(MemoryBus(hub, "hq"), uri)
         tokens = folder / "tokens.json"
         digest = hashlib.sha256(TOKEN.encode()).hexdigest()
@@ -162,6 +167,27 @@ def test_everybody_who_looks_gets_the_same(house: LiveHouse) -> None:
         job = house.submit()
         for socket in (one, other):
             read_until(socket, row_of(job, "succeeded"))
+
+
+def test_what_changes_while_a_feed_reads_is_in_its_next_push(house: LiveHouse) -> None:
+    job = house.submit()
+
+    async def push_twice() -> list[Any]:
+        reading = build_house(MemoryBus(MemoryHub(), CLIENT), house.uri)
+        feeds = (JobRowsFeed(reading, Hearing(), View("jobs")), JobFeed(reading, Hearing(), job))
+        pushes = []
+        for feed in feeds:
+            feed.touch(Changes(jobs={job}))
+            first = asyncio.create_task(feed.push())
+            await asyncio.sleep(0)
+            # The first has begun to read, perhaps before what this is about was stored.
+            feed.touch(Changes(jobs={job}))
+            await first
+            pushes.append(feed._jobs if isinstance(feed, JobRowsFeed) else feed._changed)
+        await reading.stop()
+        return pushes
+
+    assert asyncio.run(push_twice()) == [{job}, True]
 
 
 def progress(percent: float) -> Inbound:
