@@ -1,4 +1,4 @@
-"""Silence beyond a lease: an agent stands still, its job runs elsewhere; the broker does, it costs nothing."""
+"""Silence beyond a lease: an agent stands still, its job runs elsewhere; of the broker it costs nothing."""
 
 import time
 from collections.abc import Iterator
