@@ -74,5 +74,8 @@ def _drain(house: RunningHouse, client: Client, count: int) -> tuple[float, floa
         raise WrongHistory(f"{len(moments)} of {count} jobs succeeded")
     # The first tenth is the ramp: agents start, HQ learns how short the jobs are.
     skipped = count // 10
-    rate = (count - skipped - 1) / (moments[-1] - moments[skipped])
+    if moments[skipped] == moments[-1]:
+        # So few that one decision took them all: count from the first claim.
+        skipped, moments = 0, [min(history.claimed.values()), *moments]
+    rate = (len(moments) - skipped - 1) / (moments[-1] - moments[skipped])
     return rate, used / max(1, sum(running.values())) * 1e6, each
