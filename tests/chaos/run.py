@@ -6,6 +6,7 @@ The house's folder, the history, the ledger and the list of faults stay in the
 folder when something is wrong.
 """
 
+import shutil
 import subprocess
 import sys
 import time
@@ -86,6 +87,10 @@ def run_chaos(
         troubles.append(f"the injector failed: {injector.fault!r}")
     if len(injector.injected) < ENOUGH_FAULTS * injector.planned:
         troubles.append(f"only {len(injector.injected)} of {injector.planned} faults had an effect")
+    troubles += verdict.violations
+    if not troubles:
+        # Hundreds of megabytes that nobody will look into.
+        shutil.rmtree(folder / "house", ignore_errors=True)
     return Report(
         seed=seed,
         seconds=seconds,
@@ -93,7 +98,7 @@ def run_chaos(
         faults=injector.count(),
         settled_seconds=round(settled, 1),
         counted=verdict.counted,
-        troubles=[*troubles, *verdict.violations],
+        troubles=troubles,
     )
 
 
