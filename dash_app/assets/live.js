@@ -109,31 +109,47 @@
     drawBars(now.bars);
   }
 
+  // A table that is not ready yet is waited for, and what comes later waits behind that: changes that
+  // overtake each other would leave an old row on the screen.
+  const queues = new WeakMap();
+
   function drawRows(id, parts) {
-    if (!document.getElementById(id) || !window.dash_ag_grid) {
+    const table = document.getElementById(id);
+    if (!table || !window.dash_ag_grid) {
       return;
     }
-    window.dash_ag_grid.getApiAsync(id).then(function (api) {
-      const put = new Map();
-      const drop = new Map();
-      for (const rows of parts) {
-        if (rows.all) {
-          api.setGridOption("rowData", rows.all);
-        }
-        (rows.put || []).forEach(function (row) { put.set(row.id, row); drop.delete(row.id); });
-        (rows.drop || []).forEach(function (row) { drop.set(row, true); put.delete(row); });
-        (rows.patch || []).forEach(function (row) {
-          const known = put.get(row.id) || (api.getRowNode(row.id) || {}).data;
-          if (known && !drop.has(row.id)) {
-            put.set(row.id, Object.assign({}, known, row));
-          }
-        });
+    const before = queues.get(table) || Promise.resolve();
+    queues.set(table, before.then(function () {
+      return window.dash_ag_grid.getApiAsync(id);
+    }).then(function (api) {
+      if (!api.isDestroyed()) {
+        changeRows(api, parts);
       }
-      const change = { add: [], update: [], remove: [] };
-      put.forEach(function (row) { (api.getRowNode(row.id) ? change.update : change.add).push(row); });
-      drop.forEach(function (_, row) { if (api.getRowNode(row)) { change.remove.push({ id: row }); } });
-      api.applyTransaction(change);
-    });
+    }).catch(function (error) {
+      console.error("a table could not be changed", error);
+    }));
+  }
+
+  function changeRows(api, parts) {
+    const put = new Map();
+    const drop = new Map();
+    for (const rows of parts) {
+      if (rows.all) {
+        api.setGridOption("rowData", rows.all);
+      }
+      (rows.put || []).forEach(function (row) { put.set(row.id, row); drop.delete(row.id); });
+      (rows.drop || []).forEach(function (row) { drop.set(row, true); put.delete(row); });
+      (rows.patch || []).forEach(function (row) {
+        const known = put.get(row.id) || (api.getRowNode(row.id) || {}).data;
+        if (known && !drop.has(row.id)) {
+          put.set(row.id, Object.assign({}, known, row));
+        }
+      });
+    }
+    const change = { add: [], update: [], remove: [] };
+    put.forEach(function (row) { (api.getRowNode(row.id) ? change.update : change.add).push(row); });
+    drop.forEach(function (_, row) { if (api.getRowNode(row)) { change.remove.push({ id: row }); } });
+    api.applyTransaction(change);
   }
 
   function drawLines(log, part) {
