@@ -316,6 +316,11 @@ class House(RuleBasedStateMachine):
     @rule(again=st.booleans())
     def append_slowly(self, again: bool) -> None:
         """Something happens while an append is in flight."""
+        for name in AGENTS:
+            self.begin_granted(name)
+            self.finish(name, 0, again)
+            self.deliver(name, False)
+            self.claim(name, name, "c")
         batches = [house.decide() for house in self.houses]
         self.both_say_and_store_the_same()
         for name in AGENTS if again else AGENTS[:1]:
@@ -444,6 +449,7 @@ class Judge:
         self._lost: dict[str, set[str]] = defaultdict(set)
         self._revisions: dict[str, int] = defaultdict(int)
         self._keys: set[tuple[str, str]] = set()
+        self._results: set[Key] = set()
         self._state = State()
 
     def read(self, decisions: list[Decision]) -> None:
@@ -468,6 +474,9 @@ class Judge:
         if isinstance(event, ev.RequestAnswered):
             assert (event.submitter, event.key) not in self._keys, "I7: carried out twice"
             self._keys.add((event.submitter, event.key))
+        result = getattr(event, "result", None)
+        if result is not None:
+            self._results.add((result.job, result.token))
         job = getattr(event, "job", None)
         if job is None:
             return
@@ -509,6 +518,10 @@ class Judge:
             assert revision > self._revisions[job], "I22: a job went backwards"
             self._revisions[job] = revision
             assert output.data.position <= self._position, "published before its commit"
+        elif output.topic is topics.ACK:
+            for ack in output.data.results:
+                kept = ack.verdict == "refused" or (ack.job, ack.token) in self._results
+                assert kept, "I4: acknowledged and not in the log"
         elif output.topic is topics.GRANT:
             for grant in output.data.grants:
                 assert grant.token in self._tokens[grant.job], "I5: a grant that is not in the log"
