@@ -1,5 +1,6 @@
 """What the kernel says of processes: memory and processor time. Linux only."""
 
+import contextlib
 from pathlib import Path
 
 
@@ -8,7 +9,8 @@ def family_of(pid: int) -> list[int]:
     found = [pid]
     for parent in found:
         for task in Path(f"/proc/{parent}/task").iterdir():
-            found += [int(child) for child in (task / "children").read_text().split()]
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                found += [int(child) for child in (task / "children").read_text().split()]
     return found
 
 
@@ -35,7 +37,14 @@ def read_cpu_seconds(pid: int, *, family: bool = True) -> float:
     `/proc/PID/stat` counts in ticks of 10 ms, more than an idle process uses in seconds.
     """
     return sum(
-        int((task / "schedstat").read_text().split()[0]) / 1e9
+        _read_task_seconds(task)
         for one in (family_of(pid) if family else [pid])
         for task in Path(f"/proc/{one}/task").iterdir()
     )
+
+
+def _read_task_seconds(task: Path) -> float:
+    try:
+        return int((task / "schedstat").read_text().split()[0]) / 1e9
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0  # a thread that ended just now
