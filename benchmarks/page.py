@@ -42,7 +42,7 @@ _WATCH = """() => {
         if (row) window.rows[row.getAttribute("row-id")] ??= now();
       }
       if (change.type === "attributes" && change.target.closest(`[data-bar="${window.probe}"]`)) {
-        window.moved[Number.parseFloat(change.target.style.width).toFixed(1)] ??= now();
+        window.moved[Number.parseFloat(change.target.style.width).toFixed(2)] ??= now();
       }
     }
   }).observe(document.body, {subtree: true, childList: true, attributes: true, attributeFilter: ["style"]});
@@ -143,9 +143,9 @@ def _measure_bars(page: Page, crowd: Crowd, probe: str, probes: int) -> tuple[fl
     page.evaluate("probe => { window.probe = probe }", probe)
     sent: dict[str, float] = {}
     for number in range(probes):
-        # Odd tenths, which the crowd never reports.
-        percent = 1 + number * 0.2 + 0.1
-        sent[f"{percent:.1f}"] = time.time()
+        # Hundredths, which the crowd never reports.
+        percent = 1 + number * 0.2 + 0.13
+        sent[f"{percent:.2f}"] = time.time()
         crowd.report(percent, point(100_000 + number), only=probe)
         page.wait_for_timeout(170)
     moved: dict[str, float] = page.evaluate("window.moved")
