@@ -8,6 +8,7 @@ from dash.development.base_component import Component
 from dash_app import addresses
 from dash_app.addresses import View
 from dash_app.visitor import writer
+from hq.rest import queries
 from hq.rest.house import House
 from hq.rest.problems import Problem
 from schemas.requests import Cancel, CancelSweep, Retry
@@ -38,6 +39,8 @@ class Changing:
         try:
             by = writer().name
             made = await self._house.asking.change(Retry(jobs=(view.identity,), on_behalf_of=by))
+            # Its page is next; it must be there to be shown.
+            await queries.catch_up(self._house.database, made["position"])
         except Problem as problem:
             return note(problem.detail), no_update
         return None, addresses.of_job(made["jobs"][0])

@@ -11,6 +11,7 @@ from dash_app.changing import note
 from dash_app.forms import FormError, Given, build_spec
 from dash_app.script_folders import ScriptFolders
 from dash_app.visitor import writer
+from hq.rest import queries
 from hq.rest.house import House
 from hq.rest.problems import Problem
 from idlehands.bundle import Bundle, BundleError, build_bundle
@@ -42,6 +43,8 @@ class Submitting:
             reference = ScriptRef(bundle.sha256, bundle.entry, found.file.stem[:200])
             spec = build_spec(reference, found.script.arguments, given)
             made = await self._house.asking.change(Submit(key=key, on_behalf_of=by, jobs=(spec,)))
+            # Its page is next; it must be there to be shown.
+            await queries.catch_up(self._house.database, made["position"])
         except (FormError, BundleError) as error:
             return note(str(error)), no_update
         except Problem as problem:

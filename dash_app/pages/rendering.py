@@ -15,6 +15,7 @@ from dash_app.pages import sweeps as sweeps_page
 from dash_app.presenters import pieces
 from dash_app.script_folders import ScriptFolders
 from dash_app.visitor import may_change
+from hq.rest import queries
 from hq.rest.house import House
 from hq.rest.problems import Problem
 
@@ -28,6 +29,8 @@ class Pages:
     async def page(self, view: View) -> list[Any]:
         """Return the page of `view`; when it cannot be made, what happened and what to do."""
         try:
+            # What was heard of already is shown: a job that somebody just submitted, for one.
+            await queries.catch_up(self._house.database, self._hearing.position)
             return await self._build(view)
         except PyMongoError as error:
             return _trouble(
