@@ -122,34 +122,36 @@
     queues.set(table, before.then(function () {
       return window.dash_ag_grid.getApiAsync(id);
     }).then(function (api) {
-      if (!api.isDestroyed()) {
-        changeRows(api, parts);
-      }
+      return api.isDestroyed() ? null : changeRows(id, api, parts);
     }).catch(function (error) {
       console.error("a table could not be changed", error);
     }));
   }
 
-  function changeRows(api, parts) {
+  function changeRows(id, api, parts) {
+    const whole = parts.some((rows) => rows.all);
     const put = new Map();
-    const drop = new Map();
+    const drop = new Set();
     for (const rows of parts) {
-      if (rows.all) {
-        api.setGridOption("rowData", rows.all);
-      }
-      (rows.put || []).forEach(function (row) { put.set(row.id, row); drop.delete(row.id); });
-      (rows.drop || []).forEach(function (row) { drop.set(row, true); put.delete(row); });
+      (rows.all || []).concat(rows.put || []).forEach(function (row) { put.set(row.id, row); drop.delete(row.id); });
+      (rows.drop || []).forEach(function (row) { drop.add(row); put.delete(row); });
       (rows.patch || []).forEach(function (row) {
-        const known = put.get(row.id) || (api.getRowNode(row.id) || {}).data;
+        const known = put.get(row.id) || (whole ? undefined : (api.getRowNode(row.id) || {}).data);
         if (known && !drop.has(row.id)) {
           put.set(row.id, Object.assign({}, known, row));
         }
       });
     }
+    if (whole) {
+      // The grid's own property, and time to take it: it would put back what is set behind its back.
+      window.dash_clientside.set_props(id, { rowData: Array.from(put.values()) });
+      return new Promise((taken) => setTimeout(taken, 60));
+    }
     const change = { add: [], update: [], remove: [] };
     put.forEach(function (row) { (api.getRowNode(row.id) ? change.update : change.add).push(row); });
-    drop.forEach(function (_, row) { if (api.getRowNode(row)) { change.remove.push({ id: row }); } });
+    drop.forEach(function (row) { if (api.getRowNode(row)) { change.remove.push({ id: row }); } });
     api.applyTransaction(change);
+    return null;
   }
 
   function drawLines(log, part) {
