@@ -55,12 +55,13 @@ class TrialsFeed(_OfTrials):
     """Words and the table."""
 
     pause = 0.25
-    unfinished = False
 
     def __init__(self, house: House, hearing: Hearing, identity: str) -> None:
         super().__init__(house, hearing, identity)
         self._percents: dict[str, float] = {}
         self._changed = False
+        #: A second after the last change all is sent once more, whatever became of it on the way.
+        self.unfinished = False
 
     def touch(self, changes: Changes) -> bool:
         self._changed |= self._is_touched(changes)
@@ -75,7 +76,8 @@ class TrialsFeed(_OfTrials):
         # Taken before anything is waited for: what is touched meanwhile is for the next push.
         percents, self._percents = self._percents, {}
         changed, self._changed = self._changed, False
-        if changed:
+        again, self.unfinished = self.unfinished, changed
+        if changed or again:
             try:
                 push = await self._all()
             except BaseException:
