@@ -5,10 +5,16 @@ from pathlib import Path
 
 
 def family_of(pid: int) -> list[int]:
-    """Return a process and all its descendants."""
+    """Return a process and all its descendants.
+
+    Raises:
+        ProcessLookupError: If there is no such process.
+    """
     found = [pid]
+    if not Path(f"/proc/{pid}").exists():
+        raise ProcessLookupError(f"no process has the id {pid}")
     for parent in found:
-        for task in Path(f"/proc/{parent}/task").iterdir():
+        for task in _tasks_of(parent):
             with contextlib.suppress(FileNotFoundError, ProcessLookupError):
                 found += [int(child) for child in (task / "children").read_text().split()]
     return found
@@ -25,10 +31,12 @@ def read_rss_mb(pid: int) -> float:
 
 
 def _read_kb(pid: int, what: str) -> int:
-    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith(f"{what}:"):
-            return int(line.split()[1])
-    raise ValueError(f"/proc/{pid}/smaps_rollup names no {what}")
+    # A descendant that ended just now has no memory left: its file is gone, or empty until it is reaped.
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith(f"{what}:"):
+                return int(line.split()[1])
+    return 0
 
 
 def read_cpu_seconds(pid: int, *, family: bool = True) -> float:
@@ -37,10 +45,15 @@ def read_cpu_seconds(pid: int, *, family: bool = True) -> float:
     `/proc/PID/stat` counts in ticks of 10 ms, more than an idle process uses in seconds.
     """
     return sum(
-        _read_task_seconds(task)
-        for one in (family_of(pid) if family else [pid])
-        for task in Path(f"/proc/{one}/task").iterdir()
+        _read_task_seconds(task) for one in (family_of(pid) if family else [pid]) for task in _tasks_of(one)
     )
+
+
+def _tasks_of(pid: int) -> list[Path]:
+    try:
+        return list(Path(f"/proc/{pid}/task").iterdir())
+    except (FileNotFoundError, ProcessLookupError):
+        return []  # a descendant that ended just now
 
 
 def _read_task_seconds(task: Path) -> float:

@@ -1,6 +1,8 @@
 """Figures are what they say they are, and processes are read from where the kernel keeps them."""
 
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -38,3 +40,13 @@ def test_a_process_has_memory_processor_time_and_itself_in_its_family() -> None:
     assert read_pss_mb(me) > 1
     assert read_rss_mb(me) > 1
     assert read_cpu_seconds(me) >= alone > 0
+
+
+def test_a_descendant_that_ended_and_was_not_reaped_counts_nothing() -> None:
+    with subprocess.Popen([sys.executable, "-c", ""], stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        child.stdout.read()  # over when it closes its output; a zombie until it is waited for
+        assert read_pss_mb(child.pid) < 50
+        assert child.pid in family_of(os.getpid())
+    with pytest.raises(ProcessLookupError, match="no process has the id"):
+        family_of(child.pid)
