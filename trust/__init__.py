@@ -1,0 +1,1 @@
+"""Keys, signatures and sealed secrets: who vouches for what, and who alone may read it."""
