@@ -250,6 +250,7 @@ def test_too_many_entries_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content",
     [b"", b"not gzip", gzip.compress(b"not tar" * 200), make_tar((member("a"), os.urandom(9999)))[:-3000]],
+    ids=["empty", "not gzip", "not tar", "cut off"],
 )
 def test_what_is_no_whole_archive_is_refused(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(BundleBroken):
