@@ -1,7 +1,7 @@
 """Which certificates a house has issued: `pki/issued.json`.
 
-Knows names, roles, serial numbers and expiry, not keys. The ACL is made from
-it, so a name in here is a name that the broker lets in.
+Knows names, roles, serial numbers, expiry and public keys, no private ones. The
+ACL is made from it, so a name in here is a name that the broker lets in.
 """
 
 import enum
@@ -50,6 +50,14 @@ class Issued(msgspec.Struct, frozen=True):
     serial: str
     #: Unix seconds.
     expires: int
+    #: Ed25519, 64 hexadecimal digits: verifies what its holder signs; "" when unknown.
+    signing_key: str = ""
+    #: X25519, 64 hexadecimal digits: seals what only its holder may read; "" when unknown.
+    sealing_key: str = ""
+    #: Unix seconds; 0 when it was issued before this was noted.
+    issued_at: int = 0
+    #: Serial number and expiry of older ones that still connect: a revocation must reach them too.
+    earlier: dict[str, int] = {}
 
 
 def check_name(name: str) -> str:

@@ -31,7 +31,9 @@ def test_everybody_gets_certificate_and_token(home: Home) -> None:
         second: Role.AGENT,
     }
     for folder in (home.client("cli"), home.agent(first), home.agent(second)):
-        assert {file.name for file in folder.iterdir()} == {"ca.pem", "cert.pem", "key.pem", "token"}
+        assert {"ca.pem", "cert.pem", "key.pem", "sign.key", "seal.key", "token"} <= {
+            file.name for file in folder.iterdir()
+        }
     assert {(entry.name, entry.role.value) for entry in read_tokens(home.tokens_file)} == {
         ("cli", "operator"),
         (first, "agent"),
