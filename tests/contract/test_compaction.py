@@ -13,6 +13,8 @@ from pymongo.database import Database
 
 from hq.core.state import IDEMPOTENCY_SECONDS
 from hq.housekeeping.compaction import compact
+from hq.housekeeping.housekeeper import Housekeeper, compact_command
+from hq.housekeeping.settings import Keeping
 from hq.log.connection import connect
 from hq.log.documents import RAW_CODEC
 from hq.log.epoch import begin_epoch
@@ -202,6 +204,34 @@ def test_log_and_snapshot_give_what_the_whole_log_gave(database: Database[dict[s
         assert stored(database) == before
         check_whole(database, log, history)
         assert len(collections_of_snapshots(database)) == 1
+
+
+def test_the_housekeeper_compacts_a_log_that_is_larger_than_wanted(
+    database: Database[dict[str, Any]], mongodb_uri: str, tmp_path: Path
+) -> None:
+    history = ForgetfulHistory(53)
+    history.grow(60)
+    log = MongoLog(database)
+    log.append(history.decisions)
+    load(database, log)
+    file = tmp_path / "uri"
+    file.write_text(mongodb_uri)
+    keeper = Housekeeper(
+        database, lambda jobs, sweeps: None, on_fatal=print, compact_command=compact_command(str(file))
+    )
+
+    keeper.do_round(Keeping(compact_above_mb=1, compact_keep=5))
+    assert log.start() == 1
+
+    while int(database.command("collStats", EVENTS)["size"]) <= 1024 * 1024:
+        known = len(history.decisions)
+        history.grow(500)
+        log.append(history.decisions[known:])
+    load(database, log)
+    keeper.do_round(Keeping(compact_above_mb=1, compact_keep=5))
+
+    assert log.start() == log.tail().position - 4
+    assert find_differences(database, log) == []
 
 
 def test_nothing_is_compacted_that_the_read_models_have_not_passed(

@@ -184,6 +184,26 @@ def test_a_jobs_life_from_submit_to_retry(line: Line) -> None:
     line("cancel", again)
 
 
+def test_what_has_ended_is_deleted_and_what_waits_is_not(line: Line) -> None:
+    script = line.script("add.py", ADD)
+    waiting = line("submit", script, "--label", "nowhere").stdout.strip()
+    trials = line("sweep", script, "--space", "x=1,2", "--grid", "--wait", "--json").stdout.splitlines()
+    sweep, jobs = json.loads(trials[0])["sweep"], [json.loads(trial)["job"] for trial in trials]
+
+    refused = line("delete", waiting, jobs[0])
+    deleted = line("delete", sweep[:9], "--json")
+
+    assert (refused.returncode, waiting in refused.stderr) == (1, True), refused.stderr
+    assert json.loads(deleted.stdout)["sweeps"] == [sweep]
+    eventually(lambda: line("job", jobs[0]).returncode == 1)
+    assert line.rows("jobs", "--sweep", sweep) == []
+    assert line.rows("results", "--sweep", sweep) == []
+    assert line("job", waiting).returncode == 0
+    line("cancel", waiting)
+    assert line("delete", waiting).stderr == f"{waiting} deleted\n"
+    eventually(lambda: line("job", waiting).returncode == 1)
+
+
 def test_the_same_key_submits_once(line: Line) -> None:
     script = line.script("add.py", ADD)
 
