@@ -4,6 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct, field
 
+from schemas.isolation import Isolation
 from schemas.names import Count, JobId, JsonObject, Name, Seconds, Sha256, ShortText, Text, Token
 from schemas.specs import Signature
 from schemas.states import Outcome
@@ -24,6 +25,8 @@ class MachineFacts(Fact, frozen=True):
     gpus: Annotated[int, Meta(ge=0, le=1024)] = 0
     labels: tuple[Name, ...] = ()
     version: ShortText = ""
+    #: The levels at which it runs jobs, tried out when the agent started.
+    isolation: tuple[Isolation, ...] = ("basic",)
 
 
 class GuestState(Fact, frozen=True):

@@ -146,6 +146,10 @@ class Grant(Message, frozen=True):
     nonce: Nonce
     lease_seconds: Seconds
     spec: JobSpec
+    #: The values of `spec.secrets`, sealed to the agent's key for `job/token` alone.
+    sealed: Annotated[str, Meta(max_length=65_536)] = ""
+    #: Why HQ could not add them.
+    withheld: ShortText = ""
 
 
 class Denial(Message, frozen=True):

@@ -11,6 +11,7 @@ from msgspec import Meta
 NAME_PATTERN = r"^[a-z0-9][a-z0-9-]{0,31}(?!\n)$"
 JOB_PATTERN = r"^j[a-z2-7]{12}(?!\n)$"
 SWEEP_PATTERN = r"^s[a-z2-7]{12}(?!\n)$"
+VARIABLE_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]{0,63}(?!\n)$"
 
 #: The common name of a certificate: of an agent, a client or a service.
 Name = Annotated[str, Meta(pattern=NAME_PATTERN, description="Name of a principal, as in its certificate.")]
@@ -24,6 +25,7 @@ TOKEN_BITS = 20
 Epoch = Annotated[int, Meta(ge=0, le=2**33)]
 Boot = Annotated[int, Meta(ge=1, le=2**53 - 1)]
 Nonce = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}(?!\n)$", description="128 random bits, hex.")]
+SecretName = Annotated[str, Meta(pattern=VARIABLE_PATTERN, description="Name of a secret, as of a variable.")]
 Key = Annotated[str, Meta(min_length=1, max_length=128, description="Idempotency key.")]
 ShortText = Annotated[str, Meta(max_length=200)]
 Text = Annotated[str, Meta(max_length=8192)]

@@ -4,7 +4,8 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
-from schemas.names import JobId, JsonObject, Name, Sha256, ShortText, SweepId, Text
+from schemas.isolation import Isolation
+from schemas.names import JobId, JsonObject, Name, SecretName, Sha256, ShortText, SweepId, Text
 
 
 class Spec(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -36,6 +37,10 @@ class Needs(Spec, frozen=True):
     labels: tuple[Name, ...] = ()
     #: Only this agent may run it.
     agent: Name | None = None
+    #: The least isolation that will do. A machine that has less never runs the job.
+    isolation: Isolation = "basic"
+    #: In `strict` there is no network unless this is true; below it cannot be withheld.
+    network: bool = False
 
 
 class Limits(Spec, frozen=True):
@@ -47,6 +52,7 @@ class Limits(Spec, frozen=True):
 
 #: positional: values in order. flags: `--learning-rate 0.1`. stdin: one JSON object.
 ArgumentStyle = Literal["flags", "positional", "stdin"]
+SecretStyle = Literal["environment", "files"]
 
 
 class JobSpec(Spec, frozen=True):
@@ -71,6 +77,10 @@ class JobSpec(Spec, frozen=True):
     not_before: Annotated[float, Meta(ge=0)] = 0
     expires: Annotated[float, Meta(ge=0)] = 0
     retry_of: JobId | None = None
+    #: Names of secrets of the house that the script gets. Values are in no spec.
+    secrets: Annotated[tuple[SecretName, ...], Meta(max_length=16)] = ()
+    #: environment: variables of these names. files: `$IDLEHANDS_SECRETS/NAME`.
+    secrets_as: SecretStyle = "environment"
     sweep: SweepId | None = None
     trial: Annotated[int, Meta(ge=0)] | None = None
 
