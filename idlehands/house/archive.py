@@ -35,8 +35,8 @@ MANIFEST = "manifest.json"
 #: that it has not matched.
 _NAMES = re.compile(
     r"house/[a-z][a-z0-9-]{0,31}\.json"
-    r"|house/pki/(ca\.key|ca\.pem|crl\.pem|issued\.json)"
-    r"|house/((clients|agents)/)?[a-z0-9][a-z0-9-]{0,31}/((ca|cert|key)\.pem|token)"
+    r"|house/pki/(ca\.key|ca\.pem|crl\.pem|issued\.json|revoked\.json)"
+    r"|house/((clients|agents)/)?[a-z0-9][a-z0-9-]{0,31}/((ca|cert|key)\.pem|(sign|seal)\.key|token)"
     r"|database/[a-z][a-z0-9_]{0,63}/[0-9]{5,9}"
     r"|blobs/[0-9a-f]{64}"
 )

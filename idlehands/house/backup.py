@@ -239,7 +239,9 @@ def _house_files(home: Home) -> Iterator[Path]:
             folders += sorted(path for path in (home.path / kind).iterdir() if path.is_dir())
     yield from sorted(home.path.glob("*.json"))
     yield from (home.pki / name for name in ("ca.key", "ca.pem", "crl.pem", "issued.json"))
+    if (home.pki / "revoked.json").exists():
+        yield home.pki / "revoked.json"
     for folder in folders:
-        for name in ("ca.pem", "cert.pem", "key.pem", "token"):
+        for name in ("ca.pem", "cert.pem", "key.pem", "sign.key", "seal.key", "token"):
             if os.access(folder / name, os.R_OK):
                 yield folder / name
