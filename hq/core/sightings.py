@@ -5,6 +5,7 @@ from msgspec import Struct, field
 from hq.core.leases import AttemptKey
 from hq.core.timing import FRESH_SECONDS, GUARD_SECONDS, LEASE_SECONDS
 from schemas.facts import MachineFacts
+from schemas.isolation import choose_level, strongest
 from schemas.messages import Heartbeat
 from schemas.specs import Needs
 from schemas.states import Phase
@@ -145,4 +146,6 @@ def misfit(needs: Needs, name: str, facts: MachineFacts) -> str:
     missing = sorted(set(needs.labels) - set(facts.labels))
     if missing:
         return f"it lacks the label {', '.join(missing)}"
+    if choose_level(needs.isolation, facts.isolation) is None:
+        return f"its isolation is {strongest(facts.isolation)}, the job asks for {needs.isolation}"
     return ""

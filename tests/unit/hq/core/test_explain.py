@@ -78,6 +78,7 @@ def test_without_any_agent_it_says_how_to_start_one(house: SmallHouse) -> None:
         (Needs(memory_mb=2000), "attic: it has 1000 MB of memory, the job needs 2000"),
         (Needs(labels=("cuda", "tpu")), "attic: it lacks the label cuda, tpu"),
         (Needs(agent="den"), "attic: the job asks for den"),
+        (Needs(isolation="strict"), "attic: its isolation is basic, the job asks for strict"),
     ],
 )
 def test_when_nobody_fits_it_names_the_need_of_each_machine(
