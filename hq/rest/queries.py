@@ -15,8 +15,8 @@ from hq.rest.problems import Problem
 CHECKPOINT = "read_models"
 CATCH_UP_SECONDS = 5.0
 _CATCH_UP_STEP_SECONDS = 0.02
-#: Of a job's documents, these are for its own page, not for a list.
-_LONG_FIELDS = ("attempts",)
+#: Of a job's attempts, a list shows where the last one was; the rest is for the job's own page.
+_OF_ATTEMPTS = tuple(f"attempts.{field}" for field in ("token", "boot", "nonce", "state", "claimed_at"))
 
 
 async def read_position(database: Database) -> int:
@@ -71,13 +71,21 @@ async def read_jobs(
     before = read_cursor("jobs", after)
     if before is not None:
         query["order"] = {"$lt": before}
-    rows = await find(database, "jobs", query, sort=[("order", -1)], limit=limit + 1, without=_LONG_FIELDS)
+    rows = await find(database, "jobs", query, sort=[("order", -1)], limit=limit + 1, without=_OF_ATTEMPTS)
     more = len(rows) > limit
     rows = rows[:limit]
     return {
-        "jobs": [named(row, "id") for row in rows],
+        "jobs": [_in_a_list(row) for row in rows],
         "next": make_cursor("jobs", rows[-1]["order"]) if more else None,
     }
+
+
+def _in_a_list(row: Document) -> Document:
+    """Name the machine of a job that has ended as well: the one of its last attempt."""
+    attempts = row.pop("attempts", None)
+    if attempts and not row.get("agent"):
+        row["agent"] = attempts[-1]["agent"]
+    return named(row, "id")
 
 
 async def read_job(database: Database, job: str) -> Document | None:

@@ -253,6 +253,13 @@ def test_a_sweep_is_awaited_and_its_results_are_sorted(line: Line) -> None:
     assert len(table) == 4
 
 
+def test_the_list_says_where_an_ended_job_ran(line: Line, house: RunningHouse) -> None:
+    assert line("run", line.script("add.py", ADD), "--a", "1").returncode == 0
+
+    (agent,) = [row["name"] for row in line.rows("agents")]
+    assert line.rows("jobs", "--limit", "1")[0]["agent"] == agent
+
+
 def test_a_sweep_comes_from_a_file(line: Line) -> None:
     line.script("add.py", ADD)
     spec = {"job": {"script": "add.py"}, "space": {"x": "1,2"}, "sampler": "grid", "metric": "sum"}
