@@ -7,7 +7,7 @@ import signal
 import sys
 from pathlib import Path
 
-from benchmarks.figures import Figure, format_table, read_machine, to_json
+from benchmarks.figures import Figure, format_table, measure_step, read_machine, to_json
 from benchmarks.setting import TINY, Effort
 
 #: Each is a module with `measure(effort) -> list[Figure]`.
@@ -35,7 +35,8 @@ def main(argv: list[str] | None = None) -> int:
     figures: list[Figure] = []
     machine = read_machine()
     for name in options.name or NAMES:
-        print(f"{name} (load before {os.getloadavg()[0]:.1f}) ...", file=sys.stderr, flush=True)
+        now = f"load {os.getloadavg()[0]:.1f}, {measure_step():.0f} ns a step"
+        print(f"{name} (before: {now}) ...", file=sys.stderr, flush=True)
         measured = run(name, effort)
         print(format_table(measured), file=sys.stderr, flush=True)
         figures += measured

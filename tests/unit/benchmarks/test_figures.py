@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from benchmarks.figures import Figure, format_table, percentile
+from benchmarks.figures import Figure, format_table, percentile, read_machine
 from benchmarks.processes import family_of, read_cpu_seconds, read_pss_mb, read_rss_mb
 
 
@@ -50,3 +50,11 @@ def test_a_descendant_that_ended_and_was_not_reaped_counts_nothing() -> None:
         assert child.pid in family_of(os.getpid())
     with pytest.raises(ProcessLookupError, match="no process has the id"):
         family_of(child.pid)
+
+
+def test_the_machine_is_described_with_how_fast_it_is_now() -> None:
+    machine = read_machine()
+
+    assert isinstance(machine["step_ns"], float)
+    assert 1 < machine["step_ns"] < 100_000
+    assert machine["cores"] == len(os.sched_getaffinity(0))
