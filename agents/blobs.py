@@ -1,17 +1,19 @@
 """Blobs by their sha256, over REST: `GET` and `PUT /api/v1/blobs/{sha256}` with a bearer token.
 
-A plain HTTP/1.1 client: no proxy from the environment and no redirect is
-followed, as the token must not leave the house. It checks what it receives
+A plain HTTP/1.1 client, over https verified by the house's CA and REST's fixed
+name: no proxy from the environment and no redirect is followed, as the token
+must not leave the house. It checks what it receives
 against the name, and repeats what may be better in a moment.
 """
 
 import hashlib
 import http.client
 import os
-import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from bus.settings import BusSettingsError, read_web_context
 
 _CHUNK = 256 * 1024
 _TIMEOUT_SECONDS = 20.0
@@ -132,7 +134,12 @@ class Blobs:
         path = f"{parts.path.rstrip('/')}/api/v1/blobs/{sha256}"
         if parts.scheme == "http":
             return http.client.HTTPConnection(parts.hostname, parts.port, timeout=_TIMEOUT_SECONDS), path
-        context = ssl.create_default_context(cafile=str(self._cafile) if self._cafile else None)
+        if self._cafile is None:
+            raise BlobRefused(f"{url!r} cannot be verified: the agent was given no CA certificate")
+        try:
+            context = read_web_context(self._cafile)
+        except BusSettingsError as error:
+            raise BlobUnavailable(str(error)) from None
         return (
             http.client.HTTPSConnection(
                 parts.hostname, parts.port, timeout=_TIMEOUT_SECONDS, context=context

@@ -14,6 +14,8 @@ from bus.topics import DEFAULT_ROOT
 
 #: Fixed subject alternative name of the broker's certificate: verified whatever the address.
 BROKER_NAME = "idlehands-hq"
+#: The same for REST and the page: the broker's certificate does not have it, so the broker cannot play REST.
+WEB_NAME = "idlehands-web"
 _COMMON_NAME = bytes.fromhex("550403")
 
 
@@ -90,13 +92,35 @@ _WAY_OUT = "`idlehands cert issue NAME --role ROLE --out DIR` on the HQ host mak
 class HouseContext(ssl.SSLContext):
     """Verifies the fixed name: addresses of a house change, its CA and this name do not."""
 
+    expected_name = BROKER_NAME
     #: The last socket made: paho forgets to close one whose handshake failed.
     made: ssl.SSLSocket | None = None
 
     def wrap_socket(self, *args: object, **kwargs: object) -> ssl.SSLSocket:
-        kwargs["server_hostname"] = BROKER_NAME
+        kwargs["server_hostname"] = self.expected_name
         self.made = super().wrap_socket(*args, **kwargs)  # type: ignore[arg-type]
         return self.made
+
+
+class WebContext(HouseContext):
+    """The same for REST, which asks for no certificate of ours."""
+
+    expected_name = WEB_NAME
+
+
+def read_web_context(ca_file: Path) -> ssl.SSLContext:
+    """Return a TLS 1.3 context for REST over https, trusting only the house's CA.
+
+    Raises:
+        BusSettingsError: If there is no CA certificate.
+    """
+    context = WebContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    try:
+        context.load_verify_locations(ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise BusSettingsError(f"cannot use the CA certificate {ca_file}: {error}. {_WAY_OUT}") from None
+    return context
 
 
 def _common_name(der: bytes) -> str:

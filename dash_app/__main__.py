@@ -5,6 +5,7 @@ Composes bus, database and server from flags, and runs until SIGTERM.
 
 import argparse
 import importlib.metadata
+import ssl
 import sys
 from pathlib import Path
 
@@ -38,6 +39,7 @@ def main(argv: list[str] | None = None) -> None:
         uri = _read_uri(options.mongodb_file)
         bus = PahoBus(settings)
         settings.read_context()
+        _check_tls(options)
     except (BusSettingsError, ValueError, OSError) as error:
         sys.exit(f"dash_app: {error}")
     house = build_house(bus, uri)
@@ -62,6 +64,8 @@ def main(argv: list[str] | None = None) -> None:
         # A page only says which address it shows.
         ws_max_size=65_536,
         limit_concurrency=_MOST_CONNECTIONS,
+        ssl_certfile=options.tls_certificate,
+        ssl_keyfile=options.tls_key,
     )
 
 
@@ -76,6 +80,8 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--listen", required=True, metavar="HOST:PORT")
     parser.add_argument("--tokens", required=True, type=Path, metavar="FILE", help="tokens.json of the house")
+    parser.add_argument("--tls-certificate", type=Path, metavar="FILE", help="serve https with it")
+    parser.add_argument("--tls-key", type=Path, metavar="FILE", help="its key")
     parser.add_argument(
         "--allow-host", action="append", default=[], metavar="NAME", help="another name of this server"
     )
@@ -97,6 +103,17 @@ def _parse_listen(address: str) -> tuple[str, int]:
     if not colon or not host or not port.isdecimal() or not 0 < int(port) < 65536:
         raise ValueError(f"--listen {address!r} is not HOST:PORT, such as 127.0.0.1:8080")
     return host, int(port)
+
+
+def _check_tls(options: argparse.Namespace) -> None:
+    """Find out before the start what uvicorn would say with a traceback."""
+    if (options.tls_certificate is None) != (options.tls_key is None):
+        raise ValueError("give both --tls-certificate and --tls-key, or neither for plain HTTP")
+    if options.tls_certificate is not None:
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(options.tls_certificate, options.tls_key)
+        except (OSError, ssl.SSLError) as error:
+            raise ValueError(f"cannot serve with {options.tls_certificate}: {error}") from None
 
 
 def _read_uri(file: Path) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from bus.settings import BusSettingsError, read_web_context
 from idlehands.client.errors import HqUnreachable, RequestRefused
 
 API = "/api/v1"
@@ -20,10 +21,17 @@ UNAVAILABLE = 503
 class Rest:
     """One connection to the web process, kept open. Safe to use from several threads."""
 
-    def __init__(self, url: str, token_file: Path) -> None:
-        """Take the server's URL, such as `http://127.0.0.1:8080`, and where the bearer token is."""
+    def __init__(self, url: str, token_file: Path, ca_file: Path | None = None) -> None:
+        """Take the server's URL, such as `http://127.0.0.1:8080`, and where the bearer token is.
+
+        Args:
+            url: With or without `/api/v1`.
+            token_file: Holds the bearer token.
+            ca_file: The house's CA, for an https URL.
+        """
         self.url = url.rstrip("/").removesuffix(API) + API
         self._token_file = token_file
+        self._ca_file = ca_file or token_file.with_name("ca.pem")
         self._parts = urllib.parse.urlsplit(self.url)
         self._lock = threading.Lock()
         self._connection: http.client.HTTPConnection | None = None
@@ -112,15 +120,21 @@ class Rest:
         self, method: str, path: str, body: bytes | None, headers: dict[str, str]
     ) -> tuple[int, bytes]:
         if self._connection is None:
-            kind = (
-                http.client.HTTPSConnection if self._parts.scheme == "https" else http.client.HTTPConnection
-            )
-            connection = kind(self._parts.netloc, timeout=TIMEOUT_SECONDS)
+            connection = self._new_connection()
             connection.connect()
             self._connection = connection
         self._connection.request(method, self._parts.path + path, body, headers)
         response = self._connection.getresponse()
         return response.status, response.read()
+
+    def _new_connection(self) -> http.client.HTTPConnection:
+        if self._parts.scheme != "https":
+            return http.client.HTTPConnection(self._parts.netloc, timeout=TIMEOUT_SECONDS)
+        try:
+            context = read_web_context(self._ca_file)
+        except BusSettingsError as error:
+            raise RequestRefused("no_ca", str(error)) from None
+        return http.client.HTTPSConnection(self._parts.netloc, timeout=TIMEOUT_SECONDS, context=context)
 
     def _read_token(self) -> str:
         try:

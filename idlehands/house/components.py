@@ -11,11 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from bus.settings import read_web_context
 from bus.topics import DEFAULT_ROOT, HQ_STATE, PRESENCE, Topic
 from idlehands.house import broker, mongod, probe
 from idlehands.house.furnish import database_uri_file, external_database
 from idlehands.house.home import COMMAND_LINE, Home, HouseError
 from idlehands.house.install import find_or_install_mosquitto
+from idlehands.house.serving import host_names
 
 #: Broker and database have stages below this one.
 FOUNDATION = 2
@@ -88,11 +90,15 @@ def web_command(home: Home) -> tuple[str, ...]:
     """Return the command line of the web process."""
     host = home.settings.address
     listen = f"[{host}]" if ":" in host else host
-    return (
+    command = [
         *_python("dash_app", home, home.service("web")),
         *("--mongodb-file", str(database_uri_file(home))),
         *("--listen", f"{listen}:{home.settings.ports.web}", "--tokens", str(home.tokens_file)),
-    )
+    ]
+    if not home.is_loopback:
+        command += ["--tls-certificate", str(home.web_certificate), "--tls-key", str(home.web_key)]
+        command += [word for name in host_names() for word in ("--allow-host", name)]
+    return tuple(command)
 
 
 def agent_command(home: Home, name: str, options: AgentOptions) -> tuple[str, ...]:
@@ -153,7 +159,7 @@ def _search(home: Home) -> Component:
 
 
 def _web(home: Home) -> Component:
-    return Component("web", 3, web_command(home), lambda _: _answers(f"{home.page_url}healthz"))
+    return Component("web", 3, web_command(home), lambda _: _answers(home, f"{home.page_url}healthz"))
 
 
 def _agent(home: Home, name: str, options: AgentOptions) -> Component:
@@ -175,11 +181,13 @@ def _is_online(home: Home, topic: Topic, **names: str) -> bool:
         return False
 
 
-def _answers(url: str) -> bool:
+def _answers(home: Home, url: str) -> bool:
     try:
         # Never through a proxy that the environment names: this is our own machine.
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(url, timeout=2) as response:
+        handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
+        if not home.is_loopback:
+            handlers.append(urllib.request.HTTPSHandler(context=read_web_context(home.pki / "ca.pem")))
+        with urllib.request.build_opener(*handlers).open(url, timeout=2) as response:
             return bool(response.status == 200)
     except OSError:
         return False

@@ -12,6 +12,7 @@ from idlehands.house import mongod, pki, tokens
 from idlehands.house.files import make_private_folder, write_private
 from idlehands.house.home import COMMAND_LINE, Home, HouseError
 from idlehands.house.registry import RESERVED, Role, read_issued
+from idlehands.house.serving import ensure_web_certificate
 
 SERVICES = ("hq", "web", "search")
 
@@ -28,6 +29,8 @@ def furnish(home: Home, *, agents: int) -> list[str]:
     pki.ensure_authority(home)
     for service in SERVICES:
         pki.ensure(home, service, Role.SERVICE, home.service(service))
+    if not home.is_loopback:
+        ensure_web_certificate(home)
     pki.ensure(home, COMMAND_LINE, Role.OPERATOR, home.client(COMMAND_LINE))
     tokens.ensure(home, tokens.TokenRole.OPERATOR, COMMAND_LINE, home.client(COMMAND_LINE) / "token")
     names = _agent_names(home, agents)

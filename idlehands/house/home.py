@@ -6,14 +6,16 @@ One folder per house, `IDLEHANDS_HOME`, so that several fit on one machine:
     pki/                  CA, revocation list, registry of issued certificates
     broker/               mosquitto.conf, ACL, the broker's certificate
     mongodb/              database, key file, `uri`
-    hq/ web/ search/      certificates of the services
+    hq/ web/ search/      certificates of the services; web/server/ the one of REST and page
     clients/cli/          certificate and REST token of the command line
     agents/NAME/          certificate and REST token of the agents on this machine, and their `home`
+    renewals/             the newest certificates of machines that joined
     tokens.json           REST tokens, hashed
     retention.json        how long things are kept, if somebody wrote it
     logs/ run/            output of the processes; who runs
 """
 
+import ipaddress
 import os
 import random
 import re
@@ -87,6 +89,11 @@ class Home:
         return self.path / "retention.json"
 
     @property
+    def renewals(self) -> Path:
+        """The newest certificates of machines that joined, one file each; there may be none."""
+        return self.path / "renewals"
+
+    @property
     def tokens_file(self) -> Path:
         return self.path / "tokens.json"
 
@@ -101,6 +108,23 @@ class Home:
     def agent(self, name: str) -> Path:
         """Return the certificate folder of the agent `name`, which must be a checked name."""
         return self.path / "agents" / name
+
+    @property
+    def web_certificate(self) -> Path:
+        """With which REST and page serve https."""
+        return self.service("web") / "server" / "cert.pem"
+
+    @property
+    def web_key(self) -> Path:
+        return self.web_certificate.with_name("key.pem")
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether nobody but this machine reaches the house."""
+        try:
+            return ipaddress.ip_address(self.settings.address).is_loopback
+        except ValueError:
+            return self.settings.address == "localhost"
 
     @property
     def reachable_at(self) -> str:
@@ -119,8 +143,11 @@ class Home:
 
     @property
     def web_url(self) -> str:
-        """What HQ tells agents and clients; they add `/api/v1/...`."""
-        return f"http://{self.web_address}"
+        """What HQ tells agents and clients; they add `/api/v1/...`.
+
+        On loopback it is plain HTTP: nobody can listen, and browsers need no certificate.
+        """
+        return f"{'http' if self.is_loopback else 'https'}://{self.web_address}"
 
     @property
     def page_url(self) -> str:

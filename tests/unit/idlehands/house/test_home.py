@@ -92,11 +92,21 @@ def test_any_host_name_becomes_a_name(host: str, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("address", "host"), [("0.0.0.0", "127.0.0.1"), ("::1", "[::1]"), ("10.0.0.2", "10.0.0.2")]
+    ("address", "scheme", "host"),
+    [
+        ("127.0.0.1", "http", "127.0.0.1"),
+        ("::1", "http", "[::1]"),
+        ("localhost", "http", "localhost"),
+        ("0.0.0.0", "https", "127.0.0.1"),
+        ("10.0.0.2", "https", "10.0.0.2"),
+        ("hq.example", "https", "hq.example"),
+    ],
 )
-def test_urls_name_an_address_that_can_be_reached(address: str, host: str) -> None:
+def test_urls_name_an_address_that_can_be_reached_and_are_https_where_others_can_listen(
+    address: str, scheme: str, host: str
+) -> None:
     home = Home(Path("/house"), Settings(Ports(1, 2, 3), "attic", address))
 
     assert home.broker_url == f"mqtts://{host}:1"
-    assert home.page_url == f"http://{host}:3/"
-    assert home.rest_url == f"http://{host}:3/api/v1"
+    assert home.page_url == f"{scheme}://{host}:3/"
+    assert home.rest_url == f"{scheme}://{host}:3/api/v1"
