@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import parse_qs, urlencode
 
 from schemas.names import JOB_PATTERN, SWEEP_PATTERN
@@ -24,8 +25,10 @@ class View:
     script: str = ""
 
 
-def parse(path: str | None, query: str | None) -> View:
-    """Return the view at an address; of kind `nothing` when there is none."""
+def parse(path: Any, query: Any) -> View:
+    """Return the view at an address as a browser says it; of kind `nothing` when there is none."""
+    if not isinstance(path, str | None) or not isinstance(query, str | None):
+        return View("nothing")
     given = {name: values[-1] for name, values in parse_qs((query or "").lstrip("?")).items()}
     parts = [part for part in (path or "/").split("/") if part]
     match parts:

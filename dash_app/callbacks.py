@@ -8,7 +8,6 @@ from dash.exceptions import PreventUpdate
 from dash_app import component_ids as ids
 from dash_app.addresses import parse
 from dash_app.changing import Changing
-from dash_app.forms import read_form
 from dash_app.pages.rendering import Pages
 from dash_app.presenters import job as job_words
 from dash_app.presenters import sweep as sweep_words
@@ -92,9 +91,9 @@ def register(app: Dash, pages: Pages, changing: Changing, submitting: Submitting
         prevent_initial_call=True,
         running=[(Output(ids.SUBMIT, "disabled"), True, False)],
     )
-    async def submit(clicks: int | None, query: str, key: str, *form: Any) -> tuple[Any, Any]:
+    async def submit(clicks: int | None, query: str, key: Any, *form: Any) -> tuple[Any, Any]:
         _clicked(clicks)
-        return await submitting.submit(parse("/new", query).script, read_form(*form), key)
+        return await submitting.submit(parse("/new", query).script, form, key)
 
 
 def _clicked(clicks: int | None) -> None:

@@ -15,6 +15,13 @@ class FormError(ValueError):
     """Something in the form cannot be used; the message names the field and what to do."""
 
 
+class Field(msgspec.Struct, frozen=True):
+    """The id of a field: the argument's name, and what sort of field it is."""
+
+    field: str
+    kind: str
+
+
 @dataclass(frozen=True)
 class Given:
     """A filled-in form, as text and ticks."""
@@ -28,14 +35,22 @@ class Given:
     retries: Any = 0
 
 
-def read_form(
-    fields: list[dict[str, str]], values: list[Any], ticks: list[Any], more: Any, name: Any, *rest: Any
-) -> Given:
-    """Return a form from what the browser sends: fields by their ids, the ticks of those that have them."""
+def read_form(fields: Any, values: Any, ticks: Any, more: Any, name: Any, *rest: Any) -> Given:
+    """Return a form from what the browser sends: fields by their ids, the ticks of those that have them.
+
+    Raises:
+        FormError: If it is not what the page sends.
+    """
+    try:
+        named = msgspec.convert(fields, list[Field])
+    except msgspec.ValidationError as error:
+        raise FormError(f"This form cannot be read ({error}). Reload the page.") from None
+    if not isinstance(values, list) or not isinstance(ticks, list) or len(values) != len(named):
+        raise FormError("This form cannot be read. Reload the page.")
     ticked = iter(ticks)
     found = {
-        str(one["field"]): next(ticked, False) if one["kind"] == "bool" else value
-        for one, value in zip(fields, values, strict=True)
+        one.field: next(ticked, False) if one.kind == "bool" else value
+        for one, value in zip(named, values, strict=True)
     }
     machine, memory, gpus, retries = rest
     machine = str(machine) if machine else None

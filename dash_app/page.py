@@ -10,6 +10,7 @@ from fastapi import FastAPI
 
 from dash_app import callbacks, login_routes, shell
 from dash_app.changing import Changing
+from dash_app.checked_calls import CheckedCalls
 from dash_app.live import events_route
 from dash_app.live.feeds import feeds_of
 from dash_app.live.hearing import Hearing
@@ -69,6 +70,7 @@ class Page:
             Changing(self._house),
             Submitting(self._house, self._folders),
         )
+        app.add_middleware(CheckedCalls, dash=dash)
         self.policy = _policy(dash)
 
     async def _reach(self, position: int) -> None:

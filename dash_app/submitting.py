@@ -1,14 +1,14 @@
 """From a filled-in form to a job in the queue: bundle the script, store it, ask HQ."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from dash import no_update
 
 from dash_app import addresses
 from dash_app.changing import note
-from dash_app.forms import FormError, Given, build_spec
+from dash_app.forms import FormError, build_spec, read_form
 from dash_app.script_folders import ScriptFolders
 from dash_app.visitor import writer
 from hq.rest import queries
@@ -25,13 +25,19 @@ class Submitting:
     def __init__(self, house: House, folders: ScriptFolders) -> None:
         self._house, self._folders = house, folders
 
-    async def submit(self, name: str, given: Given, key: str) -> tuple[Any, Any]:
+    async def submit(self, name: str, form: Sequence[Any], key: Any) -> tuple[Any, Any]:
         """Submit one job; return a note, and the job's address when there is one.
 
         The same form sent twice is one job: `key` belongs to the form.
+
+        Args:
+            form: What `read_form` takes.
         """
         try:
             by = writer().name
+            given = read_form(*form)
+            if not isinstance(key, str):
+                raise FormError("This form has no key. Reload the page.")
             found = await asyncio.to_thread(self._folders.find, name)
             if found is None:
                 raise FormError(f"There is no script {name[:100]!r} any more. Choose one that there is.")
