@@ -1,4 +1,4 @@
-"""`up`, `status`, `login`, `hq`, `web`, `agent`, `cert` and `token`: the house itself."""
+"""`up`, `status`, `login`, `hq`, `web` and `agent`: the house itself."""
 
 import sys
 from pathlib import Path
@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from idlehands.cli import options
-from idlehands.cli.exits import UNREACHABLE, USAGE, Stop, say
+from idlehands.cli import credentials, options
+from idlehands.cli.exits import UNREACHABLE, USAGE, Stop
 
 
 def register(app: typer.Typer) -> None:
@@ -28,18 +28,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(hq, name="hq")
     app.command("web")(web)
     app.command("agent")(agent)
-    cert = typer.Typer(help="Certificates.", no_args_is_help=True, rich_markup_mode=None)
-    cert.command("issue")(cert_issue)
-    cert.callback()(_group)
-    app.add_typer(cert, name="cert")
-    token = typer.Typer(help="Tokens for REST.", no_args_is_help=True, rich_markup_mode=None)
-    token.command("create")(token_create)
-    token.callback()(_group)
-    app.add_typer(token, name="token")
-
-
-def _group() -> None:
-    """Keep a group a group though it has one command only."""
+    credentials.register(app)
 
 
 def up(
@@ -211,38 +200,6 @@ def agent(
     tokens.ensure(house, tokens.TokenRole.AGENT, given, house.agent(given) / "token")
     house_broker.admit(house)
     _become(agent_command(house, given, AgentOptions(1, slots, runner)))
-
-
-def cert_issue(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="a-z, 0-9 and -, such as attic-pc.")],
-    role: Annotated[str, typer.Option("--role", metavar="ROLE", help="viewer, operator or agent.")],
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where ca.pem, cert.pem and key.pem go.")],
-    renew: Annotated[bool, typer.Option("--renew", help="Replace an earlier one of that name.")] = False,
-) -> None:
-    """Issue a certificate, and the REST token that goes with it."""
-    from idlehands.house import broker as house_broker
-    from idlehands.house import pki, tokens
-    from idlehands.house.registry import Role
-
-    if role not in ("viewer", "operator", "agent"):
-        raise Stop(USAGE, f"--role {role!r} is none of viewer, operator and agent")
-    house = _furnished()
-    pki.issue(house, name, Role(role), out, renew=renew)
-    tokens.ensure(house, tokens.TokenRole(role), name, out / "token")
-    house_broker.admit(house)
-    say(f"{out} holds the certificate of {name} ({role}). The broker is {house.broker_address}.")
-
-
-def token_create(
-    role: Annotated[str, typer.Option("--role", metavar="ROLE", help="viewer, operator or admin.")],
-    name: Annotated[str, typer.Option("--name", metavar="NAME", help="Whose it is.")],
-) -> None:
-    """Make a REST token and print it alone. It is shown this once."""
-    from idlehands.house import tokens
-
-    if role not in ("viewer", "operator", "admin"):
-        raise Stop(USAGE, f"--role {role!r} is none of viewer, operator and admin")
-    sys.stdout.write(f"{tokens.create(_furnished(), tokens.TokenRole(role), name)}\n")
 
 
 def _furnished() -> Any:

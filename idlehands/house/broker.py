@@ -12,13 +12,14 @@ import pwd
 import shutil
 import signal
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from bus.topics import DEFAULT_ROOT
 from idlehands.house import pki
 from idlehands.house.files import make_private_folder, write_private
-from idlehands.house.home import Home
+from idlehands.house.home import Home, HouseError
 from idlehands.house.registry import Issued, Role, read_issued
 
 #: Where mosquitto sits when it is not on PATH.
@@ -55,24 +56,57 @@ def prepare(home: Home, mosquitto: Path) -> Mosquitto:
     """
     make_private_folder(home.broker)
     pki.ensure(home, "broker", Role.BROKER, home.broker)
-    write_private(home.broker / "crl.pem", (home.pki / "crl.pem").read_bytes())
     account = _account(home)
-    write_private(home.broker / "acl", build_acl(read_issued(home.pki)))
     write_private(home.broker / "mosquitto.conf", build_configuration(home, account))
-    _hand_over(home, account)
+    _write_rules(home)
     return Mosquitto((str(mosquitto), "-c", str(home.broker / "mosquitto.conf")))
 
 
 def admit(home: Home) -> None:
-    """Write the ACL anew and let a running broker read it: who was just issued gets in. Safe to repeat."""
+    """Write the ACL anew and let a running broker read it: who was just issued gets in. Safe to repeat.
+
+    It reads its own certificate and the revocation list again too, for new connections.
+    """
     if not (home.broker / "mosquitto.conf").exists():
         return
-    write_private(home.broker / "acl", build_acl(read_issued(home.pki)))
-    _hand_over(home, _account(home))
+    _write_rules(home)
     pid = running_broker(home)
     if pid is not None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGHUP)
+
+
+def shut_out(home: Home, timeout_seconds: float = 10) -> bool:
+    """End all connections, so that only those come back whom the rules let in; tell whether there were any.
+
+    mosquitto leaves a connection up whose certificate is on the revocation list, and its ACL
+    looks at names only. So the broker ends, and whoever watches over it starts it again; all
+    others are back within about a second. Returns once the old broker is gone. Safe to repeat.
+
+    Raises:
+        HouseError: If the broker does not end.
+    """
+    if not (home.broker / "mosquitto.conf").exists():
+        return False
+    _write_rules(home)
+    pid = running_broker(home)
+    if pid is None:
+        return False
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+        deadline = time.monotonic() + timeout_seconds / 2
+        while time.monotonic() < deadline:
+            if str(home.broker / "mosquitto.conf") not in _command_of(pid):
+                return True
+            time.sleep(0.01)
+    raise HouseError(f"The broker (process {pid}) does not end, so old connections stay. Stop the house.")
+
+
+def _write_rules(home: Home) -> None:
+    write_private(home.broker / "crl.pem", (home.pki / "crl.pem").read_bytes())
+    write_private(home.broker / "acl", build_acl(read_issued(home.pki)))
+    _hand_over(home, _account(home))
 
 
 def running_broker(home: Home) -> int | None:

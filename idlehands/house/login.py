@@ -4,6 +4,7 @@ The web process removes the file when its link is used, so each works once. The
 code itself is in the link, behind `#`, and stored nowhere.
 """
 
+import contextlib
 import secrets
 import time
 
@@ -50,6 +51,20 @@ def login_link(home: Home, name: str = OWNER, role: TokenRole = TokenRole.ADMIN)
     except OSError as error:
         raise HouseError(f"The login cannot be stored in {home.path}: {error.strerror}.") from error
     return f"{home.page_url}login#{code}"
+
+
+def end_sessions(home: Home, name: str) -> int:
+    """Log `name` out of the page everywhere, and void its unused links; return how many there were.
+
+    Takes effect with the next request of the page. A live view that is open ends within a few seconds.
+    """
+    ended = 0
+    for file in (*(home.path / "sessions").glob("*.json"), *(home.path / "logins").glob("*.json")):
+        with contextlib.suppress(FileNotFoundError, msgspec.DecodeError):
+            if msgspec.json.decode(file.read_bytes(), type=StoredLogin).name == name:
+                file.unlink()
+                ended += 1
+    return ended
 
 
 def nobody_logged_in_yet(home: Home) -> bool:

@@ -12,15 +12,18 @@ from pathlib import Path
 
 import msgspec
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from idlehands.house import certificates
 from idlehands.house.companions import write_companions
 from idlehands.house.files import locked, make_private_folder, write_private
 from idlehands.house.home import Home, HouseError
 from idlehands.house.registry import (
+    RESERVED,
     Issued,
+    NameRevoked,
     NameTaken,
     Role,
     check_name,
@@ -28,6 +31,7 @@ from idlehands.house.registry import (
     read_issued,
     write_issued,
 )
+from idlehands.house.revocation import add_all, in_the_list, read_revoked, write_revoked
 from trust.keys import KeyUnusable, ensure_sealing_key, ensure_signing_key, public_hex
 
 #: The house's own certificates are renewed when fewer days remain.
@@ -45,8 +49,7 @@ def ensure_authority(home: Home) -> None:
             write_private(home.pki / "ca.key", certificates.key_pem(key))
             write_private(home.pki / "ca.pem", certificates.certificate_pem(certificate))
         # Anew at every start, because mosquitto lets nobody in once it is out of date.
-        revocations = certificates.build_revocations(_authority(home), _authority_key(home))
-        write_private(home.pki / "crl.pem", revocations)
+        _write_revocations(home)
 
 
 def issue(home: Home, name: str, role: Role, out_dir: Path, *, renew: bool = False) -> Issued:
@@ -133,20 +136,120 @@ def issue_for_request(
     return certificates.certificate_pem(certificate)
 
 
+def renew_for_key(home: Home, certificate_pem: bytes, *, before_days: float) -> bytes | None:
+    """Return a new certificate as PEM for the name and key of an issued one; None when none is due.
+
+    Args:
+        home: A house whose authority exists.
+        certificate_pem: A certificate of this house.
+        before_days: It is due when fewer days remain.
+
+    Raises:
+        NameTaken: If it is not the newest of its name, or was revoked: whoever has it gets no other.
+        HouseError: If it is no certificate of this house.
+    """
+    try:
+        earlier = x509.load_pem_x509_certificate(certificate_pem)
+        earlier.verify_directly_issued_by(_authority(home))
+        key = earlier.public_key()
+    except (ValueError, TypeError, InvalidSignature) as error:
+        raise HouseError(f"This is no certificate of this house: {error or type(error).__name__}.") from error
+    if not isinstance(key, ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey):
+        raise HouseError("The key of this certificate is of a kind that this house does not use.")
+    remains = earlier.not_valid_after_utc - datetime.datetime.now(datetime.UTC)
+    if remains > datetime.timedelta(days=before_days):
+        return None
+    with locked(home.pki / "lock", wait=True):
+        issued = read_issued(home.pki)
+        serial = f"{earlier.serial_number:x}"
+        known = next((entry for entry in issued.values() if entry.serial == serial), None)
+        if known is None:
+            raise NameTaken("This certificate is not the newest of its name any more, or was revoked.")
+        certificate = _sign(home, known.name, known.role, key)
+        _enter(home, issued, certificate, known)
+    return certificates.certificate_pem(certificate)
+
+
 def ensure(home: Home, name: str, role: Role, out_dir: Path) -> bool:
-    """Issue or renew a certificate of the house's own where needed; True when it did. Safe to repeat."""
+    """Issue or renew a certificate of the house's own where needed; True when it did. Safe to repeat.
+
+    Raises:
+        NameRevoked: If the name was revoked and not issued again since.
+        HouseError: As `issue`.
+    """
     file = out_dir / "cert.pem"
-    if file.exists() and name in read_issued(home.pki):
-        certificate = x509.load_pem_x509_certificate(file.read_bytes())
-        remains = certificate.not_valid_after_utc - datetime.datetime.now(datetime.UTC)
-        # The broker's certificate names this machine, which may have been renamed.
-        names = certificates.alternative_names(name, role)
-        present = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        if remains.days >= _RENEW_DAYS and present == names:
-            _complete(home, name, role, out_dir)
-            return False
+    issued = read_issued(home.pki)
+    if name not in issued and any(one.name == name for one in read_revoked(home.pki)):
+        raise NameRevoked(
+            f"The certificate of {name!r} was revoked. Let it in again with `idlehands cert issue {name} "
+            f"--role {role.value} --out {out_dir}`, or do without it."
+        )
+    if file.exists() and name in issued and _is_good(home, file, name, role):
+        _complete(home, name, role, out_dir)
+        return False
     issue(home, name, role, out_dir, renew=True)
     return True
+
+
+def revoke(home: Home, name: str) -> Issued:
+    """Put all certificates of `name` on the revocation list and its name out of the registry.
+
+    Takes effect at the broker by `broker.shut_out`. Safe to repeat after a crash.
+
+    Raises:
+        HouseError: If nobody has that name, or it is one of the house's own processes.
+    """
+    check_name(name)
+    if name in RESERVED:
+        raise HouseError(
+            f"{name!r} is a process of the house itself. `idlehands cert rotate` gives the house a new "
+            "CA and all its processes new certificates."
+        )
+    with locked(home.pki / "lock", wait=True):
+        issued = read_issued(home.pki)
+        entry = issued.pop(name, None)
+        if entry is None:
+            raise HouseError(
+                f"Nobody has a certificate as {name!r}. `idlehands cert list` shows who has one."
+            )
+        # In this order: whatever is interrupted, repeating it does the rest.
+        write_revoked(home.pki, add_all(read_revoked(home.pki), entry))
+        _write_revocations(home)
+        write_issued(home.pki, issued)
+    return entry
+
+
+def rotate(home: Home) -> dict[str, Issued]:
+    """Make a new CA, of which nobody has a certificate yet; return who had one of the old.
+
+    `ensure` then gives the house's own new ones. Safe to interrupt: the next start goes on.
+
+    Raises:
+        OSError: If something cannot be written.
+    """
+    with locked(home.pki / "lock", wait=True):
+        before = read_issued(home.pki)
+        # The CA first: without it everything is made again.
+        (home.pki / "ca.pem").unlink(missing_ok=True)
+        write_issued(home.pki, {})
+        # They were serial numbers of the old CA, and of the old one nothing connects.
+        write_revoked(home.pki, [])
+    ensure_authority(home)
+    return before
+
+
+def _is_good(home: Home, file: Path, name: str, role: Role) -> bool:
+    certificate = x509.load_pem_x509_certificate(file.read_bytes())
+    try:
+        certificate.verify_directly_issued_by(_authority(home))
+    except (InvalidSignature, ValueError, TypeError):
+        # Of a CA that was replaced.
+        return False
+    remains = certificate.not_valid_after_utc - datetime.datetime.now(datetime.UTC)
+    # The broker's certificate names this machine, which may have been renamed.
+    names = certificates.alternative_names(name, role)
+    present = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return remains.days >= _RENEW_DAYS and present == names
 
 
 def _complete(home: Home, name: str, role: Role, out_dir: Path) -> None:
@@ -211,6 +314,12 @@ def _check_free(earlier: Issued | None, role: Role, name: str, *, renew: bool) -
 
 def _sign(home: Home, name: str, role: Role, key: certificates.PublicKey) -> x509.Certificate:
     return certificates.build_leaf(_authority(home), _authority_key(home), key, name, role)
+
+
+def _write_revocations(home: Home) -> None:
+    entries = in_the_list(read_revoked(home.pki))
+    pem = certificates.build_revocations(_authority(home), _authority_key(home), entries)
+    write_private(home.pki / "crl.pem", pem)
 
 
 def _authority(home: Home) -> x509.Certificate:

@@ -41,6 +41,10 @@ class NameTaken(HouseError):
     """A certificate of that name was issued before."""
 
 
+class NameRevoked(HouseError):
+    """A name whose certificates were revoked; only a person lets it in again."""
+
+
 class Issued(msgspec.Struct, frozen=True):
     """One issued certificate: the newest of its name."""
 

@@ -3,6 +3,7 @@
 import hashlib
 import stat
 import threading
+import time
 from pathlib import Path
 
 import msgspec
@@ -87,3 +88,51 @@ def test_a_broken_file_is_refused_and_kept(home: Home) -> None:
         tokens.create(home, TokenRole.ADMIN, "anna")
 
     assert home.tokens_file.read_text() == "[{"
+
+
+def test_a_token_opens_nothing_after_its_days(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    token = tokens.create(home, TokenRole.VIEWER, "vera", days=2)
+    file, began = TokenFile(home.tokens_file), time.time()
+    assert file.find(f"Bearer {token}") is not None
+
+    for later, works in ((2 * 86_400 - 60, True), (2 * 86_400 + 1, False)):
+        monkeypatch.setattr(time, "time", lambda later=later: began + later)
+        assert (file.find(f"Bearer {token}") is not None) is works
+
+
+def test_a_token_in_a_file_that_has_expired_is_replaced(home: Home, tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    first = tokens.create(home, TokenRole.AGENT, "attic", days=-1)
+    file.write_text(first + "\n")
+
+    tokens.ensure(home, TokenRole.AGENT, "attic", file)
+
+    assert file.read_text().strip() != first
+
+
+def test_tokens_are_revoked_by_name_or_one_by_its_id(home: Home) -> None:
+    kept, gone, other = (
+        tokens.create(home, TokenRole.VIEWER, "vera"),
+        tokens.create(home, TokenRole.VIEWER, "vera"),
+        tokens.create(home, TokenRole.OPERATOR, "olga"),
+    )
+    file = TokenFile(home.tokens_file)
+
+    assert [one.name for one in tokens.revoke(home, tokens.hash_of(gone)[:12])] == ["vera"]
+    assert [file.find(f"Bearer {token}") is not None for token in (kept, gone, other)] == [True, False, True]
+    tokens.revoke(home, "vera")
+    assert [file.find(f"Bearer {token}") is not None for token in (kept, gone, other)] == [False, False, True]
+
+
+def test_what_no_token_has_cannot_be_revoked(home: Home) -> None:
+    tokens.create(home, TokenRole.VIEWER, "vera")
+
+    with pytest.raises(HouseError, match="token list"):
+        tokens.revoke(home, "verena")
+
+
+def test_tokens_of_an_older_house_never_expire(home: Home) -> None:
+    entry = {"name": "anna", "role": "admin", "sha256": "0" * 64, "created": 1}
+    home.tokens_file.write_bytes(msgspec.json.encode([entry]))
+
+    assert [one.is_valid(time.time()) for one in tokens.read_tokens(home.tokens_file)] == [True]

@@ -1,0 +1,217 @@
+"""`cert` and `token`: who gets into the house, and who does not any more."""
+
+import datetime
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from idlehands.cli import options
+from idlehands.cli.exits import USAGE, Stop, say
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="a-z, 0-9 and -, such as attic-pc.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    cert = typer.Typer(help="Certificates: who is who.", no_args_is_help=True, rich_markup_mode=None)
+    cert.command("issue")(cert_issue)
+    cert.command("list")(cert_list)
+    cert.command("revoke")(cert_revoke)
+    cert.command("rotate")(cert_rotate)
+    app.add_typer(cert, name="cert")
+    token = typer.Typer(help="Tokens for REST.", no_args_is_help=True, rich_markup_mode=None)
+    token.command("create")(token_create)
+    token.command("list")(token_list)
+    token.command("revoke")(token_revoke)
+    app.add_typer(token, name="token")
+
+
+def cert_issue(
+    name: Name,
+    role: Annotated[str, typer.Option("--role", metavar="ROLE", help="viewer, operator or agent.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where ca.pem, cert.pem and key.pem go.")],
+    renew: Annotated[bool, typer.Option("--renew", help="Replace an earlier one of that name.")] = False,
+) -> None:
+    """Issue a certificate for 90 days, and the REST token that goes with it."""
+    from idlehands.house import broker as house_broker
+    from idlehands.house import pki, tokens
+    from idlehands.house.furnish import furnish
+    from idlehands.house.home import open_home
+    from idlehands.house.registry import Role
+
+    if role not in ("viewer", "operator", "agent"):
+        raise Stop(USAGE, f"--role {role!r} is none of viewer, operator and agent")
+    house = open_home()
+    furnish(house, agents=0)
+    issued = pki.issue(house, name, Role(role), out, renew=renew)
+    tokens.ensure(house, tokens.TokenRole(role), name, out / "token")
+    house_broker.admit(house)
+    say(
+        f"{out} holds the certificate of {name} ({role}), good until {_day(issued.expires)}. "
+        f"The broker is {house.broker_address}."
+    )
+
+
+def cert_list(json: options.Json = False) -> None:
+    """Show certificates that were issued and revoked."""
+    from idlehands.cli.printing import print_json, print_table
+    from idlehands.house.home import read_home
+    from idlehands.house.registry import read_issued
+    from idlehands.house.revocation import read_revoked
+
+    house = read_home()
+    rows: list[dict[str, Any]] = [
+        {
+            "name": one.name,
+            "role": one.role.value,
+            "serial": one.serial,
+            "issued_at": one.issued_at or None,
+            "expires": one.expires,
+            "revoked_at": None,
+        }
+        for one in read_issued(house.pki).values()
+    ]
+    rows += [
+        {
+            "name": one.name,
+            "role": one.role.value,
+            "serial": one.serial,
+            "issued_at": None,
+            "expires": one.expires,
+            "revoked_at": one.revoked_at,
+        }
+        for one in read_revoked(house.pki)
+    ]
+    if json:
+        print_json(rows)
+        return
+    now = time.time()
+    print_table(
+        ("name", "role", "serial", "expires", "state"),
+        [(row["name"], row["role"], row["serial"], _day(row["expires"]), _state(row, now)) for row in rows],
+        "No certificate was issued yet.",
+    )
+
+
+def cert_revoke(name: Name) -> None:
+    """Shut somebody out at once: certificates, REST tokens, page sessions, live connections."""
+    from idlehands.house.expulsion import expel
+    from idlehands.house.home import read_home
+
+    house = read_home()
+    done = expel(house, name)
+    say(
+        f"{name} ({done.role.value}) is shut out: certificate revoked, {done.tokens} tokens and "
+        f"{done.sessions} page sessions removed, "
+        + ("live connections dropped." if done.dropped else "no broker of this house runs here.")
+    )
+    if done.renewed is not None:
+        say(f"This command line got a new certificate: {done.renewed}. Copies of the old one are worthless.")
+
+
+def cert_rotate(
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Make a new CA and new certificates for the house itself. All other machines must be let in again."""
+    from idlehands.house.expulsion import others, rotate
+    from idlehands.house.home import read_home
+
+    house = read_home()
+    if not yes:
+        gone = ", ".join(entry.name for entry in others(house)) or "nobody"
+        say(f"This shuts out: {gone}. Jobs that run on this machine start again.")
+        if not sys.stdin.isatty():
+            raise Stop(USAGE, "Nobody is here to ask. Repeat it with --yes if this is meant.")
+        typer.confirm("Go on?", abort=True, err=True)
+    shut_out = rotate(house)
+    say("The house has a new CA, and new certificates and keys for its own processes.")
+    for entry in shut_out:
+        again = "join it again (`idlehands pair`), or " if entry.role.value == "agent" else ""
+        say(
+            f"{entry.name}: {again}`idlehands cert issue {entry.name} --role {entry.role.value} --out DIR`, "
+            "and copy the folder there."
+        )
+    if not shut_out:
+        say("No other machine had a certificate.")
+    say("REST tokens still open REST; `idlehands token list` shows them.")
+
+
+def token_create(
+    role: Annotated[str, typer.Option("--role", metavar="ROLE", help="viewer, operator or admin.")],
+    name: Annotated[str, typer.Option("--name", metavar="NAME", help="Whose it is.")],
+    days: Annotated[
+        float | None,
+        typer.Option("--days", metavar="D", help="After which it opens nothing; never by default."),
+    ] = None,
+) -> None:
+    """Make a REST token and print it alone. It is shown this once."""
+    from idlehands.house import tokens
+    from idlehands.house.home import open_home
+
+    if role not in ("viewer", "operator", "admin"):
+        raise Stop(USAGE, f"--role {role!r} is none of viewer, operator and admin")
+    if days is not None and not 0 < days <= 36_500:
+        raise Stop(USAGE, f"--days {days:g} is not between 0 and 36500")
+    sys.stdout.write(f"{tokens.create(open_home(), tokens.TokenRole(role), name, days=days)}\n")
+
+
+def token_list(json: options.Json = False) -> None:
+    """Show REST tokens: whose, for what and until when; never the tokens themselves."""
+    from idlehands.cli.printing import print_json, print_table
+    from idlehands.house.home import read_home
+    from idlehands.house.tokens import read_tokens
+
+    found = read_tokens(read_home().tokens_file)
+    if json:
+        print_json(
+            [
+                {
+                    "id": one.id,
+                    "name": one.name,
+                    "role": one.role.value,
+                    "created": one.created,
+                    "expires": one.expires or None,
+                }
+                for one in found
+            ]
+        )
+        return
+    now = time.time()
+    print_table(
+        ("id", "name", "role", "created", "expires"),
+        [
+            (
+                one.id,
+                one.name,
+                one.role.value,
+                _day(one.created),
+                ("never" if not one.expires else _day(one.expires) if one.is_valid(now) else "expired"),
+            )
+            for one in found
+        ],
+        "There are no tokens.",
+    )
+
+
+def token_revoke(
+    name_or_id: Annotated[str, typer.Argument(metavar="NAME_OR_ID", help="All of a name, or one by its id.")],
+) -> None:
+    """Take REST tokens away: they open nothing from now on."""
+    from idlehands.house import tokens
+    from idlehands.house.home import read_home
+
+    for token in tokens.revoke(read_home(), name_or_id):
+        say(f"{token.id} of {token.name} ({token.role.value}) is revoked")
+
+
+def _state(row: dict[str, Any], now: float) -> str:
+    if row["revoked_at"]:
+        return f"revoked {_day(row['revoked_at'])}"
+    return "expired" if row["expires"] <= now else "good"
+
+
+def _day(seconds: float) -> str:
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).date().isoformat()
