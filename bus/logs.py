@@ -7,6 +7,7 @@ import argparse
 import datetime
 import logging
 import os
+from typing import Any
 
 import msgspec
 
@@ -29,9 +30,29 @@ def add_log_option(parser: argparse.ArgumentParser) -> None:
 def configure_logs(log_format: str) -> None:
     """Write the log to stderr from now on, level INFO and above."""
     logging.basicConfig(level=logging.INFO, format=_TEXT)
-    if log_format == "json":
-        for handler in logging.getLogger().handlers:
-            handler.setFormatter(JsonLines())
+    for handler in logging.getLogger().handlers:
+        handler.setFormatter(JsonLines() if log_format == "json" else PlainLines(_TEXT))
+
+
+class PlainLines(logging.Formatter):
+    """Lines for people. What is in a message cannot begin a line of its own nor steer a terminal."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging calls it so
+        """Return the line with everything invisible in it written out."""
+        return _written_out(super().formatMessage(record))
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - logging calls it so
+        """Return the traceback, indented: an error's own text may have lines too."""
+        lines = super().formatException(ei).split("\n")
+        return "\n".join(f"  {_written_out(line)}" for line in lines)
+
+
+def _written_out(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text
+    )
 
 
 class JsonLines(logging.Formatter):

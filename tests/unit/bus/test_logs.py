@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from bus.logs import VARIABLE, JsonLines, add_log_option
+from bus.logs import VARIABLE, JsonLines, PlainLines, add_log_option
 
 
 def record(message: str, *arguments: object, error: BaseException | None = None) -> logging.LogRecord:
@@ -49,3 +49,27 @@ def test_the_flag_counts_before_the_environment(
     add_log_option(parser)
 
     assert parser.parse_args(flags).log_format == chosen
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain ü 漢 😀", "plain ü 漢 😀"),
+        ("a\n2026-01-01 INFO hq: forged", "a\\n2026-01-01 INFO hq: forged"),
+        ("\x1b[31mred\x1b]0;title\x07", "\\x1b[31mred\\x1b]0;title\\x07"),
+        ("\u202egnp.exe\u2028\x85\r\0", "\\u202egnp.exe\\u2028\\x85\\r\\x00"),
+        ("\udcff", "\\udcff"),
+    ],
+)
+def test_what_is_in_a_message_begins_no_line_and_steers_no_terminal(text: str, shown: str) -> None:
+    assert PlainLines("%(name)s: %(message)s").format(record("%s", text)) == f"hq: {shown}"
+
+
+def test_lines_of_an_error_are_indented_below_its_message() -> None:
+    error = ValueError("no\n2026-01-01 INFO hq: forged\x1b[2J")
+
+    first, *others = PlainLines("%(message)s").format(record("failed", error=error)).split("\n")
+
+    assert first == "failed"
+    assert all(line.startswith("  ") for line in others)
+    assert "\x1b" not in "".join(others)
