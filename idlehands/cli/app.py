@@ -2,7 +2,17 @@
 
 import typer
 
-from idlehands.cli import backup_commands, changing, deleting, demo_command, house, looking, sweeping, working
+from idlehands.cli import (
+    backup_commands,
+    changing,
+    deleting,
+    demo_command,
+    house,
+    looking,
+    pairing,
+    sweeping,
+    working,
+)
 
 app = typer.Typer(
     name="idlehands",
@@ -18,5 +28,5 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (demo_command, working, sweeping, looking, changing, deleting, house, backup_commands):
+for module in (demo_command, working, sweeping, looking, changing, deleting, house, pairing, backup_commands):
     module.register(app)
