@@ -20,12 +20,14 @@ from agents.home import AgentHome, HomeInUse
 from agents.loop import AgentLoop, ShutDown
 from agents.runner.port import Runner
 from agents.spool import Spool, SpoolUnusable
+from agents.trust import Trust, TrustUnusable, check_folder
 from bus import topics
 from bus.clock import suspend_aware_seconds
 from bus.logs import add_log_option, configure_logs
 from bus.paho_bus import PahoBus
 from bus.port import LastWill
 from bus.settings import BusSettings, BusSettingsError
+from bus.signing import KeyFile
 from schemas.messages import Presence
 
 
@@ -36,9 +38,10 @@ def main(argv: list[str] | None = None) -> int:
     try:
         settings = BusSettings.parse(options.broker, options.certificate, options.root)
         settings.read_context()
+        check_folder(settings.certificate)
         with AgentHome(Path(options.home)) as home:
             _run(settings, home, options)
-    except (BusSettingsError, HomeInUse, SpoolUnusable, OSError) as error:
+    except (BusSettingsError, HomeInUse, SpoolUnusable, TrustUnusable, OSError) as error:
         print(f"agent: {error}", file=sys.stderr)
         return 1
     return 0
@@ -49,7 +52,9 @@ def _run(settings: BusSettings, home: AgentHome, options: argparse.Namespace) ->
     queue: SimpleQueue[Any] = SimpleQueue()
     boot = home.next_boot()
     spool = Spool(home.spool)
+    trust = Trust(settings.certificate)
     core = AgentCore(
+        name=name,
         boot=boot,
         instance=secrets.token_hex(16),
         slots=options.slots or max(1, count_cores() // 2),
@@ -60,9 +65,15 @@ def _run(settings: BusSettings, home: AgentHome, options: argparse.Namespace) ->
         now=suspend_aware_seconds(),
         draw=random.random,
         make_nonce=lambda: secrets.token_hex(16),
+        judge=trust.judge,
     )
     runner = _build_runner(options, home, queue, core)
-    bus = PahoBus(settings, will=LastWill(topics.PRESENCE, {"agent": name}, Presence(False, boot)))
+    bus = PahoBus(
+        settings,
+        will=LastWill(topics.PRESENCE, {"agent": name}, Presence(False, boot)),
+        signer=KeyFile(settings.certificate / "sign.key"),
+        check=trust.check,
+    )
     for topic in topics.TO_AGENT:
         bus.subscribe(topic, agent=name)
     bus.subscribe(topics.HQ_STATE)
@@ -70,7 +81,9 @@ def _run(settings: BusSettings, home: AgentHome, options: argparse.Namespace) ->
         signal.signal(number, lambda *_: queue.put(ShutDown()))
     bus.start(queue.put)
     try:
-        AgentLoop(name, core, bus, runner, spool, queue, suspend_aware_seconds).run()
+        AgentLoop(
+            name, core, bus, runner, spool, queue, suspend_aware_seconds, trust_changed=trust.changed
+        ).run()
     finally:
         runner.close()
         bus.stop()
@@ -104,7 +117,10 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m agents", description="The agent process.")
     parser.add_argument("--broker", required=True, metavar="HOST:PORT")
     parser.add_argument(
-        "--certificate", required=True, metavar="DIR", help="ca.pem, cert.pem, key.pem, token"
+        "--certificate",
+        required=True,
+        metavar="DIR",
+        help="what `idlehands cert issue` wrote",
     )
     parser.add_argument("--home", required=True, metavar="DIR", help="where spool, bundles and attempts live")
     parser.add_argument("--slots", type=int, default=0, help="jobs at a time (default: half the cores)")

@@ -17,7 +17,7 @@ from agents.spool import Spool as SpoolFile
 from agents.spool import SpoolUnusable
 from bus import topics
 from bus.parts import publish_in_parts
-from bus.port import Bus, Connected, Disconnected, Inbound
+from bus.port import Bus, Connected, Disconnected, Inbound, Refusal
 from schemas.facts import AttemptResult
 from schemas.messages import LogBatch, LogLines, Presence, Progress, ProgressBatch
 
@@ -34,7 +34,11 @@ class ShutDown:
 
 
 class AgentLoop:
-    """Runs one `AgentCore` on a bus, a runner and a spool."""
+    """Runs one `AgentCore` on a bus, a runner and a spool.
+
+    Args:
+        trust_changed: Tells whether the owner's rules changed since it was last called.
+    """
 
     def __init__(
         self,
@@ -45,6 +49,7 @@ class AgentLoop:
         spool: SpoolFile,
         queue: "SimpleQueue[Any]",
         clock: Callable[[], float],
+        trust_changed: Callable[[], bool] = lambda: False,
     ) -> None:
         self._name = name
         self._core = core
@@ -53,6 +58,8 @@ class AgentLoop:
         self._spool = spool
         self._queue = queue
         self._clock = clock
+        self._trust_changed = trust_changed
+        self._told: set[str] = set()
         self._ends_at: float | None = None
 
     def run(self) -> None:
@@ -60,6 +67,9 @@ class AgentLoop:
         while True:
             items = self._drain(self._core.next_wake(self._clock()))
             now = self._clock()
+            if self._trust_changed():
+                self._core.trust_changed(now)
+                self._told.clear()
             self._core.tick(now)
             self._take_in_all(items, now)
             self._core.tick(now)
@@ -98,6 +108,9 @@ class AgentLoop:
         match item:
             case Inbound():
                 self._core.hear(item, now)
+            case Refusal():
+                self._core.refuse(item, now)
+                self._tell(item)
             case RunEnded(result=result):
                 self._core.run_ended(result, now)
             case RunProgress(progress=points):
@@ -114,6 +127,12 @@ class AgentLoop:
             case ShutDown():
                 self._ends_at = now + SHUTDOWN_SECONDS
                 self._core.shut_down(now)
+
+    def _tell(self, refusal: Refusal) -> None:
+        # Once each: whoever can send one can send thousands. Heartbeats tell how many.
+        if refusal.reason not in self._told:
+            self._told.add(refusal.reason)
+            log.warning("refused what came in HQ's name: %s: %s", refusal.reason, refusal.detail)
 
     def _collect_results(self, now: float) -> list[AttemptResult]:
         """Do what is to be done and return the results to write.

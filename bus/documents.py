@@ -118,12 +118,19 @@ def _receive(topic: Topic) -> dict[str, Any]:
 
 def _message(topic: Topic, payload: dict[str, Any]) -> dict[str, Any]:
     text = {"type": "string"}
+    signed = {
+        "signer": {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "SHA-256 of the public key."},
+        "signature": {
+            "type": "string",
+            "description": "Ed25519 over DSSE's PAE of `type` and the bytes of `data`, in base64.",
+        },
+    }
     return {
         "name": topic.type,
         "contentType": CONTENT_TYPE,
         "payload": {
             "type": "object",
-            "required": ["specversion", "id", "source", "type", "data"],
+            "required": ["specversion", "id", "source", "type", "data", *(signed if topic.signed else ())],
             "properties": {
                 "specversion": {"const": SPEC_VERSION},
                 "id": {"type": "string", "minLength": 1, "maxLength": 128},
@@ -133,6 +140,7 @@ def _message(topic: Topic, payload: dict[str, Any]) -> dict[str, Any]:
                 "time": {"type": "string", "format": "date-time"},
                 "traceparent": text,
                 "datacontenttype": text,
+                **(signed if topic.signed else {}),
                 "data": payload,
             },
         },

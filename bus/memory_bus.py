@@ -15,6 +15,7 @@ from typing import NamedTuple
 from bus.outgoing import Writer, reply_name
 from bus.port import BusInput, Connected, Disconnected, Handler, Inbound, LastWill, Refusal
 from bus.router import route
+from bus.signing import Checker, Signer
 from bus.topics import DEFAULT_ROOT, REPLY, REQUEST, Topic
 
 log = logging.getLogger(__name__)
@@ -117,10 +118,19 @@ class MemoryHub:
 class MemoryBus:
     """`bus.port.Bus` on a `MemoryHub`."""
 
-    def __init__(self, hub: MemoryHub, name: str, *, will: LastWill | None = None) -> None:
+    def __init__(
+        self,
+        hub: MemoryHub,
+        name: str,
+        *,
+        will: LastWill | None = None,
+        signer: Signer | None = None,
+        check: Checker | None = None,
+    ) -> None:
         self._hub = hub
         self._prefix = f"{hub.root}/"
-        self._writer = Writer(name)
+        self._writer = Writer(name, signer)
+        self._check = check
         self._queue: queue.SimpleQueue[_Message | BusInput | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         #: Whole filters; read by the hub.
@@ -200,6 +210,7 @@ class MemoryBus:
             response_topic=message.response_topic,
             correlation=message.correlation,
             retained=message.retained,
+            check=self._check,
         )
 
 

@@ -1,4 +1,4 @@
-"""What every bus does before bytes leave: envelope ids, and where a reply may go."""
+"""What every bus does before bytes leave: envelope ids, signatures, and where a reply may go."""
 
 import os
 import time
@@ -6,14 +6,16 @@ from typing import Any
 
 from bus.codec import encode
 from bus.port import Inbound, Refusal
+from bus.signing import Signer
 from bus.topics import REPLY, Topic
 
 
 class Writer:
     """Makes envelopes. Ids are 64 random bits per writer and a counter: unique and cheap."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, signer: Signer | None = None) -> None:
         self._source = source
+        self._signer = signer
         self._prefix = os.urandom(8).hex()
         self._count = 0
         self._second = 0
@@ -33,7 +35,14 @@ class Writer:
             # Formatting a time costs as much as encoding a message; readers need no more than seconds.
             self._time = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(second))
             self._second = second
-        return encode(topic, data, message_id=message_id, source=self._source, time=self._time)
+        return encode(
+            topic,
+            data,
+            message_id=message_id,
+            source=self._source,
+            time=self._time,
+            signer=self._signer,
+        )
 
 
 def reply_name(to: Inbound | Refusal, root: str) -> str | None:

@@ -19,6 +19,7 @@ from bus.paho_packets import PLAIN, Arrived, Outgoing, pack_properties
 from bus.port import BusInput, Connected, Disconnected, Handler, Inbound, LastWill, Refusal
 from bus.router import route
 from bus.settings import BusSettings
+from bus.signing import Checker, Signer
 from bus.topics import REPLY, REQUEST, Topic
 
 #: A thread that did not run for longer was suspended or stopped with its machine.
@@ -45,6 +46,8 @@ class PahoBus:
     """`bus.port.Bus` over MQTT 5 with mutual TLS 1.3.
 
     Args:
+        signer: Signs what is published on signed topics; None for whoever publishes on none.
+        check: Proves the senders of what arrives on signed topics; None takes it as it comes.
         longest_retry_seconds: Upper bound of the pauses between attempts to connect.
     """
 
@@ -53,6 +56,8 @@ class PahoBus:
         settings: BusSettings,
         *,
         will: LastWill | None = None,
+        signer: Signer | None = None,
+        check: Checker | None = None,
         clock: Callable[[], float] = suspend_aware_seconds,
         longest_retry_seconds: float = _LONGEST_RETRY,
     ) -> None:
@@ -60,7 +65,8 @@ class PahoBus:
         self._prefix = f"{settings.root}/"
         self._clock = clock
         self._longest_retry = longest_retry_seconds
-        self._writer = Writer(settings.name)
+        self._writer = Writer(settings.name, signer)
+        self._check = check
         self._will = None if will is None else self._encode_will(will)
         self._handler: Handler = _nobody
         self._filters: dict[str, int] = {}
@@ -226,6 +232,7 @@ class PahoBus:
             response_topic=message.response_topic,
             correlation=message.correlation,
             retained=message.retained,
+            check=self._check,
         )
 
     def _deliver(self, what: BusInput) -> None:

@@ -5,6 +5,7 @@ import re
 
 from bus.codec import MalformedMessage, decode
 from bus.port import Inbound, Refusal
+from bus.signing import Checker, SignatureRefused
 from bus.topics import ALL_TOPICS
 from schemas.names import NAME_PATTERN
 
@@ -22,11 +23,17 @@ def route(
     response_topic: str | None = None,
     correlation: bytes | None = None,
     retained: bool = False,
+    check: Checker | None = None,
 ) -> Inbound | Refusal:
     """Return the decoded message, or why it was refused. Never raises.
 
     Args:
         name: Topic name below the root.
+        payload: The envelope.
+        response_topic: As MQTT 5 has it.
+        correlation: As MQTT 5 has it.
+        retained: Whether the broker repeats it.
+        check: Who proves the senders of messages on signed topics.
     """
     parts = name.split("/")
     topic = _BY_SHAPE.get((len(parts), parts[0], parts[-1]))
@@ -36,8 +43,8 @@ def route(
     if any(not _NAME.match(given) for given in names.values()):
         return Refusal(topic, {}, "bad_name", f"a name in the topic is not allowed: {name[:100]!r}")
     try:
-        received = decode(topic, payload)
-    except MalformedMessage as error:
+        received = decode(topic, payload, names=names, check=check)
+    except (MalformedMessage, SignatureRefused) as error:
         return Refusal(
             topic, names, error.reason, error.detail, _read_id(payload), response_topic, correlation
         )

@@ -22,6 +22,8 @@ class Topic:
     #: CloudEvents type of the envelope.
     type: str
     retained: bool = False
+    #: Its messages carry their sender's signature; see `bus.signing`.
+    signed: bool = False
 
     @cached_property
     def _parts(self) -> tuple[str, ...]:
@@ -55,9 +57,9 @@ CLAIM = Topic("agent/{agent}/up/claim", messages.Claims, "idlehands.claim")
 DECLINE = Topic("agent/{agent}/up/decline", messages.Declines, "idlehands.decline")
 PROGRESS = Topic("agent/{agent}/up/progress", messages.ProgressBatch, "idlehands.progress")
 LOG = Topic("agent/{agent}/up/log", messages.LogBatch, "idlehands.log")
-RESULT = Topic("agent/{agent}/up/result", messages.Results, "idlehands.result")
+RESULT = Topic("agent/{agent}/up/result", messages.Results, "idlehands.result", signed=True)
 OFFER = Topic("agent/{agent}/down/offer", messages.Offers, "idlehands.offer")
-GRANT = Topic("agent/{agent}/down/grant", messages.Grants, "idlehands.grant")
+GRANT = Topic("agent/{agent}/down/grant", messages.Grants, "idlehands.grant", signed=True)
 ACK = Topic("agent/{agent}/down/ack", messages.Ack, "idlehands.ack")
 REQUEST = Topic("client/{client}/up/request", requests.AnyRequest, "idlehands.request")
 REPLY = Topic("client/{client}/down/reply", messages.Reply, "idlehands.reply")

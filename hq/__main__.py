@@ -1,4 +1,4 @@
-"""HQ's process: `python -m hq --broker HOST:PORT --certificate DIR --mongodb-file FILE [--rest URL]`.
+"""HQ's process: `python -m hq --broker HOST:PORT --certificate DIR --mongodb-file FILE ...`.
 
 Composes broker, event log, read models and the authority. Ends with 0 when
 told to stop, with 3 when another HQ took over, with 1 on any other trouble:
@@ -25,6 +25,7 @@ from bus.logs import add_log_option, configure_logs
 from bus.paho_bus import PahoBus
 from bus.port import LastWill
 from bus.settings import BusSettings, BusSettingsError
+from bus.signing import KeyFile
 from bus.topics import HQ_STATE
 from hq.core.authority import Authority
 from hq.housekeeping.housekeeper import Housekeeper, compact_command
@@ -43,7 +44,9 @@ from hq.read_models.models import ReadModelsUnusable
 from hq.read_models.projector import Projector
 from hq.read_models.recorder import Recorder
 from hq.standby import await_turn
+from hq.trusting import HouseAuthor, Principals, PrincipalsUnusable
 from schemas.messages import HqState
+from trust.keys import KeyUnusable, load_signing_key
 
 STEPPED_DOWN = 3
 #: A database that is away for longer at start is reported; the supervisor tries again.
@@ -55,6 +58,8 @@ _TROUBLE = (
     OSError,
     LogUnavailable,
     LogUnreadable,
+    KeyUnusable,
+    PrincipalsUnusable,
     ReadModelsUnusable,
     SettingsUnusable,
 )
@@ -98,6 +103,11 @@ def _lead(
     stopping: threading.Event,
 ) -> int:
     keeping = read_settings(options.retention)
+    # Here, where somebody sees what is wrong with them.
+    grant_key = settings.certificate / "sign.key"
+    load_signing_key(grant_key)
+    principals = Principals(options.principals)
+    author = HouseAuthor.load(options.author_key)
     _await_database(database, stopping)
     if stopping.is_set():
         return 0
@@ -126,7 +136,13 @@ def _lead(
     )
     will = LastWill(HQ_STATE, {}, HqState(False, epoch, version))
     # Everybody waits for HQ, and there is only one: it need not spare the broker as a thousand agents must.
-    bus = PahoBus(settings, will=will, longest_retry_seconds=_LONGEST_RETRY_SECONDS)
+    bus = PahoBus(
+        settings,
+        will=will,
+        signer=KeyFile(grant_key),
+        check=principals.check,
+        longest_retry_seconds=_LONGEST_RETRY_SECONDS,
+    )
     inbox = Inbox()
     appender = Appender(
         event_log,
@@ -170,6 +186,7 @@ def _lead(
             projector=projector,
             recorder=recorder,
             look_up=look_up,
+            sign_scripts=author.sign_grants,
         ).run()
     finally:
         bus.stop()
@@ -201,9 +218,17 @@ def _await_database(database: Database[dict[str, Any]], stopping: threading.Even
 def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m hq", description="The HQ process.")
     parser.add_argument("--broker", required=True, metavar="HOST:PORT")
-    parser.add_argument("--certificate", required=True, metavar="DIR", help="ca.pem, cert.pem, key.pem")
+    parser.add_argument(
+        "--certificate", required=True, metavar="DIR", help="ca.pem, cert.pem, key.pem, sign.key"
+    )
     parser.add_argument(
         "--mongodb-file", required=True, metavar="FILE", help="file that holds the MongoDB URI"
+    )
+    parser.add_argument(
+        "--principals", required=True, type=Path, metavar="FILE", help="who has which key: issued.json"
+    )
+    parser.add_argument(
+        "--author-key", required=True, type=Path, metavar="FILE", help="signs scripts that nobody signed"
     )
     parser.add_argument("--rest", default="", metavar="URL", help="base URL of REST, told to agents")
     parser.add_argument(

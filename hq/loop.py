@@ -26,6 +26,7 @@ from hq.measures import Histogram
 from hq.read_models.projector import Projector
 from hq.read_models.recorder import Recorder
 from schemas.events import Decision
+from schemas.messages import Grants
 from schemas.specs import JobSpec
 
 log = logging.getLogger(__name__)
@@ -80,7 +81,11 @@ def report_death(inbox: Inbox, who: str) -> Callable[[Exception], None]:
 
 
 class Loop:
-    """Runs one `Authority` on a bus, a log and the read models."""
+    """Runs one `Authority` on a bus, a log and the read models.
+
+    Args:
+        sign_scripts: Adds the house's word to granted scripts that no author has signed.
+    """
 
     def __init__(
         self,
@@ -92,6 +97,7 @@ class Loop:
         projector: Projector,
         recorder: Recorder,
         look_up: SpecLookUp,
+        sign_scripts: Callable[[Grants], Grants] = lambda grants: grants,
     ) -> None:
         self._authority = authority
         self._bus = bus
@@ -100,6 +106,7 @@ class Loop:
         self._projector = projector
         self._recorder = recorder
         self._specs = look_up
+        self._sign_scripts = sign_scripts
         self._turns = Histogram()
         authority.measure_with(self._measure)
 
@@ -165,6 +172,8 @@ class Loop:
         with self._bus.batch():
             for output in self._authority.take_outputs():
                 match output:
+                    case Publish(topic=topics.GRANT, names=names, data=data):
+                        publishing.publish(self._bus, topics.GRANT, names, self._sign_scripts(data))
                     case Publish(topic=topic, names=names, data=data):
                         publishing.publish(self._bus, topic, names, data)
                     case Answer(to=to, reply=reply):

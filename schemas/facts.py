@@ -6,7 +6,6 @@ from msgspec import Meta, Struct, field
 
 from schemas.isolation import Isolation
 from schemas.names import Count, JobId, JsonObject, Name, Seconds, Sha256, ShortText, Text, Token
-from schemas.specs import Signature
 from schemas.states import Outcome
 
 
@@ -76,4 +75,3 @@ class AttemptResult(Fact, frozen=True):
     max_rss_mb: Seconds = 0
     output_bytes: Count = 0
     notes: tuple[Text, ...] = ()
-    signature: Signature | None = None

@@ -23,7 +23,7 @@ from schemas.names import (
     Text,
     Token,
 )
-from schemas.specs import JobSpec, Needs, Signature
+from schemas.specs import JobSpec, Needs
 from schemas.states import Command, JobStatus, Phase, SweepStatus
 
 
@@ -61,6 +61,8 @@ class Heartbeat(Message, frozen=True):
     facts: MachineFacts | None = None
     #: The spool cannot be written, or another lasting trouble: said in words.
     degraded: Text = ""
+    #: What this boot refused of what came in HQ's name, by reason.
+    refused: Annotated[dict[ShortText, Count], Meta(max_length=32)] = field(default_factory=dict)
 
 
 class Claim(Message, frozen=True):
@@ -82,6 +84,8 @@ class Decline(Message, frozen=True):
     why: Text
     #: True: the attempt had begun and was stopped for a reason that is not the job's.
     interrupted: bool = False
+    #: True: by its owner's rules this machine runs that script for nobody; offering it again is no use.
+    unwilling: bool = False
 
 
 class Declines(Message, frozen=True):
@@ -120,7 +124,6 @@ class LogBatch(Message, frozen=True):
 class Results(Message, frozen=True):
     boot: Boot
     results: tuple[AttemptResult, ...]
-    signature: Signature | None = None
 
 
 # --- HQ to agent ---------------------------------------------------------------
@@ -163,7 +166,6 @@ class Grants(Message, frozen=True):
     epoch: Epoch
     grants: tuple[Grant, ...] = ()
     denials: tuple[Denial, ...] = ()
-    signature: Signature | None = None
 
 
 class Order(Message, frozen=True):

@@ -12,10 +12,14 @@ class Spec(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Base of all specs: a misspelt field is an error, never ignored."""
 
 
-class Signature(Spec, frozen=True):
-    """A detached Ed25519 signature over DSSE's pre-authentication encoding."""
+class ScriptSignature(Spec, frozen=True):
+    """An author's word for a script: Ed25519 over DSSE's pre-authentication encoding."""
 
+    #: SHA-256 of the author's public key.
     key: Sha256
+    #: The signed JSON text, as it was signed: `name`, `bundle`, `entry` and `author`.
+    statement: Annotated[str, Meta(max_length=2048)]
+    #: Base64.
     signature: Annotated[str, Meta(max_length=128)]
 
 
@@ -26,7 +30,8 @@ class ScriptRef(Spec, frozen=True):
     entry: Annotated[str, Meta(min_length=1, max_length=255)]
     #: What people call it; shown, never resolved.
     name: ShortText = ""
-    signature: Signature | None = None
+    #: Without one, HQ signs as the house's author when it grants.
+    signature: ScriptSignature | None = None
 
 
 class Needs(Spec, frozen=True):

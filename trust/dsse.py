@@ -7,6 +7,7 @@ passes for one of another. Source: the DSSE protocol of secure-systems-lab, v1.
 
 import base64
 import binascii
+from functools import lru_cache
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -30,8 +31,12 @@ def verify(public: str, payload_type: str, body: bytes, signature: str) -> bool:
     """
     try:
         raw = base64.b64decode(signature, validate=True)
-        key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(public))
-        key.verify(raw, encode_for_signing(payload_type, body))
+        _public_key(public).verify(raw, encode_for_signing(payload_type, body))
     except (InvalidSignature, ValueError, binascii.Error):
         return False
     return True
+
+
+@lru_cache(maxsize=512)
+def _public_key(public: str) -> Ed25519PublicKey:
+    return Ed25519PublicKey.from_public_bytes(bytes.fromhex(public))

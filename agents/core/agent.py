@@ -8,6 +8,7 @@
 Times are on the agent's suspend-aware clock: a lease goes on in sleep.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from itertools import islice
 
@@ -17,6 +18,7 @@ from agents.core.effects import Effect, Send, Spool, Start, Stop, Unspool, WindD
 from agents.core.timing import (
     CHANGE_SECONDS,
     CLAIM_SECONDS,
+    DOUBT_SECONDS,
     HEARTBEAT_SECONDS,
     HELD_SECONDS,
     LEASE_SECONDS,
@@ -26,7 +28,8 @@ from agents.core.timing import (
     SPREAD_SECONDS,
 )
 from bus import topics
-from bus.port import Inbound
+from bus.port import Inbound, Refusal
+from bus.signing import UNKNOWN_SIGNER, UNSIGNED
 from schemas.facts import AttemptResult, GuestState, MachineFacts
 from schemas.messages import (
     Ack,
@@ -52,15 +55,18 @@ class AgentCore:
     """What one boot of an agent knows.
 
     Args:
+        name: As in its certificate: grants for others are refused.
         instance: 128 random bits, new at every process start.
         spooled: Results of earlier boots that HQ has not acknowledged.
         draw: Returns a random number from 0 up to 1, for jitter.
         make_nonce: Returns 128 random bits as hex, for claims.
+        judge: Returns why the owner's rules do not let a granted script run, "" when they do.
     """
 
     def __init__(
         self,
         *,
+        name: str,
         boot: int,
         instance: str,
         slots: int,
@@ -69,7 +75,9 @@ class AgentCore:
         now: float,
         draw: Callable[[], float],
         make_nonce: Callable[[], str],
+        judge: Callable[[Grant], str],
     ) -> None:
+        self.name = name
         self.boot = boot
         self.slots = slots
         self.epoch = 0
@@ -78,6 +86,12 @@ class AgentCore:
         self.refused = ""
         self.degraded = ""
         self.attempts = Attempts()
+        #: What came in HQ's name and was refused, by reason.
+        self.rejected: Counter[str] = Counter()
+        self._judge = judge
+        #: Why nothing is taken from whoever calls itself HQ, and until when.
+        self._doubt = ""
+        self._doubt_until = now
         self._instance = instance
         self._facts = facts
         #: Heartbeats from this number on carry the facts, until HQ answers one of them.
@@ -115,8 +129,35 @@ class AgentCore:
                 self._on_offers(data, now)
             case Grants() if data.epoch >= self.epoch:
                 self._on_grants(data, now)
+            case Grants():
+                self.rejected["old_epoch"] += 1
             case Ack() if data.epoch >= self.epoch and data.boot == self.boot:
                 self._on_ack(data, now)
+
+    def refuse(self, refusal: Refusal, now: float) -> None:
+        """Count a message that came in HQ's name and is not HQ's, or not for us to read.
+
+        Grants that nobody we trust has signed mean that HQ is another one than we
+        know, or that somebody plays HQ: what we claimed is handed back, and for a
+        while nothing is claimed.
+        """
+        self.rejected[refusal.reason] += 1
+        # A broken signature is somebody's forgery: HQ's own grant may be on its way.
+        if refusal.topic is not topics.GRANT or refusal.reason not in (UNSIGNED, UNKNOWN_SIGNER):
+            return
+        self._doubt = f"HQ's grants are not trusted here: {refusal.detail}"[:2000]
+        self._doubt_until = now + DOUBT_SECONDS
+        for key in self._claims:
+            self._declines.append(Decline(*key, self._doubt))
+        self._claims.clear()
+        self._changed(now)
+        self._send_declines()
+
+    def trust_changed(self, now: float) -> None:
+        """Take in that the owner's rules changed: HQ is to offer again what was not run before."""
+        self._doubt = ""
+        self._facts_from = self._seq + 1
+        self._changed(now)
 
     def connected(self, now: float) -> None:
         """Say hello again: HQ may have missed anything meanwhile."""
@@ -159,8 +200,8 @@ class AgentCore:
         self._send_declines()
 
     def _why_not_claim(self) -> str:
-        if self.degraded:
-            return self.degraded
+        if self.degraded or self._doubt:
+            return self.degraded or self._doubt
         if not self._guest.accepting:
             return self._guest.reason
         waiting = len(self.attempts) - self.attempts.count(Phase.SPOOLED) + len(self._claims)
@@ -168,6 +209,7 @@ class AgentCore:
 
     def _on_grants(self, grants: Grants, now: float) -> None:
         self._follow(grants.epoch)
+        self._doubt = ""
         for denial in grants.denials:
             claim = self._claims.get((denial.job, denial.token))
             if claim is not None and claim.nonce == denial.nonce:
@@ -179,15 +221,23 @@ class AgentCore:
 
     def _on_grant(self, grant: Grant, now: float) -> None:
         key = (grant.job, grant.token)
-        if key in self.attempts or grant.boot != self.boot:
+        if grant.agent != self.name or grant.boot != self.boot:
+            self.rejected["another_agent" if grant.agent != self.name else "another_boot"] += 1
+            return
+        if key in self.attempts:
             return
         claim = self._claims.pop(key, None)
         if claim is None or claim.nonce != grant.nonce:
+            self.rejected["no_such_claim"] += 1
             self._declines.append(Decline(*key, "the claim was dropped, its answer came too late"))
             return
         lease_until = claim.sent_at + LEASE_SECONDS
         if now >= lease_until:
             self._declines.append(Decline(*key, "the grant came after its lease had ended"))
+            return
+        if why := self._judge(grant):
+            self.rejected["not_allowed"] += 1
+            self._declines.append(Decline(*key, why, unwilling=True))
             return
         self.attempts[key] = Held(key, Phase.HELD, now, lease_until, grant)
         self._changed(now)
@@ -295,6 +345,9 @@ class AgentCore:
     def tick(self, now: float) -> None:
         """Do what is due. Leases come first: the machine may have slept."""
         self._check_leases(now)
+        if self._doubt and now >= self._doubt_until:
+            self._doubt = ""
+            self._changed(now)
         self._drop_old_claims(now)
         self._hand_back_held(now)
         self._fill_slots(now)
@@ -313,6 +366,8 @@ class AgentCore:
             times.append(waiting.granted_at + HELD_SECONDS)
         if self._unwritten:
             times.append(self._rewrite_at)
+        if self._doubt:
+            times.append(self._doubt_until)
         for attempt in self.attempts.of(Phase.RUNNING):
             if attempt.is_exclusive and not attempt.killed:
                 times.append(attempt.lease_until)
@@ -396,7 +451,8 @@ class AgentCore:
             attempts=reports,
             guest=self._guest,
             facts=None if self._facts_from is None else self._facts,
-            degraded=self.degraded,
+            degraded=self.degraded or self._doubt,
+            refused=dict(self.rejected),
         )
         self._effects.append(Send(topics.HEARTBEAT, heartbeat))
         self._sent.note(self._seq, now, frozenset(self.attempts))

@@ -16,5 +16,7 @@ RESPOOL_SECONDS = 5.0
 #: Reconnecting agents spread over this time when they are a thousand.
 SPREAD_SECONDS = 3.0
 SPREAD_AGENTS = 1000
+#: Nothing is claimed for so long after a grant that nobody we trust has signed.
+DOUBT_SECONDS = 30.0
 #: How many attempts may wait per slot.
 PREFETCH_LIMIT = 64

@@ -207,6 +207,7 @@ class Answering:
                     "busy": len(s.occupied),
                     "accepting": s.accepting,
                     "reason": s.reason,
+                    **({"refused": s.refused} if s.refused else {}),
                 }
                 for s in agents[:_AGENTS_SHOWN]
             ],

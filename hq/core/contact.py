@@ -219,6 +219,12 @@ class Contact:
         for decline in declines.declines:
             offer = self._books.scheduler.offered.get(decline.job)
             job = self._state.jobs.get(decline.job)
+            attempt = job.attempt(decline.token) if job else None
+            unwilling = False
+            if job and attempt and sighting and decline.unwilling and attempt.agent == agent:
+                # Before it is queued again: not for the same machine, which would decline it for ever.
+                self._books.scheduler.note_unwilling(job, decline.why, sighting, self._state.jobs)
+                unwilling = True
             if offer is not None and offer[:2] == (agent, decline.token):
                 self._books.scheduler.withdraw(decline.job, self._books.sightings)
                 if job is not None:
@@ -227,7 +233,7 @@ class Contact:
                 event = decide_return(job, decline.token, agent, decline.why, interrupted=decline.interrupted)
                 if event is not None:
                     recording.record(event)
-            if sighting is not None:
+            if sighting is not None and not unwilling:
                 sighting.cool_until = max(sighting.cool_until, now + COOL_SECONDS)
 
     def _decide_results(self, recording: Recording, agent: str, results: Results) -> None:

@@ -1,7 +1,7 @@
 """Why is it not running? An answer in one sentence for every job."""
 
 from hq.core.bookkeeping import Bookkeeping
-from hq.core.sightings import Sighting, misfit
+from hq.core.sightings import Sighting
 from hq.core.state import Job
 from schemas.states import JobStatus
 
@@ -35,7 +35,7 @@ def _why_no_agent(job: Job, books: Bookkeeping, now: float) -> str:
     reasons: list[str] = []
     fitting: list[Sighting] = []
     for sighting in sorted(books.sightings.values(), key=lambda s: s.name):
-        why = misfit(job.spec.needs, sighting.name, sighting.facts)
+        why = sighting.why_not(job.spec)
         if not why:
             fitting.append(sighting)
         elif len(reasons) < 5:

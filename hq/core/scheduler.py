@@ -4,13 +4,12 @@ import heapq
 import math
 from collections import Counter, deque
 
-from hq.core.queue import JobQueue, Party, party_of
+from hq.core.queue import JobQueue, Kind, Party, party_of, script_of
 from hq.core.sightings import Sighting
 from hq.core.state import Job, State
 from hq.core.timing import OFFER_SECONDS
 from schemas.messages import Offer
 from schemas.names import TOKEN_BITS
-from schemas.specs import Needs
 
 #: Claims beyond the slots are for jobs that are over sooner than a round trip matters.
 PREFETCH_LIMIT = 64
@@ -59,6 +58,12 @@ class Scheduler:
     def note_stopped(self, job: Job) -> None:
         """Count a job that runs no more."""
         self._leave(party_of(job))
+
+    def note_unwilling(self, job: Job, why: str, sighting: Sighting, jobs: dict[str, Job]) -> None:
+        """Offer a job's script to that machine no more, until its rules change or it starts again."""
+        script = script_of(job.spec.script)
+        sighting.note_unwilling(script, why)
+        self.queue.set_apart(script, jobs)
 
     def note_ended(self, job: Job) -> None:
         """Forget a job that reached a terminal state."""
@@ -118,7 +123,7 @@ class Scheduler:
         ready = [(*_relative_load(s), s) for s in sightings.values() if self._may_have_more(s, now)]
         heapq.heapify(ready)
         #: What each sort of machine would get next; valid until something is taken.
-        next_for: dict[tuple[Needs, ...], str | None] = {}
+        next_for: dict[tuple[Kind, ...], str | None] = {}
         while ready and len(self.queue):
             sighting = ready[0][2]
             job = self._choose_for(sighting, state, now, next_for)
@@ -163,12 +168,12 @@ class Scheduler:
         )
 
     def _choose_for(
-        self, sighting: Sighting, state: State, now: float, next_for: dict[tuple[Needs, ...], str | None]
+        self, sighting: Sighting, state: State, now: float, next_for: dict[tuple[Kind, ...], str | None]
     ) -> Job | None:
         load = sighting.load()
         if load >= sighting.slots + PREFETCH_LIMIT:
             return None
-        kinds = tuple(needs for needs in self.queue.kinds() if not sighting.misfit(needs))
+        kinds = tuple(kind for kind in self.queue.kinds() if not sighting.misfit(kind))
         if kinds not in next_for:
             next_for[kinds] = self.queue.choose(kinds.__contains__, self._busy.__getitem__, now)
         chosen = next_for[kinds]

@@ -3,11 +3,12 @@
 from msgspec import Struct, field
 
 from hq.core.leases import AttemptKey
+from hq.core.queue import Apart, Kind, script_of
 from hq.core.timing import FRESH_SECONDS, GUARD_SECONDS, LEASE_SECONDS
 from schemas.facts import MachineFacts
 from schemas.isolation import choose_level, strongest
 from schemas.messages import Heartbeat
-from schemas.specs import Needs
+from schemas.specs import JobSpec, Needs
 from schemas.states import Phase
 
 #: Two processes with one certificate are both refused until one was silent this long.
@@ -17,6 +18,7 @@ COOL_SECONDS = 2.0
 _PENALTY_LONGEST = 300.0
 #: Whoever submits jobs invents their needs: what is remembered of them is bounded.
 _MISFITS_KEPT = 100
+_UNWILLING_KEPT = 500
 
 
 class Instance(Struct):
@@ -48,6 +50,10 @@ class Sighting(Struct):
     facts: MachineFacts = MachineFacts()
     #: What was found out about kinds of needs, as long as the facts stay.
     misfits: dict[Needs, str] = field(default_factory=dict)
+    #: Scripts that its owner's rules do not let run there, and why: as long as the facts stay.
+    unwilling: dict[str, str] = field(default_factory=dict)
+    #: What it refused of what came in HQ's name, by reason.
+    refused: dict[str, int] = field(default_factory=dict)
     #: What the last heartbeat listed.
     phases: dict[AttemptKey, Phase] = field(default_factory=dict)
     #: Attempts that hold a slot or wait for one there.
@@ -65,8 +71,11 @@ class Sighting(Struct):
         """Tell whether it was heard from lately enough to be offered work."""
         return now - self.seen_at <= FRESH_SECONDS
 
-    def misfit(self, needs: Needs) -> str:
-        """Return why it cannot run jobs with these needs, or "" when it can."""
+    def misfit(self, kind: Kind) -> str:
+        """Return why it cannot run jobs of this kind, or "" when it can."""
+        if isinstance(kind, Apart):
+            return self.unwilling.get(kind.script) or self.misfit(kind.needs)
+        needs = kind
         known = self.misfits.get(needs)
         if known is None:
             if len(self.misfits) >= _MISFITS_KEPT:
@@ -74,10 +83,21 @@ class Sighting(Struct):
             known = self.misfits[needs] = misfit(needs, self.name, self.facts)
         return known
 
+    def why_not(self, spec: JobSpec) -> str:
+        """Return why it cannot or will not run a job, or "" when it would."""
+        return misfit(spec.needs, self.name, self.facts) or self.unwilling.get(script_of(spec.script), "")
+
     def note_facts(self, facts: MachineFacts) -> None:
-        """Take over what the machine is."""
+        """Take over what the machine is. It tells so again when its owner's rules changed."""
         self.facts = facts
         self.misfits.clear()
+        self.unwilling.clear()
+
+    def note_unwilling(self, script: str, why: str) -> None:
+        """Remember that a script may not run there."""
+        self.unwilling[script] = why
+        if len(self.unwilling) > _UNWILLING_KEPT:
+            del self.unwilling[next(iter(self.unwilling))]
 
     def load(self) -> int:
         """Return how many attempts and offers it has."""
@@ -101,6 +121,7 @@ class Sighting(Struct):
         self.accepting = heartbeat.guest.accepting and not heartbeat.degraded
         self.reason = heartbeat.degraded or heartbeat.guest.reason
         self.degraded = heartbeat.degraded
+        self.refused = heartbeat.refused
         self.phases = {(a.job, a.token): a.phase for a in heartbeat.attempts}
 
     def note_instance(self, heartbeat: Heartbeat, now: float) -> str:

@@ -1,4 +1,4 @@
-"""What lies beside a certificate in its folder: the house's CA.
+"""What lies beside a certificate in its folder: the house's CA, and whom to trust at first.
 
 Called after every issue, so that a folder is complete as it is.
 """
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from idlehands.house.files import write_private
 from idlehands.house.home import Home
+from idlehands.house.trusting import ensure_trust_list
 
 
 def write_companions(home: Home, out_dir: Path) -> None:
@@ -14,5 +15,7 @@ def write_companions(home: Home, out_dir: Path) -> None:
 
     Raises:
         OSError: If it cannot be read or written.
+        HouseError: If what its owner wrote there cannot be understood.
     """
     write_private(out_dir / "ca.pem", (home.pki / "ca.pem").read_bytes())
+    ensure_trust_list(home, out_dir)

@@ -18,6 +18,7 @@ from idlehands.house.furnish import database_uri_file, external_database
 from idlehands.house.home import COMMAND_LINE, Home, HouseError
 from idlehands.house.install import find_or_install_mosquitto
 from idlehands.house.serving import host_names
+from idlehands.house.trusting import author_key_file
 
 #: Broker and database have stages below this one.
 FOUNDATION = 2
@@ -71,6 +72,7 @@ def hq_command(home: Home) -> tuple[str, ...]:
         *_python("hq", home, home.service("hq")),
         *("--mongodb-file", str(database_uri_file(home)), "--rest", home.web_url),
         *("--retention", str(home.retention_file)),
+        *("--principals", str(home.pki / "issued.json"), "--author-key", str(author_key_file(home))),
     )
 
 

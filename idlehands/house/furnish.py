@@ -13,6 +13,7 @@ from idlehands.house.files import make_private_folder, write_private
 from idlehands.house.home import COMMAND_LINE, Home, HouseError
 from idlehands.house.registry import RESERVED, Role, read_issued
 from idlehands.house.serving import ensure_web_certificate
+from idlehands.house.trusting import ensure_author
 
 SERVICES = ("hq", "web", "search")
 
@@ -27,6 +28,7 @@ def furnish(home: Home, *, agents: int) -> list[str]:
         HouseError: If something cannot be read or written.
     """
     pki.ensure_authority(home)
+    ensure_author(home)
     for service in SERVICES:
         pki.ensure(home, service, Role.SERVICE, home.service(service))
     if not home.is_loopback:

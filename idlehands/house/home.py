@@ -10,6 +10,7 @@ One folder per house, `IDLEHANDS_HOME`, so that several fit on one machine:
     clients/cli/          certificate and REST token of the command line
     agents/NAME/          certificate and REST token of the agents on this machine, and their `home`
     renewals/             the newest certificates of machines that joined
+    authors/house.key     signs what operators submit unsigned
     tokens.json           REST tokens, hashed
     retention.json        how long things are kept, if somebody wrote it
     logs/ run/            output of the processes; who runs

@@ -17,7 +17,11 @@ from hq.publishing import publish
 from schemas import events, facts, messages, requests, specs
 from schemas.names import JOB_PATTERN, NAME_PATTERN, SWEEP_PATTERN
 from schemas.states import JobStatus
-from tests.contract import test_protocol_agents, test_protocol_requests  # noqa: F401 - they note what they prove
+from tests.contract import (  # noqa: F401 - they note what they prove
+    test_protocol_agents,
+    test_protocol_requests,
+    test_signatures,
+)
 from tests.contract.bus_worlds import eventually
 from tests.contract.protocol_house import PROVEN, WireAgent, WireHq, envelope, job_spec, proves
 

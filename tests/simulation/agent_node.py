@@ -74,6 +74,8 @@ class AgentNode:
         self._reports.clear()
         rng = self.world.random
         self.core = AgentCore(
+            name=self.name,
+            judge=lambda _grant: "",
             boot=self.boot,
             instance=f"{rng.getrandbits(128):032x}",
             slots=self.slots,

@@ -78,6 +78,8 @@ class House:
         self.queue: SimpleQueue[Any] = SimpleQueue()
         self.spool = Spool(folder / "spool.db")
         self.core = AgentCore(
+            name=NAME,
+            judge=lambda _grant: "",
             boot=BOOT,
             instance="a" * 32,
             slots=1,

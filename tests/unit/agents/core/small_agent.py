@@ -1,5 +1,6 @@
 """An agent's core with a clock in the test's hand: what it heard, and what it wants done."""
 
+from collections.abc import Callable
 from itertools import count
 from typing import Any
 
@@ -52,7 +53,11 @@ class SmallAgent:
         self.disk_full = False
         self.effects: list[Effect] = []
         self._nonces = count(1)
+        #: Why the owner's rules do not let a script run, "" when they do.
+        self.judge: Callable[[Grant], str] = lambda _grant: ""
         self.core = AgentCore(
+            name=NAME,
+            judge=lambda grant: self.judge(grant),
             boot=BOOT,
             instance="a" * 32,
             slots=slots,
