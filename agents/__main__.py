@@ -5,6 +5,7 @@ job needs is imported with the first job.
 """
 
 import argparse
+import logging
 import random
 import secrets
 import signal
@@ -18,6 +19,7 @@ from agents.core.agent import AgentCore
 from agents.facts import count_cores, read_facts
 from agents.home import AgentHome, HomeInUse
 from agents.loop import AgentLoop, ShutDown
+from agents.runner.isolation import IsolationMissing, Isolations, find_isolations
 from agents.runner.port import Runner
 from agents.spool import Spool, SpoolUnusable
 from agents.trust import Trust, TrustUnusable, check_folder
@@ -28,7 +30,10 @@ from bus.paho_bus import PahoBus
 from bus.port import LastWill
 from bus.settings import BusSettings, BusSettingsError
 from bus.signing import KeyFile
+from schemas.isolation import LEVELS
 from schemas.messages import Presence
+
+log = logging.getLogger("agents")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -41,7 +46,7 @@ def main(argv: list[str] | None = None) -> int:
         check_folder(settings.certificate)
         with AgentHome(Path(options.home)) as home:
             _run(settings, home, options)
-    except (BusSettingsError, HomeInUse, SpoolUnusable, TrustUnusable, OSError) as error:
+    except (BusSettingsError, HomeInUse, IsolationMissing, SpoolUnusable, TrustUnusable, OSError) as error:
         print(f"agent: {error}", file=sys.stderr)
         return 1
     return 0
@@ -50,6 +55,7 @@ def main(argv: list[str] | None = None) -> int:
 def _run(settings: BusSettings, home: AgentHome, options: argparse.Namespace) -> None:
     name = settings.name
     queue: SimpleQueue[Any] = SimpleQueue()
+    isolations = _find_isolations(options)
     boot = home.next_boot()
     spool = Spool(home.spool)
     trust = Trust(settings.certificate)
@@ -59,7 +65,10 @@ def _run(settings: BusSettings, home: AgentHome, options: argparse.Namespace) ->
         instance=secrets.token_hex(16),
         slots=options.slots or max(1, count_cores() // 2),
         facts=read_facts(
-            labels=tuple(options.label), gpus=options.gpus, version=metadata.version("idlehands")
+            labels=tuple(options.label),
+            gpus=options.gpus,
+            version=metadata.version("idlehands"),
+            isolation=isolations.levels,
         ),
         spooled=spool.load(),
         now=suspend_aware_seconds(),
@@ -67,7 +76,7 @@ def _run(settings: BusSettings, home: AgentHome, options: argparse.Namespace) ->
         make_nonce=lambda: secrets.token_hex(16),
         judge=trust.judge,
     )
-    runner = _build_runner(options, home, queue, core)
+    runner = _build_runner(options, home, queue, core, isolations)
     bus = PahoBus(
         settings,
         will=LastWill(topics.PRESENCE, {"agent": name}, Presence(False, boot)),
@@ -90,8 +99,22 @@ def _run(settings: BusSettings, home: AgentHome, options: argparse.Namespace) ->
         spool.close()
 
 
+def _find_isolations(options: argparse.Namespace) -> Isolations:
+    if options.runner == "noop":
+        return Isolations()
+    found = find_isolations(options.isolation)
+    log.info("runs jobs with isolation %s", " and ".join(found.levels))
+    if found.why_not_strict:
+        log.info("isolation strict is not there: %s", found.why_not_strict)
+    return found
+
+
 def _build_runner(
-    options: argparse.Namespace, home: AgentHome, queue: "SimpleQueue[Any]", core: AgentCore
+    options: argparse.Namespace,
+    home: AgentHome,
+    queue: "SimpleQueue[Any]",
+    core: AgentCore,
+    isolations: Isolations,
 ) -> Runner:
     if options.runner == "noop":
         from agents.runner.noop_runner import NoopRunner
@@ -99,18 +122,28 @@ def _build_runner(
         return NoopRunner(queue.put)
     from agents.runner.subprocess_runner import SubprocessRunner
     from agents.runner.tree import kill_orphans
+    from agents.sealed import SecretsOpener
 
     # What an earlier boot left running would run beside its own second attempt.
     kill_orphans(home.path)
-    token = Path(options.certificate) / "token"
+    certificate = Path(options.certificate)
+    token = certificate / "token"
     return SubprocessRunner(
         home.path,
         queue.put,
         rest_url=lambda: options.rest or core.rest,
         token=lambda: token.read_text().strip() if token.is_file() else "",
-        cafile=Path(options.certificate) / "ca.pem",
+        cafile=certificate / "ca.pem",
         interpreter=options.python,
+        isolations=isolations,
+        hidden=[certificate, *_find_houses(certificate)],
+        secrets_opener=SecretsOpener(certificate / "seal.key"),
     )
+
+
+def _find_houses(certificate: Path) -> list[Path]:
+    """Return the house's folder when the agent runs on its HQ host: all keys of the house lie in there."""
+    return [folder for folder in certificate.resolve().parents if (folder / "house.json").exists()]
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
@@ -126,6 +159,9 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--slots", type=int, default=0, help="jobs at a time (default: half the cores)")
     parser.add_argument("--label", action="append", default=[], help="a label that jobs may ask for")
     parser.add_argument("--gpus", type=int, default=0, help="GPUs that jobs may use")
+    parser.add_argument(
+        "--isolation", choices=LEVELS, default="none", help="the least isolation that any job is run with"
+    )
     parser.add_argument("--python", metavar="FILE", help="the interpreter for scripts (default: this one)")
     parser.add_argument("--runner", choices=("subprocess", "noop"), default="subprocess")
     parser.add_argument("--rest", default="", metavar="URL", help="base URL of REST (default: what HQ says)")

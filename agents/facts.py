@@ -4,9 +4,12 @@ import os
 import sys
 
 from schemas.facts import MachineFacts
+from schemas.isolation import Isolation
 
 
-def read_facts(*, labels: tuple[str, ...], gpus: int, version: str) -> MachineFacts:
+def read_facts(
+    *, labels: tuple[str, ...], gpus: int, version: str, isolation: tuple[Isolation, ...] = ("basic",)
+) -> MachineFacts:
     """Return what this machine is; its GPUs are as many as its owner says."""
     return MachineFacts(
         system=_read_system(),
@@ -17,6 +20,7 @@ def read_facts(*, labels: tuple[str, ...], gpus: int, version: str) -> MachineFa
         gpus=gpus,
         labels=labels,
         version=version,
+        isolation=isolation,
     )
 
 

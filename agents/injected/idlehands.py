@@ -13,6 +13,7 @@ Only the standard library, and any Python 3.8 or later.
 
 import json
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -67,11 +68,14 @@ def save(name: str, path: str) -> None:
     """Hand in a file under a name, such as `save("model.pt", "out/model.pt")`. By hand, does nothing.
 
     Raises:
-        ValueError: If the name is not a plain file name.
+        ValueError: If the name is not a plain file name of letters, digits, dots, hyphens and underscores.
         OSError: If the file cannot be read.
     """
-    if not name or name in (".", "..") or os.path.basename(name) != name or len(name) > 100:
-        raise ValueError(f"the name must be a plain file name of at most 100 characters, got {name!r}")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name) or name.endswith(".partial"):
+        raise ValueError(
+            "the name must be a plain file name of at most 100 letters, digits, dots, hyphens and "
+            f"underscores, got {name!r}"
+        )
     folder = os.environ.get("IDLEHANDS_SAVED")
     if not folder:
         return

@@ -1,6 +1,5 @@
 """One granted attempt, from fetching its bundle to reporting its end, in a thread of its own."""
 
-import subprocess
 import time
 import traceback
 from pathlib import Path
@@ -11,6 +10,9 @@ from agents.bundles import BundleMissing, BundleUnreachable
 from agents.runner.arguments import build_stdin, build_words
 from agents.runner.delivery import deliver_saved, fit
 from agents.runner.failures import name_exit, name_failure
+from agents.runner.isolation import IsolationMissing
+from agents.runner.launch import Launch, Process, SandboxBroken
+from agents.runner.masking import Mask
 from agents.runner.port import RunEnded, RunLog, RunProgress, RunStarted, RunStopped
 from agents.runner.result_line import RESULT_BYTES_AT_MOST
 from agents.runner.script_output import ResultTooLong, ScriptOutput
@@ -18,8 +20,10 @@ from agents.runner.site import Site
 from agents.runner.tree import Tree
 from agents.runner.watch import Ending, StopRequest, Watch
 from agents.runner.workspace import Workspace
+from agents.sealed import SecretsUnopened
 from agents.unpack import BundleBroken
 from schemas.facts import AttemptResult, Failure
+from schemas.isolation import Isolation, choose_level
 from schemas.messages import Grant
 from schemas.states import Outcome
 
@@ -33,6 +37,7 @@ class Attempt:
         self._site = site
         self._workspace = Workspace(site.home, grant)
         self._output = ScriptOutput(grant.job, grant.token)
+        self._mask = Mask()
         self._began_at = time.time()
         self._is_winding_down = False
 
@@ -40,7 +45,7 @@ class Attempt:
         """Raise the flag that `should_stop()` reads."""
         self._is_winding_down = True
         try:
-            self._workspace.stop_file.touch()
+            self._workspace.raise_stop()
         except OSError:
             # The folder is not there yet, and `_prepare` will do it; or no more, and it is over.
             return
@@ -50,8 +55,8 @@ class Attempt:
         why = ""
         try:
             result = self._run()
-        except BundleUnreachable as error:
-            result, why = self._fail(name_failure("bundle_missing", str(error))), str(error)
+        except (BundleUnreachable, IsolationMissing) as error:
+            result, why = self._fail(name_failure("not_here", str(error))), str(error)
         except Exception as error:
             result = self._fail(
                 name_failure("runner_error", f"the agent itself failed: {error!r}", traceback.format_exc())
@@ -66,12 +71,26 @@ class Attempt:
         return RunEnded(result)
 
     def _run(self) -> AttemptResult:
+        level = self._choose_level()
         prepared = self._prepare()
         if isinstance(prepared, Failure):
             return self._fail(prepared)
         if self.stop.event.is_set():
             return self._fail(name_failure("stopped", "stopped before it began"))
-        process = self._start(prepared)
+        try:
+            secrets = self._site.open_secrets(self.grant)
+        except SecretsUnopened as error:
+            return self._fail(name_failure("secrets_missing", str(error)))
+        self._mask = Mask(secrets.values())
+        self._output = ScriptOutput(self.grant.job, self.grant.token, self._mask)
+        launch = Launch(self.grant, self._site, self._workspace, level, secrets)
+        try:
+            return self._execute(launch, prepared)
+        finally:
+            launch.close()
+
+    def _execute(self, launch: Launch, words: list[str]) -> AttemptResult:
+        process = launch.start(words, build_stdin(self.grant.spec))
         if isinstance(process, Failure):
             return self._fail(process)
         self._began_at = time.time()
@@ -79,8 +98,27 @@ class Attempt:
             self._site.report(RunStarted(self.grant.job, self.grant.token))
         finally:
             # Whatever the report does, a process that runs must be watched to its end.
-            ending = self._watch(process)
-        return self._conclude(ending)
+            ending = self._watch(process, is_sandboxed=launch.is_sandboxed)
+        try:
+            return self._conclude(launch.correct(ending))
+        except SandboxBroken:
+            self._output.finish(time.time())
+            self._flush(final=True)
+            if self.stop.event.is_set():
+                return self._fail(name_failure("stopped", "stopped on request"))
+            said = self._output.tails["stderr"].text().strip()[-500:]
+            raise IsolationMissing(
+                f"bubblewrap could not make a sandbox: {said or 'it said nothing'}"
+            ) from None
+
+    def _choose_level(self) -> Isolation:
+        # HQ looked too, some time ago: what it knew may be of the machine as it was before.
+        wanted, offered = self.grant.spec.needs.isolation, self._site.isolations
+        level = choose_level(wanted, offered.levels)
+        if level is None:
+            why = offered.why_not_strict or f"it runs jobs at {' and '.join(offered.levels)} only"
+            raise IsolationMissing(f"this machine does not have isolation {wanted}: {why}")
+        return level
 
     def _prepare(self) -> list[str] | Failure:
         """Return the words of the command line once all files are in place."""
@@ -88,7 +126,7 @@ class Attempt:
         try:
             workspace.make()
             if self._is_winding_down:
-                workspace.stop_file.touch()
+                workspace.raise_stop()
             self._site.bundles.copy(script.bundle, workspace.folder, self.stop.event.wait)
             found = workspace.find_script(script.entry)
             if isinstance(found, Failure):
@@ -110,38 +148,9 @@ class Attempt:
         entry = f"./{script.entry}" if script.entry.startswith("-") else script.entry
         return [self._site.interpreter, entry, *words]
 
-    def _start(self, words: list[str]) -> "subprocess.Popen[bytes] | Failure":
-        workspace = self._workspace
-        stdin = build_stdin(self.grant.spec)
-        # A file, not a pipe: a script that never reads its stdin blocks nobody.
-        source = workspace.private / "stdin.json"
-        try:
-            if stdin is not None:
-                source.write_bytes(stdin)
-            with open(source if stdin is not None else "/dev/null", "rb") as opened:
-                return self._site.spawn(lambda: self._popen(words, opened.fileno()))
-        except (OSError, ValueError, subprocess.SubprocessError) as error:
-            why = "its command line is longer than this system allows; send the parameters on stdin"
-            known = isinstance(error, OSError) and error.errno == 7
-            return name_failure("cannot_start", f"the script could not be started: {why if known else error}")
-
-    def _popen(self, words: list[str], stdin: int) -> "subprocess.Popen[bytes]":
-        import os
-
-        workspace = self._workspace
-        return subprocess.Popen(
-            words,
-            stdin=stdin,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            cwd=workspace.folder,
-            env=workspace.build_environment(os.environ, self.grant, self._site.marker),
-            start_new_session=True,
-        )
-
-    def _watch(self, process: "subprocess.Popen[bytes]") -> Ending:
-        tree = Tree(process.pid, f"{self._site.marker}.{self._workspace.name}")
+    def _watch(self, process: Process, *, is_sandboxed: bool) -> Ending:
+        marker = f"{self._site.marker}.{self._workspace.name}"
+        tree = Tree(process.pid, marker, only_encloses=is_sandboxed)
         watch = Watch(
             process, tree, self.grant.spec.limits, self._output, self.stop, self._flush, self._site.reap
         )
@@ -198,6 +207,8 @@ class Attempt:
             output_bytes=self._output.bytes_seen,
             notes=tuple(note[:8000] for note in (*notes, *saved)),
         )
+        # Before it may become a file or a blob.
+        result = self._mask.cover_result(result)
         return fit(result, self._workspace, self._site, self.stop)
 
     def _name_ending(self, ending: Ending) -> Failure | None:

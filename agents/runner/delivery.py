@@ -5,7 +5,6 @@ note says the limit, the reason and the place. Nothing is dropped silently.
 """
 
 import hashlib
-import os
 from pathlib import Path
 
 import msgspec
@@ -40,12 +39,14 @@ def fit(result: AttemptResult, workspace: Workspace, site: Site, stop: StopReque
 def deliver_saved(workspace: Workspace, site: Site, stop: StopRequest) -> tuple[str, ...]:
     """Store what the script handed in with `save()` as blobs; return one note for each file."""
     try:
-        files = sorted(entry.name for entry in os.scandir(workspace.saved) if entry.is_file())
-    except OSError:
-        return ()
+        taken = workspace.take_saved()
+    except OSError as error:
+        return (f"what the script saved could not be taken over: {error}"[:8000],)
     notes = []
-    for name in [name for name in files if not name.endswith(".partial")][:_SAVED_AT_MOST]:
-        path = workspace.saved / name
+    for name, path in list(taken.items())[:_SAVED_AT_MOST]:
+        if isinstance(path, str):
+            notes.append(f"saved {name!r}: left out, {path}"[:8000])
+            continue
         size = path.stat().st_size
         try:
             sha256 = _hash(path)
@@ -61,10 +62,12 @@ def _without_result(
     result: AttemptResult, workspace: Workspace, site: Site, stop: StopRequest
 ) -> AttemptResult:
     content = msgspec.json.encode(result.result)
-    path = workspace.private / "result.json"
+    # No name that a script can save under, and no place that it reaches.
+    path = workspace.outgoing / "_result.json"
     sha256 = hashlib.sha256(content).hexdigest()
     without = msgspec.structs.replace(result, result=None)
     try:
+        workspace.outgoing.mkdir(parents=True, exist_ok=True, mode=0o700)
         path.write_bytes(content)
         _upload(sha256, path, site, stop)
     except (BlobUnavailable, OSError) as error:

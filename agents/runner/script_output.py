@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from agents.runner.masking import Mask, MaskedStream, mend_json
 from agents.runner.output import LineSplitter, LogBuffer, Tail
 from agents.runner.progress import Gauge, read_line, read_object
 from agents.runner.result_line import RESULT_BYTES_AT_MOST, read_result, read_small
@@ -33,8 +34,11 @@ _PROGRESS_BYTES = 60 * 1024
 class ScriptOutput:
     """The output of one attempt so far."""
 
-    def __init__(self, job: JobId, token: Token) -> None:
+    def __init__(self, job: JobId, token: Token, mask: Mask | None = None) -> None:
         self._job, self._token = job, token
+        mask = mask or Mask()
+        self._has_mask = bool(mask)
+        self._masked = {"stdout": MaskedStream(mask), "stderr": MaskedStream(mask)}
         self._logs = LogBuffer(job, token)
         self._splitters = {"stdout": LineSplitter(), "stderr": LineSplitter()}
         self.tails = {"stdout": Tail(), "stderr": Tail()}
@@ -57,6 +61,9 @@ class ScriptOutput:
     def feed(self, stream: str, chunk: bytes, at: float) -> None:
         """Take in bytes of `stdout` or `stderr`, read at Unix time `at`."""
         self.bytes_seen += len(chunk)
+        self._take_chunk(stream, self._masked[stream].feed(chunk), at)
+
+    def _take_chunk(self, stream: str, chunk: bytes, at: float) -> None:
         self.tails[stream].feed(chunk)
         lines = self._splitters[stream].feed(chunk)
         if len(lines) <= _TEXT_LINES or b"\r" in chunk or (stream == "stdout" and b"{" in chunk):
@@ -70,6 +77,7 @@ class ScriptOutput:
     def finish(self, at: float) -> None:
         """Take in what no newline ended."""
         for stream, splitter in self._splitters.items():
+            self._take_chunk(stream, self._masked[stream].finish(), at)
             line = splitter.finish()
             if line is not None:
                 self._take_lines(stream, [line], at)
@@ -130,6 +138,8 @@ class ScriptOutput:
         logged: list[bytes] = []
         examined_from = len(lines) - self._text_budget
         for index, line in enumerate(lines):
+            if self._has_mask and _JSON_START.match(line):
+                line = mend_json(line)
             if stream == "stdout" and _JSON_START.match(line) and self._take_json(line, at, logged):
                 continue
             examined = index >= examined_from

@@ -7,25 +7,28 @@ process must leave it in the agent's session, or it will be taken for one.
 
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agents.blobs import Blobs
 from agents.bundles import BundleStore
+from agents.runner.isolation import Isolations
 from agents.runner.port import ReportTo
+from agents.runner.sandbox import Sandbox
 from agents.runner.tree import (
     Process,
     become_subreaper,
     find_adopted,
     home_marker,
     kill_all,
-    read_process,
     reap,
 )
 from agents.runner.warden import Warden
-from agents.runner.workspace import check_source
+from agents.runner.workspace import INJECTED, check_source
+from agents.sealed import SecretsOpener, SecretsUnopened
 from schemas.facts import Failure
+from schemas.messages import Grant
 from schemas.names import Sha256
 
 if TYPE_CHECKING:
@@ -38,10 +41,22 @@ class Site:
     """Shared by the attempts' threads; every method may be called from any of them."""
 
     def __init__(
-        self, home: Path, report: ReportTo, blobs: Blobs, interpreter: str, upload_patience_seconds: float
+        self,
+        home: Path,
+        report: ReportTo,
+        blobs: Blobs,
+        interpreter: str,
+        upload_patience_seconds: float,
+        *,
+        isolations: Isolations,
+        hidden: Iterable[Path] = (),
+        secrets_opener: SecretsOpener | None = None,
     ) -> None:
         self.home, self.report, self.blobs, self.interpreter = home, report, blobs, interpreter
         self.upload_patience_seconds = upload_patience_seconds
+        self.isolations = isolations
+        self.sandbox = Sandbox(isolations, interpreter, [home, *hidden], [INJECTED])
+        self._secrets_opener = secrets_opener
         self.bundles = BundleStore(home / "bundles", blobs)
         #: The home's word, so that a later agent finds orphans, and this process's own after the dot:
         #: the warden of an agent that died must not kill the scripts of the one that replaced it.
@@ -51,9 +66,19 @@ class Site:
         self._is_subreaper = False
         #: Children that this process waits for itself. Reaping one of them would lose its exit code.
         self._own: set[int] = set()
-        #: When the first script began: older children are not its orphans.
-        self._since: int | None = None
+        #: The children from before the first script: they are not its orphans.
+        self._older: set[tuple[int, int]] | None = None
         self._checked: dict[tuple[str, str], Failure | None] = {}
+
+    def open_secrets(self, grant: Grant) -> dict[str, bytes]:
+        """Return the values of a job's secrets by name.
+
+        Raises:
+            SecretsUnopened: If they are not there.
+        """
+        if self._secrets_opener is None and grant.spec.secrets:
+            raise SecretsUnopened("this agent has no key for secrets")
+        return self._secrets_opener.open(grant) if self._secrets_opener else {}
 
     def spawn(self, start: Callable[[], "Popen[bytes]"]) -> "Popen[bytes]":
         """Start a process with the warden on guard, and remember it as one's own.
@@ -64,12 +89,11 @@ class Site:
         with self._lock:
             if not self._is_subreaper:
                 self._is_subreaper = become_subreaper()
+            if self._older is None:
+                self._older = {process.identity for process in find_adopted(set())}
             self.warden.ensure()
             process = start()
             self._own.add(process.pid)
-            if self._since is None:
-                first = read_process(process.pid)
-                self._since = 0 if first is None else first.started
             return process
 
     def forget(self, pid: int) -> None:
@@ -111,4 +135,4 @@ class Site:
     def _adopted(self) -> list[Process]:
         warden = self.warden.pid
         found = find_adopted(self._own if warden is None else self._own | {warden})
-        return [process for process in found if process.started >= (self._since or 0)]
+        return [process for process in found if process.identity not in (self._older or ())]

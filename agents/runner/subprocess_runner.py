@@ -3,10 +3,11 @@
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agents.runner.isolation import Isolations
 from agents.runner.port import ReportTo, RunEnded
 from agents.runner.workspace import clean_home
 from schemas.facts import AttemptResult, Failure
@@ -17,6 +18,7 @@ from schemas.states import Outcome
 if TYPE_CHECKING:
     from agents.runner.attempt import Attempt
     from agents.runner.site import Site
+    from agents.sealed import SecretsOpener
 
 
 class SubprocessRunner:
@@ -32,6 +34,9 @@ class SubprocessRunner:
         cafile: Path | None = None,
         interpreter: str | None = None,
         upload_patience_seconds: float = 60.0,
+        isolations: Isolations | None = None,
+        hidden: Iterable[Path] = (),
+        secrets_opener: "SecretsOpener | None" = None,
     ) -> None:
         """Clean the home of what earlier attempts left; start nothing yet.
 
@@ -45,12 +50,18 @@ class SubprocessRunner:
             cafile: The house's CA, for an https URL.
             interpreter: The Python for scripts; the agent's own by default.
             upload_patience_seconds: How long a result waits for REST before it is kept here.
+            isolations: The levels that scripts are run at; `basic` alone by default.
+            hidden: Folders that no script in `strict` may see, besides the home.
+            secrets_opener: Opens the secrets that come with grants.
         """
         self._home = Path(os.path.realpath(home))
         self._report = report
         self._rest_url, self._token, self._cafile = rest_url, token, cafile
         self._interpreter = interpreter or sys.executable
         self._upload_patience_seconds = upload_patience_seconds
+        self._isolations = isolations or Isolations()
+        self._hidden = tuple(hidden)
+        self._secrets_opener = secrets_opener
         self._site: Site | None = None
         self._lock = threading.Lock()
         self._attempts: dict[tuple[JobId, Token], tuple[Attempt, threading.Thread]] = {}
@@ -120,6 +131,13 @@ class SubprocessRunner:
 
             blobs = Blobs(self._rest_url, self._token, self._cafile)
             self._site = Site(
-                self._home, self._report, blobs, self._interpreter, self._upload_patience_seconds
+                self._home,
+                self._report,
+                blobs,
+                self._interpreter,
+                self._upload_patience_seconds,
+                isolations=self._isolations,
+                hidden=self._hidden,
+                secrets_opener=self._secrets_opener,
             )
         return self._site

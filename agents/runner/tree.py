@@ -103,9 +103,18 @@ class Tree:
     and so its session's number, from being given to somebody else.
     """
 
-    def __init__(self, leader: int, marker: str) -> None:
+    def __init__(self, leader: int, marker: str, *, only_encloses: bool = False) -> None:
+        """Begin with the leader.
+
+        Args:
+            leader: The process that was started.
+            marker: In the environment of all of the tree that did not drop it.
+            only_encloses: The leader is a sandbox around the script: asked to end, it would not ask the
+                script but kill it.
+        """
         self._leader = leader
         self._marker = marker
+        self._only_encloses = only_encloses
         self._seen: set[tuple[int, int]] = set()
 
     def find(self) -> list[Process]:
@@ -129,7 +138,8 @@ class Tree:
 
     def send(self, number: int) -> None:
         """Send a signal to every process of the tree."""
-        _send(self.find(), number)
+        found = self.find()
+        _send([one for one in found if not (self._only_encloses and one.pid == self._leader)], number)
         if not _IS_LINUX:
             _send_group(self._leader, number)
 

@@ -2,14 +2,20 @@
 
     attempts/<job>.<token>/                the bundle's files; the working directory
     attempts/<job>.<token>/.idlehands/     stop flag, TMPDIR, files handed in by save()
+    outgoing/<job>.<token>/                what the agent sends, where no script can reach it
     checkpoints/<job>/                     outlives an attempt, so that the next one here continues
     kept/                                  what could not be sent, for a person to fetch
 
 Everything is 0700. Environment by allow-list: an agent's own secrets and
-settings are nobody's business.
+settings are nobody's business. The attempt's folder is the script's: the agent
+never follows a link in there.
 """
 
+import contextlib
 import os
+import re
+import stat
+import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
@@ -24,9 +30,12 @@ _PASSED = frozenset({
     "SYSTEMROOT", "COMSPEC", "PATHEXT", "USERPROFILE", "SSL_CERT_FILE", "SSL_CERT_DIR",
 })  # fmt: skip
 _PASSED_PREFIXES = ("LC_", "CUDA_", "NVIDIA_", "ROCR_", "HIP_", "HSA_", "OMP_", "MKL_", "OPENBLAS_")
-_INJECTED = Path(__file__).resolve().parent.parent / "injected"
+#: What scripts may import.
+INJECTED = Path(__file__).resolve().parent.parent / "injected"
 _CHECKED_BYTES = 256 * 1024
 _KEPT_SECONDS = 14 * 86_400
+_SAVED_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_AS_FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 
 class Workspace:
@@ -38,8 +47,12 @@ class Workspace:
         self.private = self.folder / ".idlehands"
         self.stop_file = self.private / "stop"
         self.saved = self.private / "saved"
+        self.outgoing = home / "outgoing" / self.name
         self.checkpoints = home / "checkpoints" / grant.job
         self.kept = home / "kept"
+        self._lock = threading.Lock()
+        #: The folder `.idlehands` itself, whatever the script puts in its place; None while there is none.
+        self._private: int | None = None
 
     def make(self) -> None:
         """Make the folders, empty.
@@ -51,10 +64,77 @@ class Workspace:
             _remove_tree(self.folder)
         self.folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.folder.mkdir(mode=0o700)
-        (self.private / "tmp").mkdir(parents=True, mode=0o700)
+        for name in ("tmp", "home"):
+            (self.private / name).mkdir(parents=True, mode=0o700)
+        if os.open in os.supports_dir_fd:
+            with self._lock:
+                self._private = os.open(self.private, _AS_FOLDER)
+
+    def make_checkpoints(self) -> None:
+        """Make the folder for checkpoints, if there is none: a sandbox can show only what exists.
+
+        Raises:
+            OSError: If the disk does not take it.
+        """
+        if self.checkpoints.is_symlink():
+            # Left by a script in less isolation: it would lead this one out of its sandbox.
+            self.checkpoints.unlink()
+        self.checkpoints.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def raise_stop(self) -> None:
+        """Raise the flag that `should_stop()` reads. From any thread, safe to repeat.
+
+        Raises:
+            OSError: If there is no folder yet, or no more.
+        """
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+        with self._lock, contextlib.suppress(FileExistsError):
+            if self._private is None:
+                os.close(os.open(self.stop_file, flags, 0o600))
+            else:
+                os.close(os.open("stop", flags, 0o600, dir_fd=self._private))
+
+    def take_saved(self) -> dict[str, Path | str]:
+        """Move what the script handed in to `outgoing`: each name with its file, or with why it is left out.
+
+        Call it when the script's tree is gone.
+
+        Raises:
+            OSError: If the disk does not take it.
+        """
+        taken: dict[str, Path | str] = {}
+        with self._lock, contextlib.ExitStack() as closing:
+            folder: int | None = None
+            try:
+                if self._private is not None:
+                    folder = os.open("saved", _AS_FOLDER, dir_fd=self._private)
+                    closing.callback(os.close, folder)
+                names = sorted(os.listdir(self.saved if folder is None else folder))
+            except OSError:
+                return {}
+            for name in names:
+                if name.endswith(".partial"):
+                    continue
+                if not _SAVED_NAME.fullmatch(name):
+                    taken[name] = (
+                        "a name has only letters, digits, dots, hyphens and underscores, at most 128"
+                    )
+                    continue
+                self.outgoing.mkdir(parents=True, exist_ok=True, mode=0o700)
+                source = self.saved / name if folder is None else name
+                # A link moves as a link. Nobody can exchange it any more where it comes to lie.
+                os.rename(source, self.outgoing / name, src_dir_fd=folder)
+                mode = (self.outgoing / name).lstat().st_mode
+                taken[name] = self.outgoing / name if stat.S_ISREG(mode) else "it is no plain file"
+        return taken
 
     def remove(self, *, with_checkpoints: bool = False) -> None:
         """Remove the attempt's folder; what cannot be removed is left to the next start of the agent."""
+        with self._lock:
+            if self._private is not None:
+                os.close(self._private)
+                self._private = None
+        _remove_tree(self.outgoing)
         _remove_tree(self.folder)
         if with_checkpoints:
             _remove_tree(self.checkpoints)
@@ -71,9 +151,16 @@ class Workspace:
         return place
 
     def build_environment(
-        self, environ: Mapping[str, str], grant: Grant, agent_marker: str
+        self, environ: Mapping[str, str], grant: Grant, agent_marker: str, *, own_home: bool = False
     ) -> dict[str, str]:
-        """Return the script's environment, from the agent's own by allow-list."""
+        """Return the script's environment, from the agent's own by allow-list.
+
+        Args:
+            environ: The agent's.
+            grant: Of the attempt.
+            agent_marker: By which the agent's scripts are known.
+            own_home: Whether the script gets a home of its own, as the agent's is not there for it.
+        """
         passed = {
             name: value
             for name, value in environ.items()
@@ -81,10 +168,11 @@ class Workspace:
         }
         return {
             **passed,
+            **({"HOME": str(self.private / "home")} if own_home else {}),
             "TMPDIR": str(self.private / "tmp"),
             "PYTHONUNBUFFERED": "1",
             "PYTHONIOENCODING": "utf-8",
-            "PYTHONPATH": str(_INJECTED),
+            "PYTHONPATH": str(INJECTED),
             "IDLEHANDS_JOB": grant.job,
             "IDLEHANDS_TOKEN": str(grant.token),
             "IDLEHANDS_STOP_FILE": str(self.stop_file),
@@ -134,10 +222,10 @@ def check_source(source: bytes, entry: str) -> Failure | None:
 
 def clean_home(home: Path) -> None:
     """Remove what earlier runs of the agent left: attempts at once, the rest after two weeks."""
-    attempts = home / "attempts"
-    if attempts.is_dir():
-        for left in os.scandir(attempts):
-            _remove_tree(attempts / left.name)
+    for attempts in (home / "attempts", home / "outgoing"):
+        if attempts.is_dir():
+            for left in os.scandir(attempts):
+                _remove_tree(attempts / left.name)
     oldest = time.time() - _KEPT_SECONDS
     for folder in (home / "checkpoints", home / "kept"):
         try:

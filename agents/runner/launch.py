@@ -1,0 +1,153 @@
+"""Starts the script of one attempt: its environment, its stdin, its secrets, and its sandbox in `strict`.
+
+In `strict` the process that is started is bubblewrap, and the script runs
+inside: how it ended, `inside.py` tells through a pipe.
+"""
+
+import os
+import subprocess
+from collections.abc import Callable
+
+from msgspec.structs import replace
+
+from agents.runner.failures import name_failure
+from agents.runner.sandbox import SECRETS
+from agents.runner.site import Site
+from agents.runner.watch import Ending
+from agents.runner.workspace import Workspace
+from schemas.facts import Failure
+from schemas.isolation import Isolation
+from schemas.messages import Grant
+
+Process = subprocess.Popen[bytes]
+
+
+class SandboxBroken(Exception):
+    """bubblewrap could not make the sandbox: the script never began, and that is not its fault."""
+
+
+class Launch:
+    """One start. Close it when the process is gone."""
+
+    def __init__(
+        self, grant: Grant, site: Site, workspace: Workspace, level: Isolation, secrets: dict[str, bytes]
+    ) -> None:
+        self._grant, self._site, self._workspace = grant, site, workspace
+        self.is_sandboxed = level == "strict"
+        self._secrets = secrets
+        self._report = -1
+
+    def start(self, words: list[str], stdin: bytes | None) -> Process | Failure:
+        """Start the script and return its process, or the failure that says why there is none."""
+        # A file, not a pipe: a script that never reads its stdin blocks nobody.
+        source = self._workspace.private / "stdin.json"
+        try:
+            if stdin is not None:
+                source.write_bytes(stdin)
+            with open(source if stdin is not None else "/dev/null", "rb") as opened:
+                return self._site.spawn(self._prepare(words, opened.fileno()))
+        except (OSError, ValueError, subprocess.SubprocessError) as error:
+            why = "its command line is longer than this system allows; send the parameters on stdin"
+            known = isinstance(error, OSError) and error.errno == 7
+            return name_failure("cannot_start", f"the script could not be started: {why if known else error}")
+
+    def correct(self, ending: Ending) -> Ending:
+        """Return how the script ended, from how its process ended.
+
+        Raises:
+            SandboxBroken: If it never began.
+        """
+        if not self.is_sandboxed:
+            return ending
+        lines = self._read_report()
+        if not lines:
+            raise SandboxBroken
+        if len(lines) > 1:
+            _, status, cpu, rss = lines[1].split()
+            code = os.waitstatus_to_exitcode(int(status))
+            return replace(ending, returncode=code, cpu_seconds=float(cpu), max_rss_mb=int(rss) / 1024)
+        if ending.returncode > 128:
+            # Nobody was left to tell: bubblewrap says a signal as shells do.
+            return replace(ending, returncode=128 - ending.returncode)
+        return ending
+
+    def close(self) -> None:
+        """Give back what is open. Safe to repeat."""
+        if self._report >= 0:
+            os.close(self._report)
+            self._report = -1
+
+    def _read_report(self) -> list[str]:
+        try:
+            return os.read(self._report, 4096).decode("ascii", "replace").splitlines()
+        except BlockingIOError:
+            return []
+
+    def _environment(self) -> dict[str, str]:
+        environment = self._workspace.build_environment(
+            os.environ, self._grant, self._site.marker, own_home=self.is_sandboxed
+        )
+        if self._grant.spec.secrets_as == "files":
+            if self._secrets:
+                folder = SECRETS if self.is_sandboxed else str(self._workspace.private / "secrets")
+                environment["IDLEHANDS_SECRETS"] = folder
+            return environment
+        return environment | {name: os.fsdecode(value) for name, value in self._secrets.items()}
+
+    def _prepare(self, words: list[str], stdin: int) -> Callable[[], Process]:
+        """Return what starts the process; called again it would start another."""
+        as_files = self._secrets if self._grant.spec.secrets_as == "files" else {}
+        if not self.is_sandboxed:
+            self._write_secrets(as_files)
+            return lambda: self._popen(words, stdin, ())
+        self._workspace.make_checkpoints()
+        return lambda: self._popen_sandboxed(words, stdin, as_files)
+
+    def _popen_sandboxed(self, words: list[str], stdin: int, as_files: dict[str, bytes]) -> Process:
+        self._report, writer = os.pipe()
+        os.set_blocking(self._report, False)
+        passed = [writer]
+        try:
+            given: dict[str, int] = {}
+            for name, value in as_files.items():
+                # In memory only, and gone with the sandbox.
+                given[name] = os.memfd_create("secret", os.MFD_CLOEXEC)
+                passed.append(given[name])
+                os.write(given[name], value)
+                os.lseek(given[name], 0, os.SEEK_SET)
+            enclosed = self._site.sandbox.enclose(
+                words,
+                folder=self._workspace.folder,
+                private=self._workspace.private,
+                writable=[self._workspace.checkpoints],
+                network=self._grant.spec.needs.network,
+                report=writer,
+                secrets=given,
+            )
+            return self._popen(enclosed, stdin, passed)
+        finally:
+            for descriptor in passed:
+                os.close(descriptor)
+
+    def _popen(self, words: list[str], stdin: int, passed: "tuple[()] | list[int]") -> Process:
+        return subprocess.Popen(
+            words,
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            cwd=self._workspace.folder,
+            env=self._environment(),
+            start_new_session=True,
+            pass_fds=passed,
+        )
+
+    def _write_secrets(self, secrets: dict[str, bytes]) -> None:
+        if not secrets:
+            return
+        folder = self._workspace.private / "secrets"
+        folder.mkdir(mode=0o700)
+        for name, value in secrets.items():
+            descriptor = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(value)
