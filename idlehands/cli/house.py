@@ -8,6 +8,7 @@ import typer
 
 from idlehands.cli import credentials, options
 from idlehands.cli.exits import UNREACHABLE, USAGE, Stop
+from idlehands.cli.pairing import become_agent
 
 
 def register(app: typer.Typer) -> None:
@@ -175,7 +176,7 @@ def agent(
     slots: Annotated[int | None, typer.Option("--slots", min=1, help="Jobs at a time.")] = None,
     runner: Annotated[str | None, typer.Option("--runner", help="subprocess or noop.")] = None,
 ) -> None:
-    """Run one agent in the foreground: of the house here, or by --broker and --certificate of another."""
+    """Run one agent in the foreground: of the house here, or of the one that this machine has joined."""
     if (broker is None) != (certificate is None):
         raise Stop(USAGE, "Give both --broker and --certificate, or neither for the house on this machine")
     if broker is not None and certificate is not None:
@@ -188,6 +189,10 @@ def agent(
         argv += [] if slots is None else ["--slots", str(slots)]
         argv += [] if runner is None else ["--runner", runner]
         _become(argv)
+    from idlehands.pairing.joined import has_joined, joined_folder
+
+    if name is None and has_joined():
+        become_agent(joined_folder(), home=home, slots=slots, runner=runner)
     from idlehands.house import broker as house_broker
     from idlehands.house import pki, tokens
     from idlehands.house.components import AgentOptions, agent_command

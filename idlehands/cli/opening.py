@@ -1,8 +1,9 @@
 """Which house is meant, and the connection to it.
 
-On the HQ host the house is the one in `IDLEHANDS_HOME`. Elsewhere
-`IDLEHANDS_BROKER` (HOST:PORT) and `IDLEHANDS_CERTIFICATE` (the directory that
-`idlehands cert issue` wrote) name it.
+On the HQ host the house is the one in `IDLEHANDS_HOME`. On a machine that has
+joined a house (`idlehands join`) it is that one. Elsewhere `IDLEHANDS_BROKER`
+(HOST:PORT) and `IDLEHANDS_CERTIFICATE` (the directory that `idlehands cert
+issue` wrote) name it.
 """
 
 import os
@@ -31,7 +32,10 @@ def find_settings() -> BusSettings:
             "cert.pem and key.pem), or neither to use the house on this machine.",
         )
     from idlehands.house.home import COMMAND_LINE, read_home
+    from idlehands.pairing.joined import has_joined, joined_folder, read_joined
 
+    if has_joined():
+        return BusSettings.parse(read_joined().broker, joined_folder())
     home = read_home()
     return BusSettings.parse(home.broker_address, home.client(COMMAND_LINE))
 

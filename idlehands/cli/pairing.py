@@ -3,7 +3,7 @@
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -108,7 +108,9 @@ def join(
         say("`idlehands agent` runs its agent.")
 
 
-def become_agent(folder: Path, *, slots: int | None = None, runner: str | None = None) -> None:
+def become_agent(
+    folder: Path, *, home: Path | None = None, slots: int | None = None, runner: str | None = None
+) -> NoReturn:
     """Turn into the agent of a machine that has joined. Does not return.
 
     Raises:
@@ -124,7 +126,7 @@ def become_agent(folder: Path, *, slots: int | None = None, runner: str | None =
             "`idlehands pair` on the HQ host lets it join as an agent, with another IDLEHANDS_HOME here."
         )
     argv = [sys.executable, "-P", "-m", "agents", "--broker", joined.broker]
-    argv += ["--certificate", str(folder), "--home", str(folder / "home")]
+    argv += ["--certificate", str(folder), "--home", str(home or folder / "home")]
     argv += [] if slots is None else ["--slots", str(slots)]
     argv += [] if runner is None else ["--runner", runner]
     sys.stdout.flush()
