@@ -8,6 +8,7 @@ PAGE = "page"
 NAVIGATION = "navigation"
 THEME = "theme"
 NOTE = "note"
+LOG_OUT = "log-out"
 
 HOUSE_COUNTS = "house-counts"
 HOUSE_MACHINES = "house-machines"

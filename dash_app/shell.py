@@ -40,6 +40,12 @@ def layout() -> Any:
                                 color="gray",
                                 **pieces.attributes(aria_label="Light or dark"),
                             ),
+                            html.Button(
+                                "Log out",
+                                id=component_ids.LOG_OUT,
+                                className="log-out",
+                                title="Of this browser",
+                            ),
                         ],
                         className="tools",
                     ),

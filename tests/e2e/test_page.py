@@ -222,6 +222,18 @@ def test_a_click_cancels(operator: Visitor, client: Client, tmp_path: Path) -> N
     expect(page.locator("#job-actions button")).to_have_text("Try again")
 
 
+def test_who_logs_out_is_out(browser: Browser, house: RunningHouse) -> None:
+    visitor = log_in(browser, house.home, role=TokenRole.VIEWER)
+    page = visitor.open("/jobs").page
+
+    page.click("#log-out")
+    page.wait_for_url("**/login")
+    page.goto(house.home.web_url + "/jobs")
+
+    page.wait_for_url("**/login")
+    visitor.context.close()
+
+
 def test_hostile_words_are_only_words(operator: Visitor, client: Client, tmp_path: Path) -> None:
     job = submit(client, tmp_path, EVIL, name=HOSTILE, argv=[HOSTILE], params={"<i>key": HOSTILE})
     page = operator.open(f"/jobs/{job}").page
