@@ -21,8 +21,9 @@ _NAMESPACES = (
     *("--new-session", "--die-with-parent", "--as-pid-1", "--cap-drop", "ALL"),
 )
 #: Without rights of root, namespaces need one of users. Scripts should not make more of them, but
-#: bubblewrap before 0.8 cannot forbid it.
+#: bubblewrap before 0.8 cannot forbid it. Root does without where systems forbid them.
 _USERS = (("--unshare-user", "--disable-userns"), ("--unshare-user",))
+_USERS_OF_ROOT = (_USERS[0], ())
 _TRIAL = (
     *("--unshare-net", "--ro-bind", "/", "/", "--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev"),
     *("--remount-ro", "/dev", "--", "true"),
@@ -70,7 +71,7 @@ def _try_bubblewrap() -> tuple[tuple[str, ...], str]:
     if program is None:
         return (), "bubblewrap is not installed (apt install bubblewrap, dnf install bubblewrap)"
     why = ""
-    for users in ((),) if os.geteuid() == 0 else _USERS:
+    for users in _USERS_OF_ROOT if os.geteuid() == 0 else _USERS:
         command = (program, *_NAMESPACES, *users)
         why = _run((*command, *_TRIAL))
         if not why:

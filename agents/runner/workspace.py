@@ -35,6 +35,7 @@ INJECTED = Path(__file__).resolve().parent.parent / "injected"
 _CHECKED_BYTES = 256 * 1024
 _KEPT_SECONDS = 14 * 86_400
 _SAVED_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_HAS_FOLDER_DESCRIPTORS = os.open in os.supports_dir_fd
 _AS_FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 
@@ -66,7 +67,7 @@ class Workspace:
         self.folder.mkdir(mode=0o700)
         for name in ("tmp", "home"):
             (self.private / name).mkdir(parents=True, mode=0o700)
-        if os.open in os.supports_dir_fd:
+        if _HAS_FOLDER_DESCRIPTORS:
             with self._lock:
                 self._private = os.open(self.private, _AS_FOLDER)
 
@@ -82,17 +83,17 @@ class Workspace:
         self.checkpoints.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def raise_stop(self) -> None:
-        """Raise the flag that `should_stop()` reads. From any thread, safe to repeat.
+        """Raise the flag that `should_stop()` reads, if its folder is there. From any thread, safe to repeat.
 
         Raises:
-            OSError: If there is no folder yet, or no more.
+            OSError: If the disk does not take it.
         """
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
         with self._lock, contextlib.suppress(FileExistsError):
-            if self._private is None:
-                os.close(os.open(self.stop_file, flags, 0o600))
-            else:
+            if self._private is not None:
                 os.close(os.open("stop", flags, 0o600, dir_fd=self._private))
+            elif not _HAS_FOLDER_DESCRIPTORS:
+                os.close(os.open(self.stop_file, flags, 0o600))
 
     def take_saved(self) -> dict[str, Path | str]:
         """Move what the script handed in to `outgoing`: each name with its file, or with why it is left out.

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ needs_strict = pytest.mark.skipif(not HAS_STRICT, reason=find_isolations().why_n
 STRICT = Needs(isolation="strict")
 
 #: Every way for a script to end, print and report: name, source, and more of the spec.
-SCRIPTS = {
+SCRIPTS: dict[str, tuple[str, dict[str, Any]]] = {
     "nothing": ("", {}),
     "output": ("print('out'); import sys; print('err', file=sys.stderr)", {}),
     "without newline": ("import sys; sys.stdout.write('a\\nb'); sys.stderr.write('c')", {}),
