@@ -11,6 +11,7 @@ from idlehands.cli import (
     looking,
     pairing,
     sweeping,
+    trusting,
     working,
 )
 
@@ -28,5 +29,16 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (demo_command, working, sweeping, looking, changing, deleting, house, pairing, backup_commands):
+for module in (
+    demo_command,
+    working,
+    sweeping,
+    looking,
+    changing,
+    deleting,
+    house,
+    pairing,
+    trusting,
+    backup_commands,
+):
     module.register(app)

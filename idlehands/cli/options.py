@@ -38,6 +38,15 @@ Retries = Annotated[
 Wall = Annotated[
     float, typer.Option("--time-limit", min=0, metavar="SECONDS", help="Stop it after that long; 0: never.")
 ]
+AuthorKey = Annotated[
+    Path | None,
+    typer.Option(
+        "--author-key",
+        envvar="IDLEHANDS_AUTHOR_KEY",
+        metavar="FILE",
+        help="Sign the script as its author with this key; without one the house signs it.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="JSON on standard output, for programs.")]
 
 

@@ -21,7 +21,12 @@ EXPLAIN_SECONDS = 3.0
 
 
 def run_job(
-    script: Path, argv: Sequence[str], include: Sequence[Path], param: Sequence[str], shared: dict[str, Any]
+    script: Path,
+    argv: Sequence[str],
+    include: Sequence[Path],
+    param: Sequence[str],
+    shared: dict[str, Any],
+    author_key: Path | None = None,
 ) -> int:
     """Submit, follow, print the result; return the exit code.
 
@@ -31,7 +36,7 @@ def run_job(
     """
     params = words.parse_params(param)
     with open_client() as client:
-        reference = words.upload_script(client, script, include)
+        reference = words.upload_script(client, script, include, author_key)
         spec = words.build_spec(reference, params=params, argv=argv, **shared)
         job = client.submit([spec]).jobs[0]
         with Screen(reference.name) as screen:

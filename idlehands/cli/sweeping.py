@@ -47,6 +47,7 @@ def sweep(
     arguments: options.Arguments = "flags",
     name: options.Name = "",
     include: options.Include = None,
+    author_key: options.AuthorKey = None,
     label: options.Label = None,
     agent: options.Agent = None,
     memory_mb: options.Memory = 0,
@@ -85,11 +86,11 @@ def sweep(
     params = words.parse_params(param or [])
     with open_client() as client:
         if script is not None:
-            reference = words.upload_script(client, script, include or [])
+            reference = words.upload_script(client, script, include or [], author_key)
             job = words.build_spec(reference, params=params, argv=args or [], **shared)
             given["job"] = job
         else:
-            words.upload_named_script(client, given, file or Path(), include or [])
+            words.upload_named_script(client, given, file or Path(), include or [], author_key)
         changed = client.submit_sweep(words.checked(given, SweepSpec))
         if wait:
             from idlehands.cli.awaiting import await_sweep

@@ -83,17 +83,31 @@ def _parse_dimension(name: str, text: str) -> Dimension:
     return Choice(tuple(parse_value(part) for part in text.split(",")))
 
 
-def upload_script(client: Client, script: Path, include: Sequence[Path]) -> ScriptRef:
+def upload_script(
+    client: Client, script: Path, include: Sequence[Path], author_key: Path | None = None
+) -> ScriptRef:
     """Bundle a script with what it imports from its folder, store it, and return the reference.
 
+    Args:
+        client: Of the house.
+        script: A Python file.
+        include: What else it needs.
+        author_key: Of the author, who then signs the reference here.
+
     Raises:
+        AuthorKeyUnusable: If there is no key in that file.
         BundleError: If there is no such script or it cannot be bundled.
         RequestRefused: If it may not be stored.
         HqUnreachable: If REST does not answer.
     """
     bundle = build_bundle(script, include)
+    reference = ScriptRef(bundle.sha256, bundle.entry, name=script.stem[:200])
+    if author_key is not None:
+        from idlehands.client.authoring import sign_reference
+
+        reference = sign_reference(reference, author_key)
     client.put_blob(bundle.content)
-    return ScriptRef(bundle.sha256, bundle.entry, name=script.stem[:200])
+    return reference
 
 
 def build_spec(
@@ -165,13 +179,20 @@ def read_sweep_file(file: Path) -> dict[str, Any]:
     return given
 
 
-def upload_named_script(client: Client, sweep: dict[str, Any], file: Path, include: Sequence[Path]) -> None:
+def upload_named_script(
+    client: Client,
+    sweep: dict[str, Any],
+    file: Path,
+    include: Sequence[Path],
+    author_key: Path | None = None,
+) -> None:
     """Replace a path in `job.script`, taken from where the file lies, by a reference to the stored script.
 
     Raises:
         BundleError: If there is no such script.
+        AuthorKeyUnusable: As `upload_script`.
     """
     script = sweep["job"].get("script")
     if isinstance(script, str):
-        reference = upload_script(client, file.parent / script, include)
+        reference = upload_script(client, file.parent / script, include, author_key)
         sweep["job"] = {**sweep["job"], "script": reference}

@@ -29,6 +29,7 @@ def run(
     arguments: options.Arguments = "flags",
     name: options.Name = "",
     include: options.Include = None,
+    author_key: options.AuthorKey = None,
     label: options.Label = None,
     agent: options.Agent = None,
     memory_mb: options.Memory = 0,
@@ -47,7 +48,8 @@ def run(
     from idlehands.cli.running import run_job
 
     try:
-        code = run_job(script, args or [], include or [], param or [], options.spec_options(**locals()))
+        shared = options.spec_options(**locals())
+        code = run_job(script, args or [], include or [], param or [], shared, author_key)
     except BaseException as error:
         if code_of(error) is None:
             raise
@@ -68,6 +70,7 @@ def submit(
     arguments: options.Arguments = "flags",
     name: options.Name = "",
     include: options.Include = None,
+    author_key: options.AuthorKey = None,
     label: options.Label = None,
     agent: options.Agent = None,
     memory_mb: options.Memory = 0,
@@ -89,7 +92,7 @@ def submit(
     shared: dict[str, Any] = options.spec_options(**locals())
     params = words.parse_params(param or [])
     with open_client() as client:
-        reference = words.upload_script(client, script, include or [])
+        reference = words.upload_script(client, script, include or [], author_key)
         spec = words.build_spec(reference, params=params, argv=args or [], **shared)
         changed = client.submit([spec], key=key)
     if json:

@@ -24,6 +24,7 @@ from idlehands.house.archive import FORMAT, FORMAT_VERSION, ArchiveWriter, Manif
 from idlehands.house.database_access import opened_database
 from idlehands.house.files import locked
 from idlehands.house.home import Home, HouseError
+from idlehands.house.trusting import author_key_file
 from schemas.events import LOG_VERSION
 
 if TYPE_CHECKING:
@@ -241,7 +242,9 @@ def _house_files(home: Home) -> Iterator[Path]:
     yield from (home.pki / name for name in ("ca.key", "ca.pem", "crl.pem", "issued.json"))
     if (home.pki / "revoked.json").exists():
         yield home.pki / "revoked.json"
+    if author_key_file(home).exists():
+        yield author_key_file(home)
     for folder in folders:
-        for name in ("ca.pem", "cert.pem", "key.pem", "sign.key", "seal.key", "token"):
+        for name in ("ca.pem", "cert.pem", "key.pem", "sign.key", "seal.key", "trust.json", "token"):
             if os.access(folder / name, os.R_OK):
                 yield folder / name
