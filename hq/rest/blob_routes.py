@@ -9,6 +9,8 @@ from starlette.responses import Response, StreamingResponse
 from hq.rest.blobs import BlobTooBig, WrongContent
 from hq.rest.database import Document
 from hq.rest.house import House, answer
+from hq.rest.links import STORED
+from hq.rest.parameters import OnePathBlob
 from hq.rest.problems import Problem, not_found
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -20,12 +22,18 @@ _BINARY = {
 }
 
 
+class BinaryResponse(Response):
+    """What a blob is answered as; for the OpenAPI document."""
+
+    media_type = "application/octet-stream"
+
+
 def build_router(house: House) -> APIRouter:
     """Return the routes below the API's root."""
     router = APIRouter(tags=["blobs"])
 
-    @router.put("/blobs/{sha256}", status_code=201, openapi_extra=_BINARY)
-    async def put_blob(sha256: str, request: Request) -> Response:
+    @router.put("/blobs/{sha256}", status_code=201, openapi_extra=_BINARY, responses=STORED)
+    async def put_blob(sha256: OnePathBlob, request: Request) -> Response:
         """Store content under its sha256. 201 when it is new, 200 when it was there; safe to repeat."""
         _check(sha256)
         try:
@@ -38,8 +46,8 @@ def build_router(house: House) -> APIRouter:
             raise Problem(400, "incomplete", "The body ended early; nothing was stored.") from None
         return answer({"sha256": sha256, "new": new}, 201 if new else 200)
 
-    @router.get("/blobs/{sha256}")
-    async def get_blob(sha256: str) -> Response:
+    @router.get("/blobs/{sha256}", response_class=BinaryResponse)
+    async def get_blob(sha256: OnePathBlob) -> Response:
         """Return content by its sha256. A body that is short is damaged: do not use it."""
         blob = await _find(sha256)
         return StreamingResponse(
@@ -48,8 +56,8 @@ def build_router(house: House) -> APIRouter:
             media_type="application/octet-stream",
         )
 
-    @router.head("/blobs/{sha256}")
-    async def head_blob(sha256: str) -> Response:
+    @router.head("/blobs/{sha256}", response_class=BinaryResponse)
+    async def head_blob(sha256: OnePathBlob) -> Response:
         """Say whether there is such content, and its length."""
         blob = await _find(sha256)
         # Whoever finds it here will not send it, and submits.

@@ -27,7 +27,19 @@ def components() -> dict[str, Any]:
     return found
 
 
+_SCRIPT = {"bundle": "0" * 64, "entry": "train.py", "name": "train"}
+_EXAMPLES: dict[type[Struct], dict[str, Any]] = {
+    JobsBody: {"jobs": [{"script": _SCRIPT, "params": {"learning_rate": 0.1, "epochs": 3}}]},
+    SweepBody: {
+        "job": {"script": _SCRIPT},
+        "space": {"learning_rate": {"type": "float", "low": 0.0001, "high": 1.0, "log": True}},
+        "trials": 12,
+        "metric": "accuracy",
+    },
+}
+
+
 def takes(kind: type[Struct]) -> dict[str, Any]:
     """Return the OpenAPI words of a route with this body."""
-    schema = {"$ref": _REF.format(name=kind.__name__)}
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+    content = {"schema": {"$ref": _REF.format(name=kind.__name__)}, "example": _EXAMPLES[kind]}
+    return {"requestBody": {"required": True, "content": {"application/json": content}}}

@@ -31,7 +31,14 @@ def build_router(house: House) -> APIRouter:
 
     @router.get("/events")
     async def list_events(
-        after: Annotated[str | None, Query(max_length=40, description="`12` or `12.3`.")] = None,
+        after: Annotated[
+            str | None,
+            Query(
+                max_length=40,
+                description="`12` or `12.3`.",
+                json_schema_extra={"pattern": r"^([0-9]{1,15}(\.[0-9]{1,9})?)?$"},
+            ),
+        ] = None,
         limit: Annotated[int, Query(ge=1, le=1000)] = 200,
     ) -> Response:
         """Return committed events in order, after a position; for readers who missed a notice."""

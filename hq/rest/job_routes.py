@@ -10,6 +10,7 @@ from hq.rest import queries
 from hq.rest.asking import NoAnswer
 from hq.rest.bodies import JobsBody, takes
 from hq.rest.house import House, answer, principal_of, read_body
+from hq.rest.links import SUBMITTED_JOBS
 from hq.rest.parameters import (
     After,
     AtLeast,
@@ -17,6 +18,7 @@ from hq.rest.parameters import (
     Limit,
     OneJobStatus,
     OneName,
+    OnePathJob,
     OneSweep,
     checked_job,
     found,
@@ -37,7 +39,7 @@ def build_router(house: House) -> APIRouter:
     """Return the routes below the API's root."""
     router = APIRouter(tags=["jobs"])
 
-    @router.post("/jobs", status_code=201, openapi_extra=takes(JobsBody))
+    @router.post("/jobs", status_code=201, openapi_extra=takes(JobsBody), responses={201: SUBMITTED_JOBS})
     async def submit_jobs(request: Request, idempotency_key: IdempotencyKey = None) -> Response:
         """Submit jobs. The answer has their ids and the log position that they stand at."""
         body: JobsBody = await read_body(request, JobsBody)
@@ -68,27 +70,29 @@ def build_router(house: House) -> APIRouter:
         return answer(page)
 
     @router.get("/jobs/{job}")
-    async def get_job(job: str, at_least: AtLeast = None) -> Response:
+    async def get_job(job: OnePathJob, at_least: AtLeast = None) -> Response:
         """Return one job with its attempts and all their results."""
         checked_job(job)
         await queries.catch_up(house.database, at_least)
         return answer(found("job", job, await queries.read_job(house.database, job)))
 
     @router.delete("/jobs/{job}")
-    async def delete_job(job: str, request: Request, idempotency_key: IdempotencyKey = None) -> Response:
+    async def delete_job(
+        job: OnePathJob, request: Request, idempotency_key: IdempotencyKey = None
+    ) -> Response:
         """Delete a job that has ended, with its results, logs and progress."""
         name = principal_of(request).name
         wanted = Delete(key=idempotency_key, on_behalf_of=name, jobs=(checked_job(job),))
         return answer(await house.asking.change(wanted))
 
     @router.get("/jobs/{job}/logs")
-    async def get_logs(job: str, limit: Limit = 500, after: After = None) -> Response:
+    async def get_logs(job: OnePathJob, limit: Limit = 500, after: After = None) -> Response:
         """Return log lines, oldest first. Ask again with `next` to follow."""
         return answer(await queries.read_logs(house.database, checked_job(job), limit=limit, after=after))
 
     @router.get("/jobs/{job}/progress")
     async def get_progress(
-        job: str,
+        job: OnePathJob,
         limit: Limit = 1000,
         after: Annotated[int | None, Query(ge=0, le=2**53 - 1, description="Number of a point.")] = None,
     ) -> Response:
@@ -96,7 +100,7 @@ def build_router(house: House) -> APIRouter:
         return answer(await queries.read_progress(house.database, checked_job(job), limit=limit, after=after))
 
     @router.get("/jobs/{job}/why")
-    async def get_why(job: str, request: Request) -> Response:
+    async def get_why(job: OnePathJob, request: Request) -> Response:
         """Say in words why a job stands where it stands."""
         checked_job(job)
         try:
@@ -118,7 +122,9 @@ def build_router(house: House) -> APIRouter:
     def add_change(verb: str) -> None:
         kind = _VERBS[verb]
 
-        async def change_job(job: str, request: Request, idempotency_key: IdempotencyKey = None) -> Response:
+        async def change_job(
+            job: OnePathJob, request: Request, idempotency_key: IdempotencyKey = None
+        ) -> Response:
             wanted = kind(
                 key=idempotency_key, on_behalf_of=principal_of(request).name, jobs=(checked_job(job),)
             )

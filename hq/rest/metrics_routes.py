@@ -1,7 +1,7 @@
 """/readyz and /metrics: for whoever watches the house, a person's script or Prometheus."""
 
 from fastapi import APIRouter
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
 from hq.rest.exposition import CONTENT_TYPE
 from hq.rest.house import House, answer
@@ -20,7 +20,7 @@ def build_router(house: House) -> APIRouter:
         ok = all(parts.values())
         return answer({"ok": ok, **parts}, 200 if ok else 503)
 
-    @router.get("/metrics")
+    @router.get("/metrics", response_class=PlainTextResponse)
     async def metrics() -> Response:
         """Return the house's figures in Prometheus's text format; parts that are away are left out."""
         return Response(await health.read_metrics(), 200, {"cache-control": "no-store"}, CONTENT_TYPE)

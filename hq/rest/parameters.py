@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, TypeVar
 
-from fastapi import Header, Query
+from fastapi import Header, Path, Query
 
 from hq.rest.problems import not_found
 from schemas.names import JOB_PATTERN, NAME_PATTERN, SWEEP_PATTERN
@@ -17,8 +17,20 @@ def _portable(pattern: str) -> str:
     return pattern.replace(r"(?!\n)", "")
 
 
+#: Said in the document, and checked by the routes, which answer in words of their own.
+OnePathJob = Annotated[str, Path(json_schema_extra={"pattern": _portable(JOB_PATTERN)})]
+OnePathSweep = Annotated[str, Path(json_schema_extra={"pattern": _portable(SWEEP_PATTERN)})]
+OnePathBlob = Annotated[str, Path(json_schema_extra={"pattern": "^[0-9a-f]{64}$"})]
+
 Limit = Annotated[int, Query(ge=1, le=1000, description="Most rows of one page.")]
-After = Annotated[str | None, Query(max_length=200, description="`next` of the page before.")]
+After = Annotated[
+    str | None,
+    Query(
+        max_length=200,
+        description="`next` of the page before; nothing for the first.",
+        json_schema_extra={"pattern": "^[A-Za-z0-9_-]*$"},
+    ),
+]
 AtLeast = Annotated[
     int | None,
     Query(

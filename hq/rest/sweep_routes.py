@@ -9,11 +9,13 @@ from starlette.responses import Response
 from hq.rest import queries, results
 from hq.rest.bodies import SweepBody, takes
 from hq.rest.house import House, answer, principal_of, read_body
+from hq.rest.links import SUBMITTED_SWEEP
 from hq.rest.parameters import (
     After,
     AtLeast,
     IdempotencyKey,
     Limit,
+    OnePathSweep,
     OneSweep,
     OneSweepStatus,
     checked_sweep,
@@ -26,7 +28,7 @@ def build_router(house: House) -> APIRouter:
     """Return the routes below the API's root."""
     router = APIRouter(tags=["sweeps"])
 
-    @router.post("/sweeps", status_code=201, openapi_extra=takes(SweepBody))
+    @router.post("/sweeps", status_code=201, openapi_extra=takes(SweepBody), responses={201: SUBMITTED_SWEEP})
     async def submit_sweep(request: Request, idempotency_key: IdempotencyKey = None) -> Response:
         """Submit a sweep. The answer has its id and the log position that it stands at."""
         body: SweepBody = await read_body(request, SweepBody)
@@ -42,14 +44,16 @@ def build_router(house: House) -> APIRouter:
         return answer(await queries.read_sweeps(house.database, limit=limit, after=after, status=status))
 
     @router.get("/sweeps/{sweep}")
-    async def get_sweep(sweep: str, at_least: AtLeast = None) -> Response:
+    async def get_sweep(sweep: OnePathSweep, at_least: AtLeast = None) -> Response:
         """Return one sweep with its space and how far it is."""
         checked_sweep(sweep)
         await queries.catch_up(house.database, at_least)
         return answer(found("sweep", sweep, await queries.read_sweep(house.database, sweep)))
 
     @router.delete("/sweeps/{sweep}")
-    async def delete_sweep(sweep: str, request: Request, idempotency_key: IdempotencyKey = None) -> Response:
+    async def delete_sweep(
+        sweep: OnePathSweep, request: Request, idempotency_key: IdempotencyKey = None
+    ) -> Response:
         """Delete a sweep that has ended, and its jobs."""
         name = principal_of(request).name
         wanted = DeleteSweep(key=idempotency_key, on_behalf_of=name, sweep=checked_sweep(sweep))
@@ -57,7 +61,7 @@ def build_router(house: House) -> APIRouter:
 
     @router.get("/sweeps/{sweep}/trials")
     async def list_trials(
-        sweep: str, limit: Limit = 200, after: After = None, at_least: AtLeast = None
+        sweep: OnePathSweep, limit: Limit = 200, after: After = None, at_least: AtLeast = None
     ) -> Response:
         """List a sweep's trials in order with parameters, status and result."""
         checked_sweep(sweep)
@@ -66,7 +70,9 @@ def build_router(house: House) -> APIRouter:
         return answer(await queries.read_trials(house.database, sweep, limit=limit, after=after))
 
     @router.post("/sweeps/{sweep}/cancel")
-    async def cancel_sweep(sweep: str, request: Request, idempotency_key: IdempotencyKey = None) -> Response:
+    async def cancel_sweep(
+        sweep: OnePathSweep, request: Request, idempotency_key: IdempotencyKey = None
+    ) -> Response:
         """Cancel a sweep and all its trials that have not ended."""
         name = principal_of(request).name
         wanted = CancelSweep(key=idempotency_key, on_behalf_of=name, sweep=checked_sweep(sweep))
