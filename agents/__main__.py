@@ -19,6 +19,7 @@ from agents.core.agent import AgentCore
 from agents.facts import count_cores, read_facts
 from agents.home import AgentHome, HomeInUse
 from agents.loop import AgentLoop, ShutDown
+from agents.renewal import Renewal
 from agents.runner.isolation import IsolationMissing, Isolations, find_isolations
 from agents.runner.port import Runner
 from agents.spool import Spool, SpoolUnusable
@@ -90,9 +91,10 @@ def _run(settings: BusSettings, home: AgentHome, options: argparse.Namespace) ->
         signal.signal(number, lambda *_: queue.put(ShutDown()))
     bus.start(queue.put)
     try:
-        AgentLoop(
-            name, core, bus, runner, spool, queue, suspend_aware_seconds, trust_changed=trust.changed
-        ).run()
+        with Renewal(settings.certificate, lambda: options.rest or core.rest):
+            AgentLoop(
+                name, core, bus, runner, spool, queue, suspend_aware_seconds, trust_changed=trust.changed
+            ).run()
     finally:
         runner.close()
         bus.stop()

@@ -59,7 +59,7 @@ class BusSettings:
         """
         path = self.certificate / "cert.pem"
         try:
-            return _common_name(ssl.PEM_cert_to_DER_cert(path.read_text()))
+            return common_name(ssl.PEM_cert_to_DER_cert(path.read_text()))
         except OSError as error:
             raise BusSettingsError(f"cannot read {path}: {error.strerror}. {_WAY_OUT}") from None
         except (ValueError, IndexError) as error:
@@ -123,22 +123,22 @@ def read_web_context(ca_file: Path) -> ssl.SSLContext:
     return context
 
 
-def _common_name(der: bytes) -> str:
+def common_name(der: bytes) -> str:
     """Return the subject's common name of an X.509 certificate (RFC 5280, section 4.1)."""
-    to_be_signed = _elements(_elements(der)[0][1])[0][1]
-    fields = _elements(to_be_signed)
+    to_be_signed = elements(elements(der)[0][1])[0][1]
+    fields = elements(to_be_signed)
     if fields[0][0] == 0xA0:  # explicit version
         fields = fields[1:]
     subject = fields[4][1]  # serial, algorithm, issuer, validity, subject
-    for _, relative_name in _elements(subject):
-        for _, attribute in _elements(relative_name):
-            (_, kind), (_, value) = _elements(attribute)
+    for _, relative_name in elements(subject):
+        for _, attribute in elements(relative_name):
+            (_, kind), (_, value) = elements(attribute)
             if kind == _COMMON_NAME:
                 return value.decode()
     raise ValueError("no common name in the subject")
 
 
-def _elements(der: bytes) -> list[tuple[int, bytes]]:
+def elements(der: bytes) -> list[tuple[int, bytes]]:
     """Return (tag, content) of each DER element in a row."""
     found = []
     at = 0

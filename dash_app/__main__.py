@@ -44,6 +44,7 @@ def main(argv: list[str] | None = None) -> None:
         sys.exit(f"dash_app: {error}")
     house = build_house(bus, uri)
     beside = options.tokens.parent
+    house.renewals = beside / "renewals"
     folders = options.scripts or [beside / "scripts", *([_OWN_SCRIPTS] if _OWN_SCRIPTS.is_dir() else [])]
     server = build_server(
         house,

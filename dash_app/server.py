@@ -13,7 +13,15 @@ from starlette.types import ASGIApp
 
 from dash_app.page import Page
 from dash_app.visitor import RememberVisitor
-from hq.rest import blob_routes, house_routes, job_routes, metrics_routes, problems, sweep_routes
+from hq.rest import (
+    blob_routes,
+    certificate_routes,
+    house_routes,
+    job_routes,
+    metrics_routes,
+    problems,
+    sweep_routes,
+)
 from hq.rest.bodies import components
 from hq.rest.counting import CountRequests
 from hq.rest.gate import Gate
@@ -59,8 +67,6 @@ def build_app(house: House, version: str, page: Page | None = None) -> FastAPI:
         redoc_url=None,
         openapi_url="/api/openapi.json",
         redirect_slashes=False,
-        # Names that people can use in a client made from the document.
-        generate_unique_id_function=lambda route: route.name,
     )
     problems.install(app)
 
@@ -70,7 +76,7 @@ def build_app(house: House, version: str, page: Page | None = None) -> FastAPI:
         return answer({"ok": True})
 
     api = APIRouter(prefix=API)
-    for part in (job_routes, sweep_routes, house_routes, blob_routes):
+    for part in (job_routes, sweep_routes, house_routes, certificate_routes, blob_routes):
         api.include_router(part.build_router(house))
     app.include_router(api)
     app.include_router(metrics_routes.build_router(house))

@@ -5,6 +5,7 @@ Composed once by the server; the parts know nothing of each other.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -36,6 +37,8 @@ class House:
     bus: Bus
     #: Called on the bus's thread with everything that arrives.
     listeners: list[Callable[[BusInput], None]] = field(default_factory=list)
+    #: The folder with the newest certificates of machines that joined.
+    renewals: Path | None = None
     requests: RequestCounts = field(default_factory=RequestCounts)
     _database: Database | None = None
     _blobs: Blobs | None = None

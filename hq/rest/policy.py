@@ -74,6 +74,7 @@ RULES: tuple[Rule, ...] = (
     _write(f"{API}/sweeps/{{sweep}}/cancel"),
     _read(f"{API}/results"),
     _read(f"{API}/agents"),
+    Rule(f"{API}/certificate", {"GET": BLOB_READERS}),
     _read(f"{API}/events"),
     Rule(
         f"{API}/blobs/{{sha256}}",

@@ -7,11 +7,14 @@ issue` wrote) name it.
 """
 
 import os
+import time
 from pathlib import Path
 
-from bus.settings import BusSettings
-from idlehands.cli.exits import USAGE, Stop
+from bus.certificate_files import RENEW_SECONDS, install, seconds_left
+from bus.settings import BusSettings, BusSettingsError
+from idlehands.cli.exits import USAGE, Stop, say
 from idlehands.client import Client, connect
+from idlehands.client.errors import ClientError
 
 
 def find_settings() -> BusSettings:
@@ -47,4 +50,19 @@ def open_client() -> Client:
         HqUnreachable: If the broker does not answer.
         HouseError: If there is no house.
     """
-    return connect(find_settings())
+    settings = find_settings()
+    client = connect(settings)
+    _renew(settings.certificate, client)
+    return client
+
+
+def _renew(folder: Path, client: Client) -> None:
+    """Fetch the next certificate of a machine that joined, when it is time; the next command uses it."""
+    from idlehands.pairing.joined import joined_folder
+
+    if folder != joined_folder() or seconds_left(folder, time.time()) > RENEW_SECONDS:
+        return
+    try:
+        install(folder, client.read_certificate())
+    except (ClientError, BusSettingsError) as error:
+        say(f"The certificate in {folder} expires soon and could not be renewed: {error}")

@@ -50,6 +50,10 @@ class Reading:
         """Return every machine: what it is and what it said last."""
         return list(self.rest.get("/agents")["agents"])
 
+    def read_certificate(self) -> str:
+        """Return the newest certificate of this machine, as PEM, if it joined by pairing."""
+        return str(self.rest.get("/certificate")["certificate"])
+
     def put_blob(self, content: bytes) -> str:
         """Store content and return its sha256."""
         return self.rest.put_blob(content)

@@ -15,6 +15,7 @@ from idlehands.house import broker, pki
 from idlehands.house.furnish import SERVICES
 from idlehands.house.home import COMMAND_LINE, Home, HouseError
 from idlehands.house.registry import NameRevoked, Role
+from idlehands.house.remote_certificates import renew_due
 
 #: Thirty days are left for it, so a machine that sleeps most of the time gets there too.
 _PAUSE_SECONDS = 3600.0
@@ -41,7 +42,7 @@ def renew_all(home: Home, agents: list[str]) -> list[str]:
                 renewed.append(name)
     if renewed:
         broker.admit(home)
-    return renewed
+    return [*renewed, *renew_due(home)]
 
 
 class Renewal:

@@ -33,6 +33,7 @@ class LittleHouse:
         self.tokens = {role: f"{role}-token-{uuid4().hex}" for role in ROLES}
         self.write_tokens()
         house = build_house(MemoryBus(self.hub, CLIENT), uri)
+        self.renewals = house.renewals = tokens.parent / "renewals"
         self.server = Server(build_server(house, TokenFile(tokens), ["127.0.0.1", "house.test"], "0"))
         self.agent = LittleAgent(MemoryBus(self.hub, "attic"), "attic", train)
 
