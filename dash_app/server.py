@@ -67,6 +67,8 @@ def build_app(house: House, version: str, page: Page | None = None) -> FastAPI:
         redoc_url=None,
         openapi_url="/api/openapi.json",
         redirect_slashes=False,
+        # Names that people can use in a client made from the document.
+        generate_unique_id_function=lambda route: route.name,
     )
     problems.install(app)
 
