@@ -20,7 +20,7 @@ from bus.topics import DEFAULT_ROOT
 from idlehands.house import pki
 from idlehands.house.files import make_private_folder, write_private
 from idlehands.house.home import Home, HouseError
-from idlehands.house.registry import Issued, Role, read_issued
+from idlehands.house.registry import SELF_CHECK, Issued, Role, read_issued
 
 #: Where mosquitto sits when it is not on PATH.
 _ELSEWHERE = (
@@ -173,9 +173,10 @@ def build_acl(issued: dict[str, Issued]) -> str:
 
     There is never a rule outside a section: it would hold for everybody.
     """
+    everybody = {SELF_CHECK: Issued(SELF_CHECK, Role.AGENT, "", 0), **issued}
     sections = [
         "\n".join([f"user {entry.name}", *(f"topic {rule}" for rule in _rules(entry))])
-        for entry in sorted(issued.values(), key=lambda entry: entry.name)
+        for entry in sorted(everybody.values(), key=lambda entry: entry.name)
         if entry.role is not Role.BROKER
     ]
     # Somebody who cannot be: an ACL without any section once allowed all (CVE-2018-12550).

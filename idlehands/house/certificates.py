@@ -25,6 +25,8 @@ _LEEWAY = datetime.timedelta(hours=24)
 _REQUEST_BYTES = 8192
 
 PublicKey = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
+#: A CA with its key.
+Authority = tuple[x509.Certificate, ec.EllipticCurvePrivateKey]
 
 
 class RequestRefused(HouseError):
@@ -71,15 +73,17 @@ def read_request(pem: bytes) -> PublicKey:
     raise RequestRefused("The key of the certificate request must be of P-256, P-384 or Ed25519.")
 
 
-def build_authority(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
-    """Return a new CA certificate, signed with its own key."""
+def new_authority() -> Authority:
+    """Return a new CA, signed with its own new key."""
+    key = new_key()
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Idlehands house CA")])
-    return (
+    certificate = (
         _builder(name, name, key.public_key(), days=CA_DAYS)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_key_usage(certificate_authority=True), critical=True)
         .sign(key, hashes.SHA256())
     )
+    return certificate, key
 
 
 def build_leaf(

@@ -17,8 +17,10 @@ from idlehands.house import broker, mongod, probe
 from idlehands.house.furnish import database_uri_file, external_database
 from idlehands.house.home import COMMAND_LINE, Home, HouseError
 from idlehands.house.install import find_or_install_mosquitto
+from idlehands.house.intruder import attack_broker
 from idlehands.house.serving import host_names
 from idlehands.house.trusting import author_key_file
+from idlehands.house.web_intruder import attack_web
 
 #: Broker and database have stages below this one.
 FOUNDATION = 2
@@ -126,10 +128,7 @@ def _broker(home: Home) -> Component:
     program = broker.prepare(home, find_or_install_mosquitto())
 
     def is_ready(_: GiveUp) -> bool:
-        if not probe.accepts(home, home.client(COMMAND_LINE)):
-            return False
-        probe.check_closed(home)
-        return True
+        return probe.accepts(home, home.client(COMMAND_LINE)) and attack_broker(home)
 
     return Component("broker", 0, program.argv, is_ready, stop_seconds=3.0)
 
@@ -161,7 +160,10 @@ def _search(home: Home) -> Component:
 
 
 def _web(home: Home) -> Component:
-    return Component("web", 3, web_command(home), lambda _: _answers(home, f"{home.page_url}healthz"))
+    def is_ready(_: GiveUp) -> bool:
+        return _answers(home, f"{home.page_url}healthz") and attack_web(home)
+
+    return Component("web", 3, web_command(home), is_ready)
 
 
 def _agent(home: Home, name: str, options: AgentOptions) -> Component:

@@ -23,6 +23,7 @@ from idlehands.house import broker, mongod, pki, probe, tokens
 from idlehands.house.files import make_private_folder, write_private
 from idlehands.house.furnish import furnish
 from idlehands.house.home import COMMAND_LINE, RESTORING, Home, HouseError, Ports, Settings, default_home_path
+from idlehands.house.intruder import attack_broker
 from idlehands.house.registry import Role, check_name, check_role
 
 _DATABASE_SECONDS = 60.0
@@ -156,7 +157,8 @@ def prove_closed(path: Path, address: str) -> None:
             f"The broker at {address} does not let in a certificate of this house. Is it another house's "
             "broker, or one that runs since before the last `setup`? `docker compose restart broker`."
         )
-    probe.check_closed(home)
+    if not attack_broker(home):
+        raise HouseError(f"The broker at {address} ended while it was tried out. Look at its log.")
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:

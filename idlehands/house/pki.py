@@ -43,8 +43,7 @@ def ensure_authority(home: Home) -> None:
     """Make CA key, CA certificate and an empty revocation list where they are missing. Safe to repeat."""
     with locked(home.pki / "lock", wait=True):
         if not (home.pki / "ca.pem").exists():
-            key = certificates.new_key()
-            certificate = certificates.build_authority(key)
+            certificate, key = certificates.new_authority()
             # The certificate last: as long as it is missing, everything is made again.
             write_private(home.pki / "ca.key", certificates.key_pem(key))
             write_private(home.pki / "ca.pem", certificates.certificate_pem(certificate))
@@ -168,6 +167,16 @@ def renew_for_key(home: Home, certificate_pem: bytes, *, before_days: float) -> 
         certificate = _sign(home, known.name, known.role, key)
         _enter(home, issued, certificate, known)
     return certificates.certificate_pem(certificate)
+
+
+def read_authority(home: Home) -> certificates.Authority:
+    """Return CA and key.
+
+    Raises:
+        OSError: If a file cannot be read.
+        HouseError: If the key is of another kind.
+    """
+    return _authority(home), _authority_key(home)
 
 
 def ensure(home: Home, name: str, role: Role, out_dir: Path) -> bool:

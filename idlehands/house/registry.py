@@ -31,6 +31,8 @@ class Role(enum.StrEnum):
 
 #: Names that only the house itself gives out.
 RESERVED = {"hq": Role.SERVICE, "web": Role.SERVICE, "search": Role.SERVICE, "broker": Role.BROKER}
+#: As whom the house attacks itself at a start; it has an agent's rights, and no certificate is kept.
+SELF_CHECK = "self-check"
 
 
 class InvalidName(HouseError):
@@ -84,6 +86,8 @@ def check_role(name: str, role: Role) -> None:
     Raises:
         NameTaken: If it is.
     """
+    if name == SELF_CHECK:
+        raise NameTaken(f"{name!r} is who the house says to be when it tests itself. Choose another name.")
     if (role in (Role.SERVICE, Role.BROKER)) != (name in RESERVED) or RESERVED.get(name, role) is not role:
         raise NameTaken(
             f"{name!r} with role {role.value} is not given out: the names {', '.join(sorted(RESERVED))} "

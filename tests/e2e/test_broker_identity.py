@@ -117,10 +117,6 @@ def test_without_tls_nobody_gets_in(broker: BrokerServer) -> None:
     assert not probe.accepts(broker.home, None, tls=False)
 
 
-def test_a_broker_that_refuses_strangers_passes_its_own_check(broker: BrokerServer) -> None:
-    probe.check_closed(broker.home)
-
-
 def test_a_certificate_of_another_house_is_refused(broker: BrokerServer, tmp_path: Path) -> None:
     other = open_home(tmp_path / "other")
     pki.ensure_authority(other)
