@@ -4,7 +4,6 @@ Knows this agent's key and what HQ puts into a box; not what becomes of the
 values. The library for it is loaded with the first box: an idle agent is small.
 """
 
-import base64
 from pathlib import Path
 
 import msgspec
@@ -39,11 +38,11 @@ class SecretsOpener:
         try:
             key = load_sealing_key(self._key_file)
             content = unseal(key, grant.sealed, f"{grant.job}/{grant.token}")
-            values = msgspec.json.decode(content, type=dict[str, str])
-            return {name: base64.b64decode(values[name]) for name in names}
+            values = msgspec.json.decode(content, type=dict[str, bytes])
+            return {name: values[name] for name in names}
         except (KeyUnusable, SealBroken) as error:
             raise SecretsUnopened(f"the job's secrets cannot be opened: {error}") from None
-        except (msgspec.DecodeError, ValueError):
+        except msgspec.DecodeError:
             raise SecretsUnopened("HQ sealed something that is no list of secrets") from None
         except KeyError as error:
             raise SecretsUnopened(f"HQ sent no value for the secret {error.args[0]}") from None

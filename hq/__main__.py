@@ -43,10 +43,12 @@ from hq.read_models.loading import load
 from hq.read_models.models import ReadModelsUnusable
 from hq.read_models.projector import Projector
 from hq.read_models.recorder import Recorder
+from hq.sealing import Sealer
 from hq.standby import await_turn
 from hq.trusting import HouseAuthor, Principals, PrincipalsUnusable
 from schemas.messages import HqState
 from trust.keys import KeyUnusable, load_signing_key
+from trust.vault import Vault
 
 STEPPED_DOWN = 3
 #: A database that is away for longer at start is reported; the supervisor tries again.
@@ -108,6 +110,7 @@ def _lead(
     load_signing_key(grant_key)
     principals = Principals(options.principals)
     author = HouseAuthor.load(options.author_key)
+    sealer = Sealer(Vault(options.secrets), principals.sealing_key_of) if options.secrets else None
     _await_database(database, stopping)
     if stopping.is_set():
         return 0
@@ -134,6 +137,8 @@ def _lead(
         version=version,
         rest=options.rest,
     )
+    if sealer is not None:
+        authority.know_secrets(sealer.known)
     will = LastWill(HQ_STATE, {}, HqState(False, epoch, version))
     # Everybody waits for HQ, and there is only one: it need not spare the broker as a thousand agents must.
     bus = PahoBus(
@@ -187,6 +192,7 @@ def _lead(
             recorder=recorder,
             look_up=look_up,
             sign_scripts=author.sign_grants,
+            seal_secrets=sealer.seal_grants if sealer else None,
         ).run()
     finally:
         bus.stop()
@@ -229,6 +235,9 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--author-key", required=True, type=Path, metavar="FILE", help="signs scripts that nobody signed"
+    )
+    parser.add_argument(
+        "--secrets", type=Path, metavar="DIR", help="the house's secrets for jobs (default: there are none)"
     )
     parser.add_argument("--rest", default="", metavar="URL", help="base URL of REST, told to agents")
     parser.add_argument(

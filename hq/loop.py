@@ -85,6 +85,7 @@ class Loop:
 
     Args:
         sign_scripts: Adds the house's word to granted scripts that no author has signed.
+        seal_secrets: Adds to grants the secrets that their jobs ask for.
     """
 
     def __init__(
@@ -98,6 +99,7 @@ class Loop:
         recorder: Recorder,
         look_up: SpecLookUp,
         sign_scripts: Callable[[Grants], Grants] = lambda grants: grants,
+        seal_secrets: Callable[[Grants], Grants] | None = None,
     ) -> None:
         self._authority = authority
         self._bus = bus
@@ -107,6 +109,7 @@ class Loop:
         self._recorder = recorder
         self._specs = look_up
         self._sign_scripts = sign_scripts
+        self._seal_secrets = seal_secrets or (lambda grants: grants)
         self._turns = Histogram()
         authority.measure_with(self._measure)
 
@@ -173,7 +176,7 @@ class Loop:
             for output in self._authority.take_outputs():
                 match output:
                     case Publish(topic=topics.GRANT, names=names, data=data):
-                        publishing.publish(self._bus, topics.GRANT, names, self._sign_scripts(data))
+                        publishing.publish(self._bus, topics.GRANT, names, self._complete(data))
                     case Publish(topic=topic, names=names, data=data):
                         publishing.publish(self._bus, topic, names, data)
                     case Answer(to=to, reply=reply):
@@ -184,6 +187,9 @@ class Loop:
                         self._look_up(request, jobs)
                     case LookUpSweep(request=request, sweep=sweep):
                         self._look_up_sweep(request, sweep)
+
+    def _complete(self, grants: Grants) -> Grants:
+        return self._seal_secrets(self._sign_scripts(grants))
 
     def _look_up(self, request: Inbound, jobs: tuple[str, ...]) -> None:
         live = self._authority.state.jobs

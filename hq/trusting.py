@@ -31,16 +31,18 @@ class PrincipalsUnusable(Exception):
 class _Principal(msgspec.Struct, frozen=True):
     name: str
     signing_key: str = ""
+    sealing_key: str = ""
 
 
 class Principals:
-    """Who signs with which key, as the registry says now. Used on the bus's thread."""
+    """Who signs with which key, as the registry says now. Used on the bus's thread and on HQ's."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
         self._read: tuple[int, int] | None = None
         #: name -> public keys by their id; none for a certificate from before there were keys.
         self._keys: dict[str, dict[str, str]] = {}
+        self._sealing_keys: dict[str, str] = {}
         self._said: set[tuple[str, str]] = set()
         self._load()
 
@@ -57,14 +59,22 @@ class Principals:
             self._say_once(agent, error)
             raise
 
+    def sealing_key_of(self, agent: str) -> str:
+        """Return the public key in hexadecimal that secrets are sealed with for an agent, "" without one."""
+        self._refresh()
+        return self._sealing_keys.get(agent, "")
+
     def _keys_of(self, agent: str) -> dict[str, str]:
+        self._refresh()
+        return self._keys.get(agent, {})
+
+    def _refresh(self) -> None:
         if stamp(self._file) != self._read:
             try:
                 self._load()
             except PrincipalsUnusable as error:
                 # Those known before stay: somebody is writing it, or the disk has trouble.
                 log.error("%s", error)
-        return self._keys.get(agent, {})
 
     def _load(self) -> None:
         found = stamp(self._file)
@@ -74,6 +84,7 @@ class Principals:
                 entry.name: {key_id(entry.signing_key): entry.signing_key} if entry.signing_key else {}
                 for entry in entries
             }
+            self._sealing_keys = {entry.name: entry.sealing_key for entry in entries}
         except (OSError, ValueError, msgspec.DecodeError) as error:
             raise PrincipalsUnusable(
                 f"The registry of certificates {self._file} cannot be read: {error}. "

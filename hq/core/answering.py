@@ -1,6 +1,6 @@
 """What HQ says to clients: replies to requests, stored answers, refusals."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import msgspec
@@ -10,7 +10,13 @@ from bus import topics
 from bus.port import Inbound, Refusal
 from hq.core.bookkeeping import Bookkeeping
 from hq.core.decide.deletion import decide_deletion, decide_sweep_deletion
-from hq.core.decide.requests import MAX_RETRY_BYTES, Refused, decide_request, digest_of
+from hq.core.decide.requests import (
+    MAX_RETRY_BYTES,
+    Refused,
+    check_secrets,
+    decide_request,
+    digest_of,
+)
 from hq.core.explain import explain
 from hq.core.outputs import Answer, Output
 from hq.core.recording import Recording
@@ -37,6 +43,8 @@ class Answering:
         self._version = version
         #: What the shell measures, added to the status.
         self.read_measures: Callable[[], dict[str, Any]] = dict
+        #: The names of the secrets that jobs may ask for.
+        self.read_secrets: Callable[[], Collection[str]] = tuple
 
     # --- at once -----------------------------------------------------------------
 
@@ -132,6 +140,7 @@ class Answering:
             jobs = None if found is None else tuple(found)
             events, answer = decide_sweep_deletion(self._state, change.sweep, jobs, submitter)
         else:
+            check_secrets(change, self.read_secrets)
             events, answer = decide_request(
                 self._state, submitter, message.names["client"], change, recording.ids
             )

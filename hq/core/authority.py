@@ -12,7 +12,7 @@ told `keep` for every job that they touch: an uncommitted end must not leak.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from msgspec import Struct
@@ -128,6 +128,10 @@ class Authority:
     def measure_with(self, read: Callable[[], dict[str, Any]]) -> None:
         """Add what `read` returns to every status: some numbers that the shell measures."""
         self._answering.read_measures = lambda: {"waiting": len(self._waiting), "measures": read()}
+
+    def know_secrets(self, read: Callable[[], Collection[str]]) -> None:
+        """Let jobs ask for the secrets whose names `read` returns; without it there are none."""
+        self._answering.read_secrets = read
 
     def note_log_alive(self, at: float) -> None:
         """Note that at `at` this HQ was the leader: an append or a ping sent then succeeded."""

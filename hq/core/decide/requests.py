@@ -1,6 +1,7 @@
 """What follows from requests of clients."""
 
 import hashlib
+from collections.abc import Callable, Collection
 from typing import Any
 
 import msgspec
@@ -99,6 +100,27 @@ def decide_request(state: State, submitter: str, client: str, request: Change, i
             return _propose(state, client, request, ids)
         case _:
             raise Refused("not_possible", f"HQ cannot carry out {type(request).__name__} here")
+
+
+def check_secrets(request: Change, read_known: Callable[[], Collection[str]]) -> None:
+    """Check that there are the secrets that a request's jobs ask for, as long as it can be put right.
+
+    Raises:
+        Refused: Naming those that there are not.
+    """
+    specs = request.jobs if isinstance(request, Submit) else ()
+    if isinstance(request, SubmitSweep):
+        specs = (request.sweep.job,)
+    asked = {name for spec in specs for name in spec.secrets}
+    if not asked:
+        return
+    missing = sorted(asked.difference(read_known()))
+    if missing:
+        names = ", ".join(missing)
+        raise Refused(
+            "unknown_secret",
+            f"there is no secret {names}: `idlehands secret set NAME` on the HQ host keeps one",
+        )
 
 
 def _submit(specs: tuple[JobSpec, ...], submitter: str, ids: Ids) -> Decided:
