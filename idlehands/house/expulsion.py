@@ -17,6 +17,7 @@ from idlehands.house.home import COMMAND_LINE, Home, HouseError
 from idlehands.house.login import end_sessions
 from idlehands.house.registry import RESERVED, Issued, Role, check_name, read_issued
 from idlehands.house.status import read_status
+from idlehands.house.trusting import author_key_file
 
 #: What lies in a certificate's folder and proves who somebody is.
 _CREDENTIALS = ("cert.pem", "key.pem", "sign.key", "seal.key", "token")
@@ -100,6 +101,7 @@ def rotate(home: Home) -> list[Issued]:
         for folder in folders:
             for file in ("cert.pem", "sign.key", "seal.key"):
                 (folder / file).unlink(missing_ok=True)
+        author_key_file(home).unlink(missing_ok=True)
         # What else was signed with the old CA in the broker's folder is made again at its start.
         shutil.rmtree(home.broker / "health", ignore_errors=True)
     except OSError as error:

@@ -60,9 +60,10 @@ def first_trust_list(home: Home) -> TrustList:
 
 
 def ensure_trust_list(home: Home, folder: Path) -> None:
-    """Write the first rules into an agent's folder, or add HQ's present key to those that are there.
+    """Write the first rules into an agent's folder, or bring the house's own keys in them up to date.
 
-    Safe to repeat: what the owner changed stays.
+    Safe to repeat: what the owner changed of authors and scripts stays. A house that was
+    given new keys (`cert rotate`) is trusted by its old ones no more.
 
     Raises:
         HouseError: If the rules there cannot be understood.
@@ -72,9 +73,11 @@ def ensure_trust_list(home: Home, folder: Path) -> None:
         write_trust_list(folder, first_trust_list(home))
         return
     rules = read_trust_list(folder)
-    key = grant_key(home)
-    if key not in rules.hq:
-        write_trust_list(folder, msgspec.structs.replace(rules, hq=(*rules.hq, key)))
+    first = first_trust_list(home)
+    authors = tuple(first.authors[0] if author.name == HOUSE else author for author in rules.authors)
+    changed = msgspec.structs.replace(rules, hq=first.hq, authors=authors)
+    if changed != rules:
+        write_trust_list(folder, changed)
 
 
 def read_trust_list(folder: Path) -> TrustList:
