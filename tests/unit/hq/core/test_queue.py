@@ -7,10 +7,11 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from hq.core.queue import AGEING_SECONDS, JobQueue
+from hq.core.queue import AGEING_SECONDS, Apart, JobQueue, Kind, script_of
 from hq.core.state import Job
-from schemas.specs import Needs
+from schemas.specs import Needs, ScriptRef
 from schemas.states import JobStatus
 from tests.unit.hq.core.small_house import spec
 
@@ -35,7 +36,7 @@ def filled(*jobs: Job, now: float = 0.0) -> JobQueue:
     return queue
 
 
-def anything(_: Needs) -> bool:
+def anything(_: Kind) -> bool:
     return True
 
 
@@ -237,3 +238,41 @@ def _best(model: dict[str, tuple[Job, float]], running: Counter[str], now: float
         ),
     )
     return ranked[0].id if ranked else None
+
+
+def test_a_script_set_apart_is_a_kind_of_its_own() -> None:
+    other = ScriptRef("1" * 64, "other.py")
+    refused, wanted = job(1), job(2)
+    wanted = replace(wanted, spec=replace(wanted.spec, script=other))
+    queue = filled(refused, wanted)
+
+    queue.set_apart(script_of(refused.spec.script), {one.id: one for one in (refused, wanted)})
+
+    assert set(queue.kinds()) == {Needs(), Apart(Needs(), script_of(refused.spec.script))}
+    assert queue.choose(lambda kind: isinstance(kind, Needs), Counter().__getitem__, 1.0) == "j2"
+    assert queue.choose(anything, Counter().__getitem__, 1.0) == "j1"
+    queue.remove("j1")
+    assert list(queue.kinds()) == [Needs()]
+
+
+def test_a_job_set_apart_keeps_its_age_and_later_ones_join_it() -> None:
+    old, young = job(2), job(1)
+    queue = filled(old)
+    script = script_of(old.spec.script)
+
+    queue.set_apart(script, {old.id: old})
+    queue.add(young, AGEING_SECONDS)
+
+    assert list(queue.kinds()) == [Apart(Needs(), script)]
+    # A whole step older: before the one that was submitted first.
+    assert queue.choose(lambda _kind: True, Counter().__getitem__, AGEING_SECONDS) == "j2"
+    assert len(queue) == 2
+
+
+def test_the_scripts_set_apart_are_bounded() -> None:
+    queue = JobQueue()
+
+    for number in range(700):
+        queue.set_apart(f"script {number}", {})
+
+    assert len(queue._apart) == 500
