@@ -256,7 +256,7 @@ def test_a_script_set_apart_is_a_kind_of_its_own() -> None:
 
 
 def test_a_job_set_apart_keeps_its_age_and_later_ones_join_it() -> None:
-    old, young = job(2), job(1)
+    old, young = job(2), job(1, submitter="olga")
     queue = filled(old)
     script = script_of(old.spec.script)
 
