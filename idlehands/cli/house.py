@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from idlehands.cli import credentials, options
-from idlehands.cli.exits import UNREACHABLE, USAGE, Stop
+from idlehands.cli.exits import REFUSED, UNREACHABLE, USAGE, Stop
 from idlehands.cli.pairing import become_agent
 
 
@@ -39,13 +39,34 @@ def up(
     runner: Annotated[
         str | None, typer.Option("--runner", help="subprocess, or noop to measure without scripts.")
     ] = None,
+    address: Annotated[
+        str | None,
+        typer.Option("--address", help="Where others reach this machine, or `lan` to look; kept."),
+    ] = None,
 ) -> None:
     """Run the house in the foreground: broker, mongod, HQ, web and an agent. SIGTERM stops all of it."""
     from idlehands.house.components import AgentOptions
     from idlehands.house.home import open_home
     from idlehands.house.up import up as run_house
 
-    raise typer.Exit(run_house(open_home(), AgentOptions(0 if no_agent else agents, slots, runner)))
+    house = open_home()
+    if address is not None:
+        house = _move(house, address)
+    raise typer.Exit(run_house(house, AgentOptions(0 if no_agent else agents, slots, runner)))
+
+
+def _move(house: Any, address: str) -> Any:
+    """Return the house at another address."""
+    from idlehands.house.home import set_address
+    from idlehands.house.status import read_status
+    from idlehands.pairing.announcing import own_address
+
+    if read_status(house).up:
+        raise Stop(REFUSED, f"The house in {house.path} is up: stop it before it gets another address.")
+    found = own_address() if address == "lan" else address
+    if found is None:
+        raise Stop(REFUSED, "This machine is in no network. Name its address: --address 192.168.1.10")
+    return set_address(house, found)
 
 
 def status(json: options.Json = False) -> None:

@@ -53,8 +53,7 @@ def pair(
 
         say(
             f"Only this machine reaches this house: it listens on {house.settings.address}. For others, stop "
-            f"it, set `address` in {house.path / 'house.json'} to this machine's own "
-            f"({own_address() or 'such as 192.168.1.10'}), and start it again."
+            f"it and start it with `idlehands up --address {own_address() or '192.168.1.10'}`, once."
         )
     if not read_status(house).up:
         say("The house is down: a machine can join, but works only once `idlehands up` runs.")

@@ -99,7 +99,7 @@ def web_command(home: Home) -> tuple[str, ...]:
         *("--mongodb-file", str(database_uri_file(home))),
         *("--listen", f"{listen}:{home.settings.ports.web}", "--tokens", str(home.tokens_file)),
     ]
-    if not home.is_loopback:
+    if home.is_https:
         command += ["--tls-certificate", str(home.web_certificate), "--tls-key", str(home.web_key)]
         command += [word for name in host_names() for word in ("--allow-host", name)]
     return tuple(command)
@@ -189,7 +189,7 @@ def _answers(home: Home, url: str) -> bool:
     try:
         # Never through a proxy that the environment names: this is our own machine.
         handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
-        if not home.is_loopback:
+        if home.is_https:
             handlers.append(urllib.request.HTTPSHandler(context=read_web_context(home.pki / "ca.pem")))
         with urllib.request.build_opener(*handlers).open(url, timeout=2) as response:
             return bool(response.status == 200)

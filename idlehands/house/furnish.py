@@ -31,7 +31,7 @@ def furnish(home: Home, *, agents: int) -> list[str]:
     ensure_author(home)
     for service in SERVICES:
         pki.ensure(home, service, Role.SERVICE, home.service(service))
-    if not home.is_loopback:
+    if home.is_https:
         ensure_web_certificate(home)
     pki.ensure(home, COMMAND_LINE, Role.OPERATOR, home.client(COMMAND_LINE))
     tokens.ensure(home, tokens.TokenRole.OPERATOR, COMMAND_LINE, home.client(COMMAND_LINE) / "token")

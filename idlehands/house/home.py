@@ -55,6 +55,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     machine: str
     #: Where broker and web listen. The database always listens on 127.0.0.1.
     address: str = "127.0.0.1"
+    #: Whether REST and page are https; by default they are where the address is not loopback.
+    https: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,11 @@ class Home:
             return self.settings.address == "localhost"
 
     @property
+    def is_https(self) -> bool:
+        """Whether REST and page are served over TLS."""
+        return not self.is_loopback if self.settings.https is None else self.settings.https
+
+    @property
     def reachable_at(self) -> str:
         """The address under which this machine reaches broker and web."""
         return "127.0.0.1" if self.settings.address in ("0.0.0.0", "::") else self.settings.address  # noqa: S104 - compared, not listened on
@@ -148,7 +155,7 @@ class Home:
 
         On loopback it is plain HTTP: nobody can listen, and browsers need no certificate.
         """
-        return f"{'http' if self.is_loopback else 'https'}://{self.web_address}"
+        return f"{'https' if self.is_https else 'http'}://{self.web_address}"
 
     @property
     def page_url(self) -> str:
@@ -225,6 +232,28 @@ def read_home(path: Path | None = None) -> Home:
             "or set IDLEHANDS_HOME to the folder of the one you mean."
         )
     return open_home(path)
+
+
+def set_address(home: Home, address: str) -> Home:
+    """Keep `address` as where broker and web listen, and return the house as it is then.
+
+    Raises:
+        HouseError: If others could not be told to come there.
+    """
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        parsed = None
+    if parsed is None or parsed.is_unspecified or parsed.is_multicast:
+        raise HouseError(
+            f"{address!r} is no address that this machine has in a network, such as 192.168.1.10: HQ tells "
+            "it to all others."
+        )
+    settings = msgspec.structs.replace(home.settings, address=str(parsed))
+    if settings != home.settings:
+        content = msgspec.json.format(msgspec.json.encode(settings))
+        write_private(home.path / "house.json", content + b"\n")
+    return Home(home.path, settings)
 
 
 def machine_name(host: str | None = None) -> str:

@@ -15,6 +15,7 @@ from idlehands.house.home import (
     machine_name,
     open_home,
     read_home,
+    set_address,
 )
 
 
@@ -110,3 +111,30 @@ def test_urls_name_an_address_that_can_be_reached_and_are_https_where_others_can
     assert home.broker_url == f"mqtts://{host}:1"
     assert home.page_url == f"{scheme}://{host}:3/"
     assert home.rest_url == f"{scheme}://{host}:3/api/v1"
+
+
+@pytest.mark.parametrize("address", ["192.168.1.10", "fd00::10", "127.0.0.1"])
+def test_a_house_keeps_the_address_that_it_is_given(tmp_path: Path, address: str) -> None:
+    home = open_home(tmp_path)
+
+    moved = set_address(home, address)
+
+    assert moved.settings.address == address
+    assert moved == open_home(tmp_path)
+    assert moved.settings.ports == home.settings.ports
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "::", "hq.example", "", "224.0.0.1", "192.168.1.10:8080"])
+def test_an_address_that_others_could_not_come_to_is_refused(tmp_path: Path, address: str) -> None:
+    home = open_home(tmp_path)
+
+    with pytest.raises(HouseError, match="is no address"):
+        set_address(home, address)
+
+    assert open_home(tmp_path) == home
+
+
+def test_a_house_may_be_told_not_to_serve_https_itself() -> None:
+    settings = Settings(Ports(1, 2, 3), "attic", "10.0.0.2", https=False)
+
+    assert Home(Path("/house"), settings).page_url == "http://10.0.0.2:3/"
