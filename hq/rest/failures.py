@@ -1,15 +1,15 @@
-"""Wrong tokens by address: after too many, an address is told to wait."""
+"""Wrong tokens, or logins, by address: after too many, an address is told to wait."""
 
 from collections import OrderedDict
 
-#: Wrong tokens from one address before it is told to wait.
+#: Wrong ones from one address before it is told to wait.
 FAILURES_ALLOWED = 20
 FAILURES_SECONDS = 60.0
 _ADDRESSES_KEPT = 4096
 
 
 class Failures:
-    """Wrong tokens by address, in a sliding window, bounded in number."""
+    """Wrong tries by address, in a sliding window, bounded in number."""
 
     def __init__(self) -> None:
         self._failed: OrderedDict[str, list[float]] = OrderedDict()

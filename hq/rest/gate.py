@@ -14,10 +14,11 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hq.rest.body_limit import check_length, limited
-from hq.rest.failures import FAILURES_SECONDS, Failures
+from hq.rest.failures import Failures
 from hq.rest.policy import LOGIN, Rule, find_rule, is_of_the_api
 from hq.rest.problems import Problem
 from hq.rest.session_door import check_same_origin, not_logged_in, read_cookie
+from hq.rest.session_watch import counting_wrong_logins, too_many, while_logged_in
 from hq.rest.sessions import Sessions
 from hq.rest.tokens import Principal, TokenFile, TokensUnreadable
 
@@ -47,6 +48,7 @@ class Gate:
         self._sessions = sessions
         self._page_policy = page_policy
         self._failures = Failures()
+        self._wrong_logins = Failures()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -69,7 +71,13 @@ class Gate:
             await (way_in or problem.response())(scope, receive, _with_safety(send, policy))
             return
         scope.setdefault("state", {})["principal"] = principal
-        await self._app(scope, receive, send if scope["type"] != "http" else _with_safety(send, policy))
+        if scope["type"] != "http":
+            receive = while_logged_in(receive, lambda: self._session(scope, headers) is not None)
+        else:
+            send = _with_safety(send, policy)
+            if rule.path == LOGIN and scope["method"] == "POST":
+                send = counting_wrong_logins(scope, receive, send, self._wrong_logins)
+        await self._app(scope, receive, send)
 
     def _check(self, scope: Scope, headers: Headers) -> tuple[Rule, Principal | None]:
         self._check_host(scope, headers)
@@ -119,9 +127,12 @@ class Gate:
                 "--allow-host NAME if it should.",
             )
 
+    def _session(self, scope: Scope, headers: Headers) -> Principal | None:
+        return None if self._sessions is None else self._sessions.find(read_cookie(scope, headers))
+
     def _authenticate(self, scope: Scope, headers: Headers, rule: Rule | None) -> Principal:
-        if self._sessions is not None and not is_of_the_api(scope["path"]):
-            found = self._sessions.find(read_cookie(scope, headers))
+        if not is_of_the_api(scope["path"]):
+            found = self._session(scope, headers)
             if found is not None:
                 return found
         if rule is not None and rule.page:
@@ -138,12 +149,7 @@ class Gate:
             return principal
         now = time.monotonic()
         if self._failures.are_too_many(address, now):
-            raise Problem(
-                429,
-                "too_many_failures",
-                "Too many wrong tokens from this address. Wait a minute.",
-                {"retry-after": str(int(FAILURES_SECONDS))},
-            )
+            raise too_many("tokens")
         if given:
             self._failures.count(address, now)
             log.warning("wrong token from %s for %s", address, scope["path"][:200])

@@ -9,13 +9,14 @@ from uuid import uuid4
 import httpx
 import pytest
 from pymongo import MongoClient
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect as connect_socket
 
 from bus.memory_bus import MemoryBus, MemoryHub
 from dash_app.page import Page
 from dash_app.script_folders import ScriptFolders
 from dash_app.server import build_server
+from hq.rest.failures import FAILURES_ALLOWED
 from hq.rest.house import CLIENT, build_house
 from hq.rest.policy import PAGE_RULES
 from hq.rest.sessions import Entry, Sessions, write_entry
@@ -166,6 +167,36 @@ def test_the_live_feed_is_for_this_page_of_somebody_logged_in(door: Door) -> Non
     assert socket_status(door, cookie=cookie) == 403
     assert socket_status(door, cookie=cookie, origin="http://evil.example") == 403
     assert socket_status(door, "/_dash-ws-callback", cookie=cookie, origin=own) == 403
+
+
+def test_the_live_feed_ends_with_its_session(door: Door) -> None:
+    cookie, url = door.cookie(), f"ws://127.0.0.1:{door.server.port}/ws/events"
+    headers = {"cookie": cookie, "origin": door.server.url}
+    with connect_socket(url, additional_headers=headers, proxy=None) as socket:
+        for file in door.sessions.iterdir():
+            file.unlink()
+        with pytest.raises(ConnectionClosed):
+            socket.recv(timeout=30)
+    assert socket_status(door, cookie=cookie, origin=door.server.url) == 403
+
+
+def test_too_many_wrong_logins_are_told_to_wait_and_a_right_one_is_not(
+    mongod_server: MongodServer, tmp_path: Path
+) -> None:
+    door = Door(mongod_server.uri_of("never_read"), tmp_path)
+    door.server.start()
+    try:
+        with door.browser() as browser:
+            answers = [door.log_in(browser, "A" * 43) for _ in range(FAILURES_ALLOWED + 1)]
+            right = door.log_in(browser, door.code())
+    finally:
+        door.server.stop()
+
+    assert [answer.status_code for answer in answers] == [403] * FAILURES_ALLOWED + [429]
+    assert answers[-1].json()["code"] == "too_many_failures"
+    assert answers[-1].headers["retry-after"] == "60"
+    assert answers[-1].headers["x-content-type-options"] == "nosniff"
+    assert right.status_code == 200
 
 
 def test_nonsense_on_the_live_feed_ends_it_and_nothing_else(door: Door) -> None:
