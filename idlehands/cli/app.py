@@ -10,6 +10,7 @@ from idlehands.cli import (
     house,
     looking,
     pairing,
+    secrets,
     sweeping,
     trusting,
     working,
@@ -39,6 +40,7 @@ for module in (
     house,
     pairing,
     trusting,
+    secrets,
     backup_commands,
 ):
     module.register(app)

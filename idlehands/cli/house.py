@@ -36,6 +36,7 @@ def up(
     no_agent: Annotated[bool, typer.Option("--no-agent", help="No agent on this machine.")] = False,
     agents: Annotated[int, typer.Option("--agents", min=0, max=64, help="Agents on this machine.")] = 1,
     slots: Annotated[int | None, typer.Option("--slots", min=1, help="Jobs at a time, per agent.")] = None,
+    isolation: options.LeastIsolation = None,
     runner: Annotated[
         str | None, typer.Option("--runner", help="subprocess, or noop to measure without scripts.")
     ] = None,
@@ -49,10 +50,11 @@ def up(
     from idlehands.house.home import open_home
     from idlehands.house.up import up as run_house
 
+    least = options.checked_isolation(isolation)
     house = open_home()
     if address is not None:
         house = _move(house, address)
-    raise typer.Exit(run_house(house, AgentOptions(0 if no_agent else agents, slots, runner)))
+    raise typer.Exit(run_house(house, AgentOptions(0 if no_agent else agents, slots, runner, least)))
 
 
 def _move(house: Any, address: str) -> Any:
@@ -196,8 +198,10 @@ def agent(
     ] = None,
     slots: Annotated[int | None, typer.Option("--slots", min=1, help="Jobs at a time.")] = None,
     runner: Annotated[str | None, typer.Option("--runner", help="subprocess or noop.")] = None,
+    isolation: options.LeastIsolation = None,
 ) -> None:
     """Run one agent in the foreground: of the house here, or of the one that this machine has joined."""
+    least = options.checked_isolation(isolation)
     if (broker is None) != (certificate is None):
         raise Stop(USAGE, "Give both --broker and --certificate, or neither for the house on this machine")
     if broker is not None and certificate is not None:
@@ -209,11 +213,12 @@ def agent(
         argv += ["--certificate", str(certificate), "--home", str(home or certificate / "home")]
         argv += [] if slots is None else ["--slots", str(slots)]
         argv += [] if runner is None else ["--runner", runner]
+        argv += [] if least is None else ["--isolation", least]
         _become(argv)
     from idlehands.pairing.joined import has_joined, joined_folder
 
     if name is None and has_joined():
-        become_agent(joined_folder(), home=home, slots=slots, runner=runner)
+        become_agent(joined_folder(), home=home, slots=slots, runner=runner, isolation=least)
     from idlehands.house import broker as house_broker
     from idlehands.house import pki, tokens
     from idlehands.house.components import AgentOptions, agent_command
@@ -225,7 +230,7 @@ def agent(
     pki.ensure(house, given, Role.AGENT, house.agent(given))
     tokens.ensure(house, tokens.TokenRole.AGENT, given, house.agent(given) / "token")
     house_broker.admit(house)
-    _become(agent_command(house, given, AgentOptions(1, slots, runner)))
+    _become(agent_command(house, given, AgentOptions(1, slots, runner, least)))
 
 
 def _furnished() -> Any:

@@ -5,6 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
+from idlehands.cli.exits import USAGE, Stop
+from schemas.isolation import LEVELS, Isolation
 from schemas.specs import Limits, Needs
 
 Params = Annotated[
@@ -47,12 +49,57 @@ AuthorKey = Annotated[
         help="Sign the script as its author with this key; without one the house signs it.",
     ),
 ]
+IsolationMinimum = Annotated[
+    str,
+    typer.Option(
+        "--isolation", help="The least isolation that will do: none, basic, or strict for a sandbox."
+    ),
+]
+Network = Annotated[
+    bool, typer.Option("--network", help="In strict: with the network. Below it, the network is there.")
+]
+Secret = Annotated[
+    list[str] | None,
+    typer.Option("--secret", metavar="NAME", help="A secret that the script gets as a variable; repeatable."),
+]
+SecretFiles = Annotated[
+    bool, typer.Option("--secret-files", help="Secrets as files $IDLEHANDS_SECRETS/NAME, not as variables.")
+]
+LeastIsolation = Annotated[
+    str | None,
+    typer.Option(
+        "--isolation",
+        envvar="IDLEHANDS_ISOLATION",
+        help="Run no job here with less: none, basic or strict. Default: as house.json says.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="JSON on standard output, for programs.")]
 
 
-def needs_of(label: list[str] | None, agent: str | None, memory_mb: int, gpus: int) -> Needs:
-    """Return what a machine must have."""
-    return Needs(memory_mb, gpus, tuple(label or ()), agent)
+def checked_isolation(given: str | None) -> Isolation | None:
+    """Return a level of isolation as it was given.
+
+    Raises:
+        Stop: If there is none of that name.
+    """
+    for level in LEVELS:
+        if given == level:
+            return level
+    if given is None:
+        return None
+    raise Stop(USAGE, f"--isolation {given!r} is none of {', '.join(LEVELS)}")
+
+
+def needs_of(
+    label: list[str] | None, agent: str | None, memory_mb: int, gpus: int, isolation: str, network: bool
+) -> Needs:
+    """Return what a machine must have.
+
+    Raises:
+        Stop: If there is no such isolation.
+    """
+    level = checked_isolation(isolation) or "basic"
+    return Needs(memory_mb, gpus, tuple(label or ()), agent, level, network)
 
 
 def limits_of(seconds: float) -> Limits:
@@ -65,7 +112,12 @@ def spec_options(**given: Any) -> dict[str, Any]:
     return {
         "arguments": given["arguments"],
         "name": given["name"],
-        "needs": needs_of(given["label"], given["agent"], given["memory_mb"], given["gpus"]),
+        "needs": needs_of(
+            *(given["label"], given["agent"], given["memory_mb"], given["gpus"]),
+            *(given["isolation"], given["network"]),
+        ),
+        "secrets": tuple(given["secret"] or ()),
+        "secrets_as": "files" if given["secret_files"] else "environment",
         "limits": limits_of(given["time_limit"]),
         "priority": given["priority"],
         "exclusive": given["exclusive"],

@@ -108,7 +108,12 @@ def join(
 
 
 def become_agent(
-    folder: Path, *, home: Path | None = None, slots: int | None = None, runner: str | None = None
+    folder: Path,
+    *,
+    home: Path | None = None,
+    slots: int | None = None,
+    runner: str | None = None,
+    isolation: str | None = None,
 ) -> NoReturn:
     """Turn into the agent of a machine that has joined. Does not return.
 
@@ -128,6 +133,7 @@ def become_agent(
     argv += ["--certificate", str(folder), "--home", str(home or folder / "home")]
     argv += [] if slots is None else ["--slots", str(slots)]
     argv += [] if runner is None else ["--runner", runner]
+    argv += [] if isolation is None else ["--isolation", isolation]
     sys.stdout.flush()
     sys.stderr.flush()
     os.execv(argv[0], argv)  # noqa: S606 - an argv list, no shell

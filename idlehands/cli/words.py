@@ -122,6 +122,8 @@ def build_spec(
     priority: int,
     exclusive: bool,
     retry_on_failure: int,
+    secrets: tuple[str, ...] = (),
+    secrets_as: str = "environment",
 ) -> JobSpec:
     """Return a job spec, checked against the schema.
 
@@ -139,6 +141,8 @@ def build_spec(
         "priority": priority,
         "exclusive": exclusive,
         "retry_on_failure": retry_on_failure,
+        "secrets": secrets,
+        "secrets_as": secrets_as,
     }
     spec: JobSpec = checked(given, JobSpec)
     return spec

@@ -244,6 +244,8 @@ def _house_files(home: Home) -> Iterator[Path]:
         yield home.pki / "revoked.json"
     if author_key_file(home).exists():
         yield author_key_file(home)
+    if (home.secrets / "key").exists():
+        yield from (home.secrets / name for name in ("key", "secrets.json"))
     for folder in folders:
         for name in ("ca.pem", "cert.pem", "key.pem", "sign.key", "seal.key", "trust.json", "token"):
             if os.access(folder / name, os.R_OK):

@@ -21,6 +21,7 @@ from idlehands.house.intruder import attack_broker
 from idlehands.house.serving import host_names
 from idlehands.house.trusting import author_key_file
 from idlehands.house.web_intruder import attack_web
+from schemas.isolation import Isolation
 
 #: Broker and database have stages below this one.
 FOUNDATION = 2
@@ -54,6 +55,8 @@ class AgentOptions:
     count: int = 1
     slots: int | None = None
     runner: str | None = None
+    #: The least isolation of jobs; as `house.json` says by default.
+    isolation: Isolation | None = None
 
 
 def build_components(home: Home, agents: list[str], options: AgentOptions) -> list[Component]:
@@ -73,7 +76,7 @@ def hq_command(home: Home) -> tuple[str, ...]:
     return (
         *_python("hq", home, home.service("hq")),
         *("--mongodb-file", str(database_uri_file(home)), "--rest", home.web_url),
-        *("--retention", str(home.retention_file)),
+        *("--retention", str(home.retention_file), "--secrets", str(home.secrets)),
         *("--principals", str(home.pki / "issued.json"), "--author-key", str(author_key_file(home))),
     )
 
@@ -113,6 +116,7 @@ def agent_command(home: Home, name: str, options: AgentOptions) -> tuple[str, ..
         command += ["--slots", str(options.slots)]
     if options.runner is not None:
         command += ["--runner", options.runner]
+    command += ["--isolation", options.isolation or home.settings.isolation]
     return tuple(command)
 
 

@@ -11,6 +11,7 @@ One folder per house, `IDLEHANDS_HOME`, so that several fit on one machine:
     agents/NAME/          certificate and REST token of the agents on this machine, and their `home`
     renewals/             the newest certificates of machines that joined
     authors/house.key     signs what operators submit unsigned
+    secrets/              secrets of jobs, encrypted, and their key
     tokens.json           REST tokens, hashed
     retention.json        how long things are kept, if somebody wrote it
     logs/ run/            output of the processes; who runs
@@ -27,6 +28,7 @@ from pathlib import Path
 import msgspec
 
 from idlehands.house.files import make_private_folder, write_private
+from schemas.isolation import Isolation
 
 #: The principal of the command line on the HQ host.
 COMMAND_LINE = "cli"
@@ -55,6 +57,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     machine: str
     #: Where broker and web listen. The database always listens on 127.0.0.1.
     address: str = "127.0.0.1"
+    #: The least isolation of jobs on the agents of this machine: none, basic or strict.
+    isolation: Isolation = "none"
     #: Whether REST and page are https; by default they are where the address is not loopback.
     https: bool | None = None
 
@@ -95,6 +99,11 @@ class Home:
     def renewals(self) -> Path:
         """The newest certificates of machines that joined, one file each; there may be none."""
         return self.path / "renewals"
+
+    @property
+    def secrets(self) -> Path:
+        """The secrets of jobs, encrypted, and their key; there may be none."""
+        return self.path / "secrets"
 
     @property
     def tokens_file(self) -> Path:
