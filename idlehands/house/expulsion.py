@@ -8,6 +8,7 @@ import contextlib
 import os
 import shutil
 import signal
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,6 +62,8 @@ def expel(home: Home, name: str) -> Expelled:
         pki.issue(home, name, entry.role, renewed)
         tokens.ensure(home, tokens.TokenRole.OPERATOR, name, renewed / "token")
     dropped = broker.shut_out(home)
+    # An agent of this machine has its keys in memory.
+    _end(home, lambda part: part == f"agent-{name}")
     return Expelled(name, entry.role, len(removed), sessions, dropped, renewed)
 
 
@@ -111,8 +114,13 @@ def rotate(home: Home) -> list[Issued]:
         pki.ensure(home, name, Role.AGENT, home.agent(name))
     pki.ensure(home, "broker", Role.BROKER, home.broker)
     broker.shut_out(home)
+    _end(home, lambda part: part not in _NOT_RESTARTED)
+    return gone
+
+
+def _end(home: Home, is_meant: Callable[[str], bool]) -> None:
+    """End processes of the house by name; its supervisor starts them again."""
     for part in read_status(home).components:
-        if part.pid is not None and part.name not in _NOT_RESTARTED:
+        if part.pid is not None and is_meant(part.name):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(part.pid, signal.SIGTERM)
-    return gone

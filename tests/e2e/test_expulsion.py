@@ -163,6 +163,23 @@ def test_a_command_line_whose_keys_were_copied_gets_new_ones(house: RunningHouse
     assert answer(house, (stolen / "token").read_text().strip()) == 401
 
 
+def test_an_agent_of_this_machine_works_no_more_until_it_is_let_in_again(
+    house: RunningHouse, tmp_path: Path
+) -> None:
+    name = house.home.settings.machine
+    script = tmp_path / "two.py"
+    script.write_text("print('{\"two\": 2}')\n")
+    assert idlehands(house, "cert", "revoke", name).returncode == 0
+    eventually(lambda: house.component(f"agent-{name}").state != "ready", 60)
+
+    folder = str(house.home.agent(name))
+    assert idlehands(house, "cert", "issue", name, "--role", "agent", "--out", folder).returncode == 0
+
+    ran = idlehands(house, "run", str(script))
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout) == {"two": 2}
+
+
 def test_a_rotation_gives_the_house_a_new_ca_and_shuts_all_others_out(
     house: RunningHouse, tmp_path: Path
 ) -> None:
