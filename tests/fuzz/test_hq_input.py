@@ -4,8 +4,10 @@ What arrives goes the way of the wire: bytes, `route`, the authority, BSON
 documents, bytes. A failing seed is in the test's name.
 """
 
+import gc
 import json
 import random
+import tracemalloc
 from typing import Any
 
 import msgspec
@@ -52,6 +54,7 @@ from schemas.requests import (
 )
 from schemas.specs import Choice, FloatRange, IntRange, SweepSpec
 from schemas.states import Phase
+from tests.fuzz.digest import digest
 from tests.fuzz.mutations import mutate, spoil
 from tests.unit.hq.core.small_house import NONCE, SmallHouse, failure, instance_of, replay, spec, success
 
@@ -68,6 +71,8 @@ class FuzzedHouse(SmallHouse):
         self.bus = MemoryBus(MemoryHub(), "hq")
         self.asked = 0
         self.answered = 0
+        #: Refusals after which all of the state was compared with what it was before.
+        self.looked = 0
         super().__init__()
 
     def _take(self) -> None:
@@ -94,8 +99,14 @@ class FuzzedHouse(SmallHouse):
         is_request = message.topic is topics.REQUEST and bool(message.names)
         self.asked += is_request
         assert isinstance(message, Inbound | Refusal)
+        # Looking at everything takes longer than handling a message, so not at each.
+        looked = isinstance(message, Refusal) and self.draw.random() < 0.1
+        before = digest(self.authority.state) if looked else ""
         self.authority.receive(message, self.now)
         self._take()
+        if looked:
+            self.looked += 1
+            assert digest(self.authority.state) == before, message
 
     def make_message(self) -> tuple[Topic, dict[str, str], Any]:
         """Return a message that makes sense just now."""
@@ -150,7 +161,9 @@ class FuzzedHouse(SmallHouse):
         self.deliver_bytes(topic.of(**names), spoil(payload, self.draw) if 0.6 <= how < 0.7 else payload)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize(
+    "seed", [*range(7), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(7, 400))]
+)
 def test_no_message_stops_hq_or_makes_it_inconsistent(seed: int) -> None:
     house = FuzzedHouse(seed)
     for agent in AGENTS:
@@ -168,6 +181,7 @@ def test_no_message_stops_hq_or_makes_it_inconsistent(seed: int) -> None:
     assert house.answered == house.asked
     assert house.authority.state.position > MESSAGES / 20, "too little happened to prove anything"
     assert len(house.authority.books.refused) > 8
+    assert house.looked > 5
     again = replay(house.decisions)
     for part in (
         "position",
@@ -181,3 +195,29 @@ def test_no_message_stops_hq_or_makes_it_inconsistent(seed: int) -> None:
         "trials",
     ):
         assert getattr(again, part) == getattr(house.authority.state, part), part
+
+
+def test_messages_that_are_refused_take_no_memory() -> None:
+    house = FuzzedHouse(0)
+    house.boot("attic", slots=4)
+
+    def refuse(count: int) -> int:
+        """Deliver so many broken messages, and return the bytes that are in use afterwards."""
+        for _ in range(count):
+            topic, names, data = house.make_message()
+            payload = encode(topic, data, message_id=f"m{house.draw.randrange(2**40)}", source="fuzz")
+            house.deliver_bytes(topic.of(**names), payload[: house.draw.randrange(len(payload))])
+        house.settle()
+        house.outputs.clear()
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    try:
+        before, position = refuse(1_000), house.authority.state.position
+        after = refuse(3_000)
+    finally:
+        tracemalloc.stop()
+
+    assert house.authority.state.position == position
+    assert after - before < 50_000
