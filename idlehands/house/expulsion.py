@@ -63,7 +63,7 @@ def expel(home: Home, name: str) -> Expelled:
         tokens.ensure(home, tokens.TokenRole.OPERATOR, name, renewed / "token")
     dropped = broker.shut_out(home)
     # An agent of this machine has its keys in memory.
-    _end(home, lambda part: part == f"agent-{name}")
+    end_processes(home, lambda part: part == f"agent-{name}")
     return Expelled(name, entry.role, len(removed), sessions, dropped, renewed)
 
 
@@ -114,11 +114,11 @@ def rotate(home: Home) -> list[Issued]:
         pki.ensure(home, name, Role.AGENT, home.agent(name))
     pki.ensure(home, "broker", Role.BROKER, home.broker)
     broker.shut_out(home)
-    _end(home, lambda part: part not in _NOT_RESTARTED)
+    end_processes(home, lambda part: part not in _NOT_RESTARTED)
     return gone
 
 
-def _end(home: Home, is_meant: Callable[[str], bool]) -> None:
+def end_processes(home: Home, is_meant: Callable[[str], bool]) -> None:
     """End processes of the house by name; its supervisor starts them again."""
     for part in read_status(home).components:
         if part.pid is not None and is_meant(part.name):

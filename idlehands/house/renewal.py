@@ -2,7 +2,8 @@
 
 They last 90 days and are renewed at a start and, by a thread of `up`, once fewer
 than 30 remain. Everybody on the bus reads their files again with every new
-connection; the broker reads its own on SIGHUP. So nothing is restarted.
+connection; the broker reads its own on SIGHUP. So nothing is restarted but, where others can
+reach the house, the page, once in 265 days.
 """
 
 import contextlib
@@ -12,10 +13,12 @@ from pathlib import Path
 from types import TracebackType
 
 from idlehands.house import broker, pki
+from idlehands.house.expulsion import end_processes
 from idlehands.house.furnish import SERVICES
 from idlehands.house.home import COMMAND_LINE, Home, HouseError
 from idlehands.house.registry import NameRevoked, Role
 from idlehands.house.remote_certificates import renew_due
+from idlehands.house.serving import ensure_web_certificate
 
 #: Thirty days are left for it, so a machine that sleeps most of the time gets there too.
 _PAUSE_SECONDS = 3600.0
@@ -42,7 +45,19 @@ def renew_all(home: Home, agents: list[str]) -> list[str]:
                 renewed.append(name)
     if renewed:
         broker.admit(home)
+    if not home.is_loopback and _renew_page(home):
+        renewed.append("the page")
     return [*renewed, *renew_due(home)]
+
+
+def _renew_page(home: Home) -> bool:
+    before = home.web_certificate.read_bytes() if home.web_certificate.exists() else b""
+    ensure_web_certificate(home)
+    if home.web_certificate.read_bytes() == before:
+        return False
+    # The one server that reads its certificate only when it starts.
+    end_processes(home, lambda part: part == "web")
+    return True
 
 
 class Renewal:

@@ -3,6 +3,7 @@
 import ssl
 from pathlib import Path
 
+import msgspec
 import pytest
 from cryptography import x509
 
@@ -75,3 +76,14 @@ def serial_shown(home: Home) -> int:
     except OSError:
         return 0
     return x509.load_pem_x509_certificate(pem.encode()).serial_number
+
+
+def test_the_pages_certificate_is_renewed_where_others_reach_the_house(tmp_path: Path) -> None:
+    opened = open_home(tmp_path / "house")
+    home = Home(opened.path, msgspec.structs.replace(opened.settings, address="0.0.0.0"))
+    furnish(home, agents=0)
+    pki.ensure(home, "broker", Role.BROKER, home.broker)
+    assert renew_all(home, []) == []
+    home.web_certificate.unlink()
+
+    assert renew_all(home, []) == ["the page"]
