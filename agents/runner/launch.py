@@ -92,6 +92,11 @@ class Launch:
                 folder = SECRETS if self.is_sandboxed else str(self._workspace.private / "secrets")
                 environment["IDLEHANDS_SECRETS"] = folder
             return environment
+        for name, value in self._secrets.items():
+            if b"\0" in value:
+                raise ValueError(
+                    f"the secret {name} has a NUL byte, which no variable can hold: ask for files"
+                )
         return environment | {name: os.fsdecode(value) for name, value in self._secrets.items()}
 
     def _prepare(self, words: list[str], stdin: int) -> Callable[[], Process]:
