@@ -106,7 +106,11 @@ def cert_revoke(name: Name) -> None:
     say(
         f"{name} ({done.role.value}) is shut out: certificate revoked, {done.tokens} tokens and "
         f"{done.sessions} page sessions removed, "
-        + ("live connections dropped." if done.dropped else "no broker of this house runs here.")
+        + (
+            "live connections dropped."
+            if done.dropped
+            else "no broker of this house runs here. If it runs in a container, restart that."
+        )
     )
     if done.renewed is not None:
         say(f"This command line got a new certificate: {done.renewed}. Copies of the old one are worthless.")
