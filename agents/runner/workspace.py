@@ -186,7 +186,8 @@ class Workspace:
     def find_script(self, entry: str) -> Path | Failure:
         """Return the script's path, or the failure that says why there is none."""
         path = PurePosixPath(entry)
-        if path.is_absolute() or ".." in path.parts or "\0" in entry:
+        # On Windows a backslash parts folders too, and a colon names a drive.
+        if path.is_absolute() or ".." in path.parts or set("\\:\0") & set(entry):
             return name_failure("script_missing", f"the entry {entry!r} would lie outside the bundle")
         script = self.folder.joinpath(*path.parts)
         if script.is_file():

@@ -137,8 +137,12 @@ def _check_spec(spec: JobSpec) -> None:
     if spec.sweep is not None or spec.trial is not None:
         raise Refused("bad_spec", "sweep and trial are set by HQ: submit a sweep instead")
     entry = spec.script.entry
-    if entry.startswith("/") or "\\" in entry or "\0" in entry or ".." in entry.split("/"):
-        raise Refused("bad_spec", f"entry {entry!r} must be a path inside the bundle")
+    parts = entry.split("/")
+    # A colon is a drive or a stream on Windows; what cannot be seen lies about what is run.
+    if {"", ".", ".."} & set(parts) or parts[0] == ".idlehands" or set("\\:") & set(entry):
+        raise Refused("bad_spec", f"entry {entry!r} must be a path inside the bundle, such as src/train.py")
+    if not entry.isprintable():
+        raise Refused("bad_spec", f"entry {entry!r} must be a path inside the bundle, of visible characters")
     size = len(msgspec.json.encode(spec))
     if size > MAX_SPEC_BYTES:
         raise Refused("too_big", f"the spec has {size} bytes, at most {MAX_SPEC_BYTES}: send data as a blob")

@@ -73,7 +73,20 @@ def test_every_refusal_says_why_and_changes_nothing(house: SmallHouse) -> None:
         (Submit(jobs=(spec(), JobSpec(ScriptRef(BUNDLE, "/etc/passwd")))), "bad_spec", "/etc/passwd"),
         (Submit(jobs=(JobSpec(ScriptRef(BUNDLE, "a/../../b.py")),)), "bad_spec", "inside the bundle"),
         (Submit(jobs=(JobSpec(ScriptRef(BUNDLE, "a\\b.py")),)), "bad_spec", "inside the bundle"),
-        (Submit(jobs=(JobSpec(ScriptRef(BUNDLE, "a\0.py")),)), "bad_spec", "inside the bundle"),
+        *(
+            (Submit(jobs=(JobSpec(ScriptRef(BUNDLE, entry)),)), "bad_spec", "inside the bundle")
+            for entry in (
+                "a\0.py",
+                "/a.py",
+                ".",
+                "a/./b.py",
+                "a//b.py",
+                "a/",
+                "C:a.py",
+                "a\n.py",
+                ".idlehands/a",
+            )
+        ),
         (Submit(jobs=(spec(), spec_of(MAX_SPEC_BYTES + 1))), "too_big", "blob"),
         (CancelSweep(sweep="s" + "a" * 12), "unknown_sweep", "no running sweep"),
         (Propose(sweep="s" + "a" * 12, first=0, trials=()), "not_allowed", "search process"),
