@@ -91,7 +91,7 @@ def _run(settings: BusSettings, home: AgentHome, options: argparse.Namespace) ->
         signal.signal(number, lambda *_: queue.put(ShutDown()))
     bus.start(queue.put)
     try:
-        with Renewal(settings.certificate, lambda: options.rest or core.rest):
+        with Renewal(settings.certificate, lambda: _rest_url(options, core)):
             AgentLoop(
                 name, core, bus, runner, spool, queue, suspend_aware_seconds, trust_changed=trust.changed
             ).run()
@@ -109,6 +109,18 @@ def _find_isolations(options: argparse.Namespace) -> Isolations:
     if found.why_not_strict:
         log.info("isolation strict is not there: %s", found.why_not_strict)
     return found
+
+
+def _rest_url(options: argparse.Namespace, core: AgentCore) -> str:
+    """Return where REST is.
+
+    Raises:
+        ValueError: If it is not https though it must be: who owns the broker could say so, to be sent tokens.
+    """
+    url = str(options.rest or core.rest)
+    if options.https and url and not url.startswith("https://"):
+        raise ValueError(f"HQ names plain HTTP for REST ({url}), and this agent was told to take https only")
+    return url
 
 
 def _build_runner(
@@ -133,7 +145,7 @@ def _build_runner(
     return SubprocessRunner(
         home.path,
         queue.put,
-        rest_url=lambda: options.rest or core.rest,
+        rest_url=lambda: _rest_url(options, core),
         token=lambda: token.read_text().strip() if token.is_file() else "",
         cafile=certificate / "ca.pem",
         interpreter=options.python,
@@ -167,6 +179,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--python", metavar="FILE", help="the interpreter for scripts (default: this one)")
     parser.add_argument("--runner", choices=("subprocess", "noop"), default="subprocess")
     parser.add_argument("--rest", default="", metavar="URL", help="base URL of REST (default: what HQ says)")
+    parser.add_argument("--https", action="store_true", help="take REST over https only, whatever HQ says")
     parser.add_argument("--root", default="idlehands/v1", help="first levels of every topic")
     add_log_option(parser)
     return parser.parse_args(argv)

@@ -45,7 +45,7 @@ class Blobs:
         """Remember where to ask; connects to nothing.
 
         Args:
-            rest_url: Tells the base URL now, "" while it is not known.
+            rest_url: Tells the base URL now, "" while it is not known; ValueError when it cannot be used.
             token: Tells the bearer token now.
             cafile: The house's CA, for an https URL.
         """
@@ -125,7 +125,10 @@ class Blobs:
             connection.close()
 
     def _connect(self, sha256: str) -> tuple[http.client.HTTPConnection, str]:
-        url = self._rest_url()
+        try:
+            url = self._rest_url()
+        except ValueError as error:
+            raise BlobRefused(f"{error}.") from None
         if not url:
             raise BlobUnavailable("HQ has not said yet where REST is")
         parts = urlsplit(url)

@@ -15,6 +15,7 @@ from bus.settings import BusSettings, BusSettingsError
 from idlehands.cli.exits import USAGE, Stop, say
 from idlehands.client import Client, connect
 from idlehands.client.errors import ClientError
+from idlehands.house.home import HouseError
 
 
 def find_settings() -> BusSettings:
@@ -51,9 +52,23 @@ def open_client() -> Client:
         HouseError: If there is no house.
     """
     settings = find_settings()
-    client = connect(settings)
+    client = connect(settings, https_only=_is_https(settings.certificate))
     _renew(settings.certificate, client)
     return client
+
+
+def _is_https(folder: Path) -> bool:
+    """Tell whether REST of the house that is meant is known to be https."""
+    from idlehands.house.home import COMMAND_LINE, read_home
+    from idlehands.pairing.joined import has_joined, joined_folder, read_joined
+
+    if has_joined() and folder == joined_folder():
+        return read_joined().https
+    try:
+        home = read_home()
+    except HouseError:
+        return False
+    return folder == home.client(COMMAND_LINE) and home.is_https
 
 
 def _renew(folder: Path, client: Client) -> None:

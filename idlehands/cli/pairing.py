@@ -131,6 +131,7 @@ def become_agent(
         )
     argv = [sys.executable, "-P", "-m", "agents", "--broker", joined.broker]
     argv += ["--certificate", str(folder), "--home", str(home or folder / "home")]
+    argv += ["--https"] if joined.https else []
     argv += [] if slots is None else ["--slots", str(slots)]
     argv += [] if runner is None else ["--runner", runner]
     argv += [] if isolation is None else ["--isolation", isolation]

@@ -55,7 +55,11 @@ class Changed(msgspec.Struct, frozen=True):
 
 
 def connect(
-    settings: BusSettings, *, rest_url: str | None = None, timeout_seconds: float = CONNECT_SECONDS
+    settings: BusSettings,
+    *,
+    rest_url: str | None = None,
+    timeout_seconds: float = CONNECT_SECONDS,
+    https_only: bool = False,
 ) -> "Client":
     """Return a connected client. Close it, or use it in a `with` statement.
 
@@ -63,13 +67,14 @@ def connect(
         settings: Broker and certificate directory; its file `token` is for REST.
         rest_url: Where REST is, with or without `/api/v1`, when HQ should not be asked for it.
         timeout_seconds: How long broker and HQ may take to appear.
+        https_only: Take REST over https only, whatever HQ says.
 
     Raises:
         HqUnreachable: If they do not appear.
         ClientError: If the certificate cannot be used.
     """
     try:
-        client = Client(PahoBus(settings), settings.name, settings, rest_url)
+        client = Client(PahoBus(settings), settings.name, settings, rest_url, https_only=https_only)
         client.start()
     except BusSettingsError as error:
         raise ClientError(str(error)) from None
@@ -84,11 +89,20 @@ def connect(
 class Client(Reading):
     """One connection to the house. Made by `connect`."""
 
-    def __init__(self, bus: Bus, name: str, settings: BusSettings, rest_url: str | None = None) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        name: str,
+        settings: BusSettings,
+        rest_url: str | None = None,
+        *,
+        https_only: bool = False,
+    ) -> None:
         self.name = name
         self._bus = bus
         self._settings = settings
         self._rest_url = rest_url
+        self._https_only = https_only
         self._rest: Rest | None = None
         self._feeds = Feeds(bus)
         self._asking = Asking(bus, name, self._explain_silence)
@@ -238,7 +252,7 @@ class Client(Reading):
         """
         if self._rest is None:
             url = self._rest_url or self._ask_rest_url()
-            self._rest = Rest(url, self._settings.certificate / "token")
+            self._rest = Rest(url, self._settings.certificate / "token", https_only=self._https_only)
         return self._rest
 
     # --- the bus's thread -------------------------------------------------------

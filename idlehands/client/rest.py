@@ -21,14 +21,26 @@ UNAVAILABLE = 503
 class Rest:
     """One connection to the web process, kept open. Safe to use from several threads."""
 
-    def __init__(self, url: str, token_file: Path, ca_file: Path | None = None) -> None:
+    def __init__(
+        self, url: str, token_file: Path, ca_file: Path | None = None, *, https_only: bool = False
+    ) -> None:
         """Take the server's URL, such as `http://127.0.0.1:8080`, and where the bearer token is.
 
         Args:
             url: With or without `/api/v1`.
             token_file: Holds the bearer token.
             ca_file: The house's CA, for an https URL.
+            https_only: Refuse any other URL: whoever named it may want the token.
+
+        Raises:
+            RequestRefused: If it is refused.
         """
+        if https_only and not url.startswith("https://"):
+            raise RequestRefused(
+                "not_https",
+                f"HQ names plain HTTP for REST ({url}), and this house serves https only. Somebody may own "
+                "its broker: look at `idlehands status` on the HQ host.",
+            )
         self.url = url.rstrip("/").removesuffix(API) + API
         self._token_file = token_file
         self._ca_file = ca_file or token_file.with_name("ca.pem")

@@ -116,6 +116,7 @@ def agent_command(home: Home, name: str, options: AgentOptions) -> tuple[str, ..
         command += ["--slots", str(options.slots)]
     if options.runner is not None:
         command += ["--runner", options.runner]
+    command += ["--https"] if home.is_https else []
     command += ["--isolation", options.isolation or home.settings.isolation]
     return tuple(command)
 

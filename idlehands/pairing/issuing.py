@@ -67,6 +67,7 @@ def admit(
         (home.pki / "ca.pem").read_text(),
         broker_address,
         token,
+        home.is_https,
         files,
     )
 

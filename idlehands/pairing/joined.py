@@ -34,6 +34,8 @@ class Joined(msgspec.Struct, frozen=True):
     role: str
     #: HOST:PORT.
     broker: str
+    #: REST of that house is https; who owns its broker cannot say otherwise.
+    https: bool = False
 
 
 def joined_folder() -> Path:
@@ -77,7 +79,7 @@ def store_admission(folder: Path, admission: Admission) -> Joined:
     Raises:
         HouseError: If HQ sent what cannot be stored, or it cannot be written.
     """
-    joined = Joined(check_name(admission.name), admission.role, admission.broker)
+    joined = Joined(check_name(admission.name), admission.role, admission.broker, admission.https)
     if not all(map(_EXTRA_FILE.fullmatch, admission.files)):
         raise HouseError("HQ sent files that this version does not know. Are both of the same version?")
     try:

@@ -102,6 +102,8 @@ class Admission(msgspec.Struct, frozen=True):
     broker: str
     #: The bearer token for REST.
     token: str
+    #: REST of this house is https, and nothing else is to be believed.
+    https: bool = False
     #: Other files of the folder, by name, such as `trust.json`.
     files: dict[str, str] = {}
 

@@ -165,6 +165,17 @@ def test_no_rest_at_all_is_said_in_words(tmp_path: Path) -> None:
             blobs.download("a" * 64, wanted, max_bytes=10, patience_seconds=0, wait=never)
 
 
+def test_an_address_that_must_not_be_used_is_not_asked(tmp_path: Path, rest: BlobServer) -> None:
+    def refuse() -> str:
+        raise ValueError("HQ names plain HTTP")
+
+    with pytest.raises(BlobRefused, match="plain HTTP"):
+        Blobs(refuse, lambda: "secret").download(
+            "a" * 64, tmp_path / "x", max_bytes=10, patience_seconds=9, wait=never
+        )
+    assert rest.requests == []
+
+
 def test_a_blob_over_the_limit_is_refused_while_it_comes(tmp_path: Path, rest: BlobServer) -> None:
     sha256 = publish(rest, b"x" * 1000)
     blobs = Blobs(lambda: rest.url, lambda: "secret")

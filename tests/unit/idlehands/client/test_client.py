@@ -212,3 +212,12 @@ def test_rest_connects_again_when_the_server_has_hung_up(client: Client) -> None
     client.rest._connection.sock.close()
 
     assert isinstance(client.agents(), list)
+
+
+def test_a_house_of_https_is_not_believed_to_be_plain_http(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("secret")
+
+    with pytest.raises(RequestRefused) as refused:
+        Rest("http://127.0.0.1:9", tmp_path / "token", https_only=True)
+
+    assert refused.value.code == "not_https"

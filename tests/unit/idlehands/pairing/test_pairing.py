@@ -372,7 +372,7 @@ def test_the_brokers_certificate_cannot_play_the_pairing_server(home: Home, tmp_
 
 
 def test_an_answer_without_the_secret_is_not_stored(home: Home, tmp_path: Path) -> None:
-    admission = Admission("attic", "agent", "", "", "10.0.0.1:1", "", {})
+    admission = Admission("attic", "agent", "", "", "10.0.0.1:1", "")
     grant = issuing.sign(admission, b"0123456789", "00" * 32)
     with issuing.server_context(home) as context, impostor(context, home, grant) as server:
         with pytest.raises(JoinRefused) as refusal:
