@@ -70,7 +70,7 @@ def _ask(home: Home, attempt: _Attempt) -> int:
     where = home.reachable_at, home.settings.ports.web
     connection = (
         http.client.HTTPConnection(*where, timeout=_TIMEOUT_SECONDS)
-        if home.is_loopback
+        if not home.is_https
         else http.client.HTTPSConnection(
             *where, timeout=_TIMEOUT_SECONDS, context=read_web_context(home.pki / "ca.pem")
         )
