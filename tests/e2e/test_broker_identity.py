@@ -4,6 +4,7 @@
 reader may read, and the broker keeps the order of one publisher.
 """
 
+import shutil
 import socket
 import ssl
 import threading
@@ -16,7 +17,8 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
 from bus.settings import BROKER_NAME, BusSettings
-from idlehands.house import pki, probe
+from idlehands.house import broker as house_broker
+from idlehands.house import certificates, pki, probe
 from idlehands.house.home import open_home
 from idlehands.house.registry import Role
 from tests.fixtures.broker import BrokerServer
@@ -284,3 +286,34 @@ def _connected(broker: BrokerServer, context: ssl.SSLContext) -> Iterator[ssl.SS
         context.wrap_socket(plain, server_hostname=BROKER_NAME) as secured,
     ):
         yield secured
+
+
+def test_an_expired_certificate_is_refused(broker: BrokerServer, tmp_path: Path) -> None:
+    authority, authority_key = pki.read_authority(broker.home)
+    for name, days in (("over", -0.01), ("good", 0.01)):
+        key = certificates.new_key()
+        leaf = certificates.build_leaf(
+            authority, authority_key, key.public_key(), "olga", Role.OPERATOR, days=days
+        )
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "key.pem").write_bytes(certificates.key_pem(key))
+        (folder / "cert.pem").write_bytes(certificates.certificate_pem(leaf))
+
+    assert probe.accepts(broker.home, tmp_path / "good")
+    assert not probe.accepts(broker.home, tmp_path / "over")
+
+
+def test_a_revoked_certificate_stays_shut_out_after_its_name_was_issued_again(
+    private_broker: BrokerServer, tmp_path: Path
+) -> None:
+    stolen = shutil.copytree(private_broker.issue("olga", "operator"), tmp_path / "stolen")
+    home = private_broker.home
+
+    pki.revoke(home, "olga")
+    pki.issue(home, "olga", Role.OPERATOR, tmp_path / "new")
+    house_broker.shut_out(home)
+    private_broker.restart()
+
+    assert probe.accepts(home, tmp_path / "new")
+    assert not probe.accepts(home, stolen)
