@@ -45,7 +45,7 @@ def renew_all(home: Home, agents: list[str]) -> list[str]:
                 renewed.append(name)
     if renewed:
         broker.admit(home)
-    if not home.is_loopback and _renew_page(home):
+    if home.is_https and _renew_page(home):
         renewed.append("the page")
     return [*renewed, *renew_due(home)]
 
