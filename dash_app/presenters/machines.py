@@ -61,6 +61,12 @@ def _about(facts: Document) -> str:
         parts.append(words.memory(facts["memory_mb"]))
     if facts.get("gpus"):
         parts.append(words.count(facts["gpus"], "GPU"))
+    isolation = facts.get("isolation") or ["basic"]
+    if "basic" not in isolation:
+        # Of all its jobs: the owner demands strict, or the system gives nothing.
+        parts.append(f"isolation {plain(isolation[0], 10)}")
+    elif "strict" in isolation:
+        parts.append("can isolate strictly")
     parts += [plain(label, 40) for label in facts.get("labels") or ()]
     return " \N{MIDDLE DOT} ".join(parts)
 

@@ -236,7 +236,18 @@ def agents(json: options.Json = False) -> None:
         print_lines(rows)
         return
     print_table(
-        ("name", "online", "slots", "free", "accepting", "reason", "cores", "memory_mb", "system"),
+        (
+            "name",
+            "online",
+            "slots",
+            "free",
+            "accepting",
+            "reason",
+            "isolation",
+            "cores",
+            "memory_mb",
+            "system",
+        ),
         [_agent_row(row) for row in rows],
         "No machines yet. `idlehands up` starts an agent here.",
     )
@@ -253,6 +264,7 @@ def _agent_row(row: dict[str, Any]) -> tuple[Any, ...]:
         str(heard.get("free", "-")),
         guest.get("accepting", True) if row.get("online") else None,
         heard.get("degraded") or guest.get("reason"),
+        " ".join(facts.get("isolation") or ("basic",)) if facts else None,
         facts.get("cores"),
         facts.get("memory_mb"),
         facts.get("system"),

@@ -180,6 +180,21 @@ def test_a_card_is_plain_data() -> None:
     assert json.loads(json.dumps(card)) == card
 
 
+@pytest.mark.parametrize(
+    ("isolation", "words"),
+    [
+        (["basic", "strict"], "8 cores \N{MIDDLE DOT} can isolate strictly"),
+        (["strict"], "8 cores \N{MIDDLE DOT} isolation strict"),
+        (["none"], "8 cores \N{MIDDLE DOT} isolation none"),
+        (["basic"], "8 cores"),
+    ],
+)
+def test_a_card_says_how_well_jobs_are_isolated(isolation: list[str], words: str) -> None:
+    machine = {**agent(), "facts": {"cores": 8, "isolation": isolation}}
+
+    assert machines.card(machine, [], {})["about"] == words
+
+
 def test_counts_show_what_matters() -> None:
     assert len(counts.tiles({})) == 4
     assert len(counts.tiles({"dead": 1, "held": 2})) == 6
