@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bus.certificate_files import RENEW_SECONDS, install, seconds_left
 from bus.settings import BusSettings, BusSettingsError
-from idlehands.cli.exits import USAGE, Stop, say
+from idlehands.cli.exits import UNREACHABLE, USAGE, Stop, say
 from idlehands.client import Client, connect
 from idlehands.client.errors import ClientError
 from idlehands.house.home import HouseError
@@ -23,7 +23,7 @@ def find_settings() -> BusSettings:
 
     Raises:
         HouseError: If there is no house here and none was named.
-        Stop: If only half of it was named.
+        Stop: If only half of it was named, or the house here was never up.
     """
     broker = os.environ.get("IDLEHANDS_BROKER", "")
     certificate = os.environ.get("IDLEHANDS_CERTIFICATE", "")
@@ -41,6 +41,8 @@ def find_settings() -> BusSettings:
     if has_joined():
         return BusSettings.parse(read_joined().broker, joined_folder())
     home = read_home()
+    if not (home.client(COMMAND_LINE) / "cert.pem").exists():
+        raise Stop(UNREACHABLE, f"The house in {home.path} was never up. Start it with `idlehands up`.")
     return BusSettings.parse(home.broker_address, home.client(COMMAND_LINE))
 
 
