@@ -83,11 +83,15 @@ def agent_names(home: Home) -> list[str]:
 
 
 @contextlib.contextmanager
-def own_agent(home: Home, name: str, runner: str = "noop") -> Iterator[subprocess.Popen[bytes]]:
+def own_agent(
+    home: Home, name: str, runner: str = "noop", environment: dict[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
     """Hold an agent that this process started itself, as the supervisor would."""
     command = agent_command(home, name, AgentOptions(runner=runner))
     with open(home.logs / f"{name}.log", "ab") as log:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=os.environ)
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=os.environ | (environment or {})
+        )
     try:
         yield process
     finally:
