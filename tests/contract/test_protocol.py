@@ -92,6 +92,35 @@ ELSEWHERE: dict[str, dict[str, tuple[str, ...]]] = {
             "test_what_is_no_whole_archive_is_refused",
         )
     },
+    "P67": {
+        "tests/unit/hq/core/test_isolation.py": (
+            "test_a_job_gets_the_weakest_level_that_will_do_and_never_a_weaker_one",
+            "test_hq_offers_a_job_only_where_its_isolation_is",
+            "test_a_machine_that_says_nothing_of_isolation_is_basic",
+        ),
+        "tests/unit/agents/runner/test_isolation.py": (
+            "test_a_job_whose_isolation_is_not_here_is_handed_back",
+        ),
+    },
+    "P68": {
+        "tests/unit/hq/test_sealing.py": (
+            "test_a_job_that_asks_for_an_unknown_secret_is_refused",
+            "test_a_job_that_asks_for_a_known_secret_is_taken_and_who_asked_is_on_record",
+        )
+    },
+    "P69": {
+        "tests/unit/hq/test_sealing.py": (
+            "test_the_agent_that_was_granted_the_job_opens_its_secrets",
+            "test_nobody_else_does_and_not_for_another_attempt",
+        ),
+        "tests/e2e/test_secrets_and_isolation.py": ("test_a_secret_is_nowhere_but_in_its_script",),
+    },
+    "P70": {
+        "tests/unit/agents/runner/test_masking.py": (
+            "test_values_are_hidden_whole_by_line_and_as_they_are_written",
+            "test_nothing_that_is_reported_has_a_value",
+        )
+    },
 }
 
 
