@@ -244,6 +244,8 @@ def _house_files(home: Home) -> Iterator[Path]:
         yield home.pki / "revoked.json"
     if author_key_file(home).exists():
         yield author_key_file(home)
+    # Without these the machines that joined would not be renewed any more.
+    yield from sorted(home.renewals.glob("*.pem"))
     if (home.secrets / "key").exists():
         yield from (home.secrets / name for name in ("key", "secrets.json"))
     for folder in folders:

@@ -16,6 +16,7 @@ from idlehands.house.archive import Archive
 from idlehands.house.backup import back_up
 from idlehands.house.furnish import furnish
 from idlehands.house.home import Home, HouseError, open_home
+from tests.fixtures.remote_machine import join_by_hand
 
 pytestmark = pytest.mark.process
 
@@ -32,6 +33,18 @@ def home(tmp_path: Path, mongodb_uri: str, monkeypatch: pytest.MonkeyPatch) -> H
 def database(mongodb_uri: str) -> Iterator[Database[dict[str, Any]]]:
     with MongoClient[dict[str, Any]](mongodb_uri) as client:
         yield client.get_default_database()
+
+
+def test_machines_that_joined_are_renewed_by_a_restored_house_too(
+    home: Home, database: Database[dict[str, Any]], tmp_path: Path
+) -> None:
+    append(database, 1)
+    join_by_hand(home, "attic", tmp_path / "attic", days=20)
+
+    back_up(home, tmp_path / "backup")
+
+    with Archive(tmp_path / "backup") as archive:
+        assert archive.read_whole("house/renewals/attic.pem") == (tmp_path / "attic/cert.pem").read_bytes()
 
 
 def positions_in(archive: Archive) -> list[int]:
