@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from idlehands.cli import options
-from idlehands.cli.exits import USAGE, Stop, say
+from idlehands.cli.exits import REFUSED, USAGE, Stop, say
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="a-z, 0-9 and -, such as attic-pc.")]
 
@@ -27,6 +27,7 @@ def register(app: typer.Typer) -> None:
     token.command("list")(token_list)
     token.command("revoke")(token_revoke)
     app.add_typer(token, name="token")
+    app.command("logout")(logout)
 
 
 def cert_issue(
@@ -209,6 +210,21 @@ def token_revoke(
 
     for token in tokens.revoke(read_home(), name_or_id):
         say(f"{token.id} of {token.name} ({token.role.value}) is revoked")
+
+
+def logout(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="As after `login --name`; owner by default there.")
+    ],
+) -> None:
+    """Log somebody out of the page on all their devices, and void links that they did not use yet."""
+    from idlehands.house.home import read_home
+    from idlehands.house.login import end_sessions
+
+    ended = end_sessions(read_home(), name)
+    if not ended:
+        raise Stop(REFUSED, f"Nobody is logged in as {name[:80]!r}, and no login link of that name is left.")
+    say(f"{ended} sessions and links of {name} are ended")
 
 
 def _state(row: dict[str, Any], now: float) -> str:

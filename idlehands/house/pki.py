@@ -248,11 +248,11 @@ def rotate(home: Home) -> dict[str, Issued]:
 
 
 def _is_good(home: Home, file: Path, name: str, role: Role) -> bool:
-    certificate = x509.load_pem_x509_certificate(file.read_bytes())
     try:
+        certificate = x509.load_pem_x509_certificate(file.read_bytes())
         certificate.verify_directly_issued_by(_authority(home))
     except (InvalidSignature, ValueError, TypeError):
-        # Of a CA that was replaced.
+        # Of a CA that was replaced, or damaged.
         return False
     remains = certificate.not_valid_after_utc - datetime.datetime.now(datetime.UTC)
     # The broker's certificate names this machine, which may have been renamed.

@@ -1,5 +1,6 @@
 """The command line as a process, without a house: help, mistakes, and ways out."""
 
+import json
 import os
 import subprocess
 import sys
@@ -73,6 +74,31 @@ def test_a_token_is_printed_alone(tmp_path: Path) -> None:
     assert done.stdout.count("\n") == 1
 
 
+def test_tokens_are_listed_without_their_secrets_and_revoked_by_name_or_id(tmp_path: Path) -> None:
+    made = idlehands("token", "create", "--role", "viewer", "--name", "vera", "--days", "7", home=tmp_path)
+    idlehands("token", "create", "--role", "admin", "--name", "anna", home=tmp_path)
+
+    rows = json.loads(idlehands("token", "list", "--json", home=tmp_path).stdout)
+
+    assert [(row["name"], row["role"], row["expires"] is None) for row in rows] == [
+        ("vera", "viewer", False),
+        ("anna", "admin", True),
+    ]
+    assert rows[0]["expires"] - rows[0]["created"] == 7 * 86_400
+    assert made.stdout.strip() not in idlehands("token", "list", home=tmp_path).stdout
+    assert idlehands("token", "revoke", rows[0]["id"], home=tmp_path).returncode == 0
+    assert idlehands("token", "revoke", "anna", home=tmp_path).returncode == 0
+    assert json.loads(idlehands("token", "list", "--json", home=tmp_path).stdout) == []
+
+
+def test_somebody_is_logged_out_once(tmp_path: Path) -> None:
+    idlehands("token", "create", "--role", "admin", "--name", "anna", home=tmp_path)
+    idlehands("login", "--name", "vera", "--role", "viewer", home=tmp_path)
+
+    assert idlehands("logout", "vera", home=tmp_path).returncode == 0
+    assert idlehands("logout", "vera", home=tmp_path).returncode == 1
+
+
 def test_a_certificate_is_what_mosquitto_takes(tmp_path: Path) -> None:
     out = tmp_path / "attic"
     done = idlehands(
@@ -93,6 +119,7 @@ def test_a_certificate_is_what_mosquitto_takes(tmp_path: Path) -> None:
         (["cert", "issue", "x", "--role", "king", "--out", "o"], "viewer, operator and agent"),
         (["cert", "issue", "hq", "--role", "operator", "--out", "o"], "kept for the house"),
         (["token", "create", "--role", "agent", "--name", "x"], "viewer, operator and admin"),
+        (["token", "create", "--role", "viewer", "--name", "x", "--days", "0"], "between 0 and 36500"),
         (["agent", "--broker", "127.0.0.1:1"], "--certificate"),
         (["sweep"], "SCRIPT with --space"),
         (["sweep", "x.py"], "--space"),

@@ -309,3 +309,10 @@ def test_a_public_key_that_is_none_is_refused(home: Home, key: str) -> None:
 
     with pytest.raises(RequestRefused, match="hexadecimal"):
         pki.issue_for_request(home, "attic", Role.AGENT, pem, sealing_key=key)
+
+
+def test_a_damaged_certificate_of_the_houses_own_is_made_again(home: Home) -> None:
+    pki.ensure(home, "hq", Role.SERVICE, home.service("hq"))
+    (home.service("hq") / "cert.pem").write_bytes(b"-----BEGIN CERTIFICATE-----\nnonsense\n")
+
+    assert pki.ensure(home, "hq", Role.SERVICE, home.service("hq"))
