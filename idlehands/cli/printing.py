@@ -37,6 +37,8 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], empty: st
         print(empty, file=sys.stderr)
         return
     cells = [[show(cell) for cell in row] for row in rows]
+    # Headings may be names that a script chose.
+    columns = [show(name) for name in columns]
     if sys.stdout.isatty():
         from rich import box
         from rich.console import Console
@@ -45,7 +47,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], empty: st
 
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         for name in columns:
-            table.add_column(name)
+            table.add_column(Text(name))
         for row in cells:
             # Text, not markup: a script's name may hold brackets.
             table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))

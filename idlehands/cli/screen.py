@@ -11,15 +11,18 @@ from schemas.facts import MetricPoint
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-# CSI, OSC and other escape sequences (ECMA-48), then what is left of control characters but tabs.
+# CSI, OSC and other escape sequences (ECMA-48), then what is left of control characters but tabs,
+# and what ends a line or turns the direction of reading, so that a text is not what it seems.
 _ESCAPES = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[PX^_][^\x1b]*(?:\x1b\\)?|[ -/]*[0-~])"
 )
-_CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
+_CONTROLS = re.compile(
+    r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
+)
 
 
 def strip_controls(line: str) -> str:
-    """Return a line that cannot move the cursor or change the terminal."""
+    """Return a line that cannot move the cursor, change the terminal or be read in another order."""
     return _CONTROLS.sub("", _ESCAPES.sub("", line))
 
 

@@ -48,6 +48,15 @@ def test_a_table_in_a_pipe_is_plain_and_never_cut(capsys: pytest.CaptureFixture[
     assert out.splitlines() == ["ID   NAME", f"j1   {'x' * 150}", "j22  -"]
 
 
+def test_a_heading_is_as_harmless_as_a_cell(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(("id", "\x1b[2J\nloss"), [("j1", 1)], "nothing")
+
+    assert (
+        capsys.readouterr().out.splitlines()[0]
+        == "ID  \N{REPLACEMENT CHARACTER}[2J\N{REPLACEMENT CHARACTER}LOSS"
+    )
+
+
 def test_an_empty_table_says_so_on_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
     print_table(("id",), [], "No jobs.")
 
@@ -65,6 +74,7 @@ def test_an_empty_table_says_so_on_standard_error(capsys: pytest.CaptureFixture[
         ("\x9b31mC1", "31mC1"),
         ("\x1b", ""),
         ("\x1bPq#0\x1b\\end", "end"),
+        ("\u202egnp.exe\u2066\u2028next", "gnp.exenext"),
     ],
 )
 def test_a_log_line_cannot_steer_the_terminal(line: str, clean: str) -> None:
