@@ -1,8 +1,8 @@
 """The house's private certificate authority: who is who on the bus.
 
-Makes a CA at the first start and issues certificates whose common name is the
-principal's name. Knows nothing of the broker; its rights come from the ACL,
-which is made from the registry that this module keeps.
+Issues certificates whose common name is the principal's name. Knows nothing of
+the broker; its rights come from the ACL, which is made from the registry that
+this module keeps.
 """
 
 import datetime
@@ -13,15 +13,14 @@ from pathlib import Path
 import msgspec
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from idlehands.house import certificates
+from idlehands.house.authority import ensure_authority, read_authority, revoke, rotate
 from idlehands.house.companions import write_companions
 from idlehands.house.files import locked, make_private_folder, write_private
 from idlehands.house.home import Home, HouseError
 from idlehands.house.registry import (
-    RESERVED,
     Issued,
     NameRevoked,
     NameTaken,
@@ -31,24 +30,22 @@ from idlehands.house.registry import (
     read_issued,
     write_issued,
 )
-from idlehands.house.revocation import add_all, in_the_list, read_revoked, write_revoked
+from idlehands.house.revocation import read_revoked
 from trust.keys import KeyUnusable, ensure_sealing_key, ensure_signing_key, public_hex
 
+__all__ = [
+    "ensure",
+    "ensure_authority",
+    "issue",
+    "issue_for_request",
+    "read_authority",
+    "renew_for_key",
+    "revoke",
+    "rotate",
+]
 #: The house's own certificates are renewed when fewer days remain.
 _RENEW_DAYS = 30
 _PUBLIC_KEY = re.compile(r"[0-9a-f]{64}")
-
-
-def ensure_authority(home: Home) -> None:
-    """Make CA key, CA certificate and an empty revocation list where they are missing. Safe to repeat."""
-    with locked(home.pki / "lock", wait=True):
-        if not (home.pki / "ca.pem").exists():
-            certificate, key = certificates.new_authority()
-            # The certificate last: as long as it is missing, everything is made again.
-            write_private(home.pki / "ca.key", certificates.key_pem(key))
-            write_private(home.pki / "ca.pem", certificates.certificate_pem(certificate))
-        # Anew at every start, because mosquitto lets nobody in once it is out of date.
-        _write_revocations(home)
 
 
 def issue(home: Home, name: str, role: Role, out_dir: Path, *, renew: bool = False) -> Issued:
@@ -149,7 +146,7 @@ def renew_for_key(home: Home, certificate_pem: bytes, *, before_days: float) -> 
     """
     try:
         earlier = x509.load_pem_x509_certificate(certificate_pem)
-        earlier.verify_directly_issued_by(_authority(home))
+        earlier.verify_directly_issued_by(read_authority(home)[0])
         key = earlier.public_key()
     except (ValueError, TypeError, InvalidSignature) as error:
         raise HouseError(f"This is no certificate of this house: {error or type(error).__name__}.") from error
@@ -167,16 +164,6 @@ def renew_for_key(home: Home, certificate_pem: bytes, *, before_days: float) -> 
         certificate = _sign(home, known.name, known.role, key)
         _enter(home, issued, certificate, known)
     return certificates.certificate_pem(certificate)
-
-
-def read_authority(home: Home) -> certificates.Authority:
-    """Return CA and key.
-
-    Raises:
-        OSError: If a file cannot be read.
-        HouseError: If the key is of another kind.
-    """
-    return _authority(home), _authority_key(home)
 
 
 def ensure(home: Home, name: str, role: Role, out_dir: Path) -> bool:
@@ -200,57 +187,10 @@ def ensure(home: Home, name: str, role: Role, out_dir: Path) -> bool:
     return True
 
 
-def revoke(home: Home, name: str) -> Issued:
-    """Put all certificates of `name` on the revocation list and its name out of the registry.
-
-    Takes effect at the broker by `broker.shut_out`. Safe to repeat after a crash.
-
-    Raises:
-        HouseError: If nobody has that name, or it is one of the house's own processes.
-    """
-    check_name(name)
-    if name in RESERVED:
-        raise HouseError(
-            f"{name!r} is a process of the house itself. `idlehands cert rotate` gives the house a new "
-            "CA and all its processes new certificates."
-        )
-    with locked(home.pki / "lock", wait=True):
-        issued = read_issued(home.pki)
-        entry = issued.pop(name, None)
-        if entry is None:
-            raise HouseError(
-                f"Nobody has a certificate as {name!r}. `idlehands cert list` shows who has one."
-            )
-        # In this order: whatever is interrupted, repeating it does the rest.
-        write_revoked(home.pki, add_all(read_revoked(home.pki), entry))
-        _write_revocations(home)
-        write_issued(home.pki, issued)
-    return entry
-
-
-def rotate(home: Home) -> dict[str, Issued]:
-    """Make a new CA, of which nobody has a certificate yet; return who had one of the old.
-
-    `ensure` then gives the house's own new ones. Safe to interrupt: the next start goes on.
-
-    Raises:
-        OSError: If something cannot be written.
-    """
-    with locked(home.pki / "lock", wait=True):
-        before = read_issued(home.pki)
-        # The CA first: without it everything is made again.
-        (home.pki / "ca.pem").unlink(missing_ok=True)
-        write_issued(home.pki, {})
-        # They were serial numbers of the old CA, and of the old one nothing connects.
-        write_revoked(home.pki, [])
-    ensure_authority(home)
-    return before
-
-
 def _is_good(home: Home, file: Path, name: str, role: Role) -> bool:
     try:
         certificate = x509.load_pem_x509_certificate(file.read_bytes())
-        certificate.verify_directly_issued_by(_authority(home))
+        certificate.verify_directly_issued_by(read_authority(home)[0])
     except (InvalidSignature, ValueError, TypeError):
         # Of a CA that was replaced, or damaged.
         return False
@@ -322,23 +262,4 @@ def _check_free(earlier: Issued | None, role: Role, name: str, *, renew: bool) -
 
 
 def _sign(home: Home, name: str, role: Role, key: certificates.PublicKey) -> x509.Certificate:
-    return certificates.build_leaf(_authority(home), _authority_key(home), key, name, role)
-
-
-def _write_revocations(home: Home) -> None:
-    entries = in_the_list(read_revoked(home.pki))
-    pem = certificates.build_revocations(_authority(home), _authority_key(home), entries)
-    write_private(home.pki / "crl.pem", pem)
-
-
-def _authority(home: Home) -> x509.Certificate:
-    return x509.load_pem_x509_certificate((home.pki / "ca.pem").read_bytes())
-
-
-def _authority_key(home: Home) -> ec.EllipticCurvePrivateKey:
-    key = serialization.load_pem_private_key((home.pki / "ca.key").read_bytes(), password=None)
-    if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise HouseError(
-            f"{home.pki / 'ca.key'} is not the key of this house's CA. Restore it from a backup."
-        )
-    return key
+    return certificates.build_leaf(*read_authority(home), key, name, role)
