@@ -89,7 +89,7 @@ def test_no_secret_is_on_a_command_line(home: Home, monkeypatch: pytest.MonkeyPa
     words = [*hq_command(home), *web_command(home), *agent_command(home, name, options)]
 
     assert not any("hunter2" in word or token in word for word in words)
-    assert words[-4:] == ["--slots", "2", "--runner", "noop"]
+    assert " --slots 2 --runner noop" in " ".join(words)
 
 
 def test_the_status_of_a_house_that_is_down_says_how_to_start_it(home: Home) -> None:
