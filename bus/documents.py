@@ -119,7 +119,11 @@ def _receive(topic: Topic) -> dict[str, Any]:
 def _message(topic: Topic, payload: dict[str, Any]) -> dict[str, Any]:
     text = {"type": "string"}
     signed = {
-        "signer": {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "SHA-256 of the public key."},
+        "signer": {
+            "type": "string",
+            "pattern": "^[0-9a-f]{64}$",
+            "description": "SHA-256 of the public key.",
+        },
         "signature": {
             "type": "string",
             "description": "Ed25519 over DSSE's PAE of `type` and the bytes of `data`, in base64.",
