@@ -28,6 +28,7 @@ STATUS_OF_CODE = {
     "bad_data": 422,
     "bad_spec": 422,
     "bad_space": 422,
+    "unknown_secret": 422,
     "not_possible": 422,
     "not_allowed": 403,
     "not_found": 404,

@@ -112,6 +112,13 @@ def test_unknown_jobs_are_404_and_bad_ids_too(operator: httpx.Client) -> None:
     assert (answer.status_code, answer.json()["code"]) == (404, "unknown_job")
 
 
+def test_a_job_that_asks_for_a_secret_that_is_not_there_is_refused(operator: httpx.Client) -> None:
+    answer = operator.post(f"{API}/jobs", json={"jobs": [{**JOB, "secrets": ["NOWHERE"]}]})
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "unknown_secret")
+    assert "no secret NOWHERE" in answer.json()["detail"]
+
+
 def test_logs_and_progress_of_a_job_are_read_in_parts(house: LittleHouse, operator: httpx.Client) -> None:
     job = held_job(operator)
     points = [{"at": 1.0, "metrics": {"loss": 1 / (seq + 1)}} for seq in range(3)]
