@@ -108,8 +108,8 @@ def _lead(
     # Here, where somebody sees what is wrong with them.
     grant_key = settings.certificate / "sign.key"
     load_signing_key(grant_key)
-    principals = Principals(options.principals)
-    author = HouseAuthor.load(options.author_key)
+    principals = Principals(settings.certificate / "principals.json")
+    author = HouseAuthor.load(settings.certificate / "author.key")
     sealer = Sealer(Vault(options.secrets), principals.sealing_key_of) if options.secrets else None
     _await_database(database, stopping)
     if stopping.is_set():
@@ -225,16 +225,10 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m hq", description="The HQ process.")
     parser.add_argument("--broker", required=True, metavar="HOST:PORT")
     parser.add_argument(
-        "--certificate", required=True, metavar="DIR", help="ca.pem, cert.pem, key.pem, sign.key"
+        "--certificate", required=True, metavar="DIR", help="with its keys and principals.json"
     )
     parser.add_argument(
         "--mongodb-file", required=True, metavar="FILE", help="file that holds the MongoDB URI"
-    )
-    parser.add_argument(
-        "--principals", required=True, type=Path, metavar="FILE", help="who has which key: issued.json"
-    )
-    parser.add_argument(
-        "--author-key", required=True, type=Path, metavar="FILE", help="signs scripts that nobody signed"
     )
     parser.add_argument(
         "--secrets", type=Path, metavar="DIR", help="the house's secrets for jobs (default: there are none)"

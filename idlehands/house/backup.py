@@ -24,7 +24,6 @@ from idlehands.house.archive import FORMAT, FORMAT_VERSION, ArchiveWriter, Manif
 from idlehands.house.database_access import opened_database
 from idlehands.house.files import locked
 from idlehands.house.home import Home, HouseError
-from idlehands.house.trusting import author_key_file
 from schemas.events import LOG_VERSION
 
 if TYPE_CHECKING:
@@ -233,6 +232,10 @@ def _write_house(home: Home, archive: ArchiveWriter) -> None:
                 archive.add(name, [path.read_bytes()])
 
 
+_KEYS = ("key.pem", "sign.key", "seal.key", "author.key")
+_IN_A_FOLDER = ("ca.pem", "cert.pem", *_KEYS, "trust.json", "token")
+
+
 def _house_files(home: Home) -> Iterator[Path]:
     folders = [home.service(name) for name in ("hq", "web", "search")]
     for kind in ("clients", "agents"):
@@ -242,13 +245,11 @@ def _house_files(home: Home) -> Iterator[Path]:
     yield from (home.pki / name for name in ("ca.key", "ca.pem", "crl.pem", "issued.json"))
     if (home.pki / "revoked.json").exists():
         yield home.pki / "revoked.json"
-    if author_key_file(home).exists():
-        yield author_key_file(home)
     # Without these the machines that joined would not be renewed any more.
     yield from sorted(home.renewals.glob("*.pem"))
     if (home.secrets / "key").exists():
         yield from (home.secrets / name for name in ("key", "secrets.json"))
     for folder in folders:
-        for name in ("ca.pem", "cert.pem", "key.pem", "sign.key", "seal.key", "trust.json", "token"):
+        for name in _IN_A_FOLDER:
             if os.access(folder / name, os.R_OK):
                 yield folder / name

@@ -19,7 +19,6 @@ from idlehands.house.home import COMMAND_LINE, Home, HouseError
 from idlehands.house.install import find_or_install_mosquitto
 from idlehands.house.intruder import attack_broker
 from idlehands.house.serving import host_names
-from idlehands.house.trusting import author_key_file
 from idlehands.house.web_intruder import attack_web
 from schemas.isolation import Isolation
 
@@ -77,7 +76,6 @@ def hq_command(home: Home) -> tuple[str, ...]:
         *_python("hq", home, home.service("hq")),
         *("--mongodb-file", str(database_uri_file(home)), "--rest", home.web_url),
         *("--retention", str(home.retention_file), "--secrets", str(home.secrets)),
-        *("--principals", str(home.pki / "issued.json"), "--author-key", str(author_key_file(home))),
     )
 
 

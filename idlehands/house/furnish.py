@@ -11,7 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 from idlehands.house import mongod, pki, tokens
 from idlehands.house.files import make_private_folder, write_private
 from idlehands.house.home import COMMAND_LINE, Home, HouseError
-from idlehands.house.registry import RESERVED, Role, read_issued
+from idlehands.house.registry import RESERVED, Role, publish_issued, read_issued
 from idlehands.house.serving import ensure_web_certificate
 from idlehands.house.trusting import ensure_author
 
@@ -39,6 +39,8 @@ def furnish(home: Home, *, agents: int) -> list[str]:
     for name in names:
         pki.ensure(home, name, Role.AGENT, home.agent(name))
         tokens.ensure(home, tokens.TokenRole.AGENT, name, home.agent(name) / "token")
+    # Of an older house, or a restored one, there is none yet.
+    publish_issued(home.pki, read_issued(home.pki))
     return names
 
 

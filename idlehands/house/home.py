@@ -9,8 +9,8 @@ One folder per house, `IDLEHANDS_HOME`, so that several fit on one machine:
     hq/ web/ search/      certificates of the services; web/server/ the one of REST and page
     clients/cli/          certificate and REST token of the command line
     agents/NAME/          certificate and REST token of the agents on this machine, and their `home`
+    pairing/              what the page and a pairing tell each other
     renewals/             the newest certificates of machines that joined
-    authors/house.key     signs what operators submit unsigned
     secrets/              secrets of jobs, encrypted, and their key
     tokens.json           REST tokens, hashed
     retention.json        how long things are kept, if somebody wrote it

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from idlehands.house.files import write_private
+from idlehands.house.files import make_private_folder, write_private
 from idlehands.house.home import HouseError
 from schemas.names import NAME_PATTERN
 
@@ -113,6 +113,23 @@ def read_issued(pki: Path) -> dict[str, Issued]:
 
 
 def write_issued(pki: Path, issued: dict[str, Issued]) -> None:
-    """Replace the registry, whole or not at all."""
+    """Replace the registry, whole or not at all, and then HQ's copy of it.
+
+    HQ reads its copy at once: whose results count follows from it.
+    """
+    write_private(pki / "issued.json", _text_of(issued))
+    publish_issued(pki, issued)
+
+
+def publish_issued(pki: Path, issued: dict[str, Issued]) -> None:
+    """Bring the copy in HQ's folder up to date. In containers HQ does not see the CA's folder."""
+    file = pki.parent / "hq" / "principals.json"
+    text = _text_of(issued)
+    if not file.exists() or file.read_bytes() != text:
+        make_private_folder(file.parent)
+        write_private(file, text)
+
+
+def _text_of(issued: dict[str, Issued]) -> bytes:
     entries = sorted(issued.values(), key=lambda entry: entry.name)
-    write_private(pki / "issued.json", msgspec.json.format(msgspec.json.encode(entries)) + b"\n")
+    return msgspec.json.format(msgspec.json.encode(entries)) + b"\n"

@@ -1,6 +1,6 @@
 """The house as an author, and the rules that an agent's folder begins with.
 
-Makes `authors/house.key`, with which HQ signs what operators submit unsigned,
+Makes `hq/author.key`, with which HQ signs what operators submit unsigned,
 and `trust.json` for new agents. What the owner of a machine changes there
 afterwards stays. Knows nothing of messages.
 """
@@ -21,7 +21,7 @@ HOUSE = "house"
 
 def author_key_file(home: Home) -> Path:
     """Return where the house's own author key is."""
-    return home.path / "authors" / f"{HOUSE}.key"
+    return home.service("hq") / "author.key"
 
 
 def ensure_author(home: Home) -> str:

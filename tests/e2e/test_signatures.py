@@ -145,7 +145,7 @@ def test_an_owned_agent_cannot_report_for_another(
 def test_an_agent_whose_key_hq_does_not_know_gets_its_results_in_nowhere_until_it_is_known(
     house: RunningHouse, work: Workplace, agents: list[str]
 ) -> None:
-    registry = house.home.pki / "issued.json"
+    registry = house.home.service("hq") / "principals.json"
     entered = registry.read_bytes()
     rows = json.loads(entered)
     before = work.client.status()["refused"].get("unknown_signer", 0)
