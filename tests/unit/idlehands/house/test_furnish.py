@@ -1,7 +1,9 @@
 """What a house needs before its processes start."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from idlehands.house import pki
@@ -11,6 +13,7 @@ from idlehands.house.home import Home, HouseError, open_home
 from idlehands.house.registry import Role, read_issued
 from idlehands.house.status import describe, read_status
 from idlehands.house.tokens import read_tokens
+from schemas.isolation import Isolation
 
 
 @pytest.fixture
@@ -90,6 +93,25 @@ def test_no_secret_is_on_a_command_line(home: Home, monkeypatch: pytest.MonkeyPa
 
     assert not any("hunter2" in word or token in word for word in words)
     assert " --slots 2 --runner noop" in " ".join(words)
+
+
+@pytest.mark.parametrize(
+    ("settings", "option", "told"),
+    [
+        ("none", None, "none"),
+        ("strict", None, "strict"),
+        ("strict", "basic", "basic"),
+        ("none", "strict", "strict"),
+    ],
+)
+def test_an_agent_is_told_the_isolation_that_its_owner_demands(
+    home: Home, settings: Isolation, option: Isolation | None, told: str
+) -> None:
+    demanding = replace(home, settings=msgspec.structs.replace(home.settings, isolation=settings))
+
+    words = agent_command(demanding, "attic", AgentOptions(isolation=option))
+
+    assert words[-2:] == ("--isolation", told)
 
 
 def test_the_status_of_a_house_that_is_down_says_how_to_start_it(home: Home) -> None:
