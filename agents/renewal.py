@@ -5,7 +5,6 @@ folder, and for them there is nothing to fetch. Asleep nearly always: what it
 needs to ask is imported when it asks.
 """
 
-import json
 import logging
 import threading
 import time
@@ -68,6 +67,7 @@ def renew(folder: Path, rest_url: str, now: float | None = None) -> bool:
 
 def _get(rest_url: str, token: str, ca_file: Path) -> str | None:
     import http.client
+    import json
     from urllib.parse import urlsplit
 
     from bus.settings import read_web_context

@@ -4,7 +4,6 @@ For who lives far from the CA: a renewed certificate is for the same key, which
 never leaves its folder. The bus reads the folder again with every connection.
 """
 
-import datetime
 import os
 import secrets
 import ssl
@@ -73,6 +72,9 @@ def _der(pem: str) -> bytes:
 
 def _expiry(der: bytes) -> float:
     """Return `notAfter` of an X.509 certificate in Unix seconds (RFC 5280, section 4.1.2.5)."""
+    # Imported late: an agent reads it once in hours.
+    import datetime
+
     fields = elements(elements(elements(der)[0][1])[0][1])
     if fields[0][0] == 0xA0:  # explicit version
         fields = fields[1:]

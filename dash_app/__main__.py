@@ -16,12 +16,14 @@ from bus.logs import add_log_option, configure_logs
 from bus.paho_bus import PahoBus
 from bus.settings import BusSettings, BusSettingsError
 from dash_app.page import Page
+from dash_app.patience import PatientProtocol
 from dash_app.script_folders import ScriptFolders
 from dash_app.server import build_server
 from hq.rest.database import open_database
 from hq.rest.house import build_house
 from hq.rest.sessions import Sessions
 from hq.rest.tokens import TokenFile
+from idlehands.pairing.on_page import PairingFiles
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 _MOST_CONNECTIONS = 500
@@ -51,7 +53,12 @@ def main(argv: list[str] | None = None) -> None:
         TokenFile(options.tokens),
         [*LOOPBACK_NAMES, host, *options.allow_host],
         importlib.metadata.version("idlehands"),
-        Page(house, Sessions(beside / "logins", beside / "sessions"), ScriptFolders(folders)),
+        Page(
+            house,
+            Sessions(beside / "logins", beside / "sessions"),
+            ScriptFolders(folders),
+            PairingFiles(beside),
+        ),
     )
     uvicorn.run(
         server,
@@ -61,6 +68,7 @@ def main(argv: list[str] | None = None) -> None:
         log_config=None,
         server_header=False,
         proxy_headers=False,
+        http=PatientProtocol,
         timeout_graceful_shutdown=5,
         # A page only says which address it shows.
         ws_max_size=65_536,

@@ -15,7 +15,7 @@ _NUMBER = re.compile(r"\d{1,16}")
 
 @dataclass(frozen=True)
 class View:
-    """What is looked at. `kind` is house, jobs, job, sweeps, sweep, new or nothing."""
+    """What is looked at. `kind` is house, jobs, job, sweeps, sweep, new, settings or nothing."""
 
     kind: str
     #: Id of the job or sweep.
@@ -50,6 +50,8 @@ def parse(path: Any, query: Any) -> View:
             return View("sweep", sweep)
         case ["new"]:
             return View("new", script=given.get("script", "")[:200])
+        case ["settings"]:
+            return View("settings")
     return View("nothing")
 
 

@@ -9,6 +9,7 @@ from dash_app import component_ids as ids
 from dash_app.addresses import parse
 from dash_app.changing import Changing
 from dash_app.pages.rendering import Pages
+from dash_app.pairing import Pairing
 from dash_app.presenters import job as job_words
 from dash_app.presenters import sweep as sweep_words
 from dash_app.shell import navigation
@@ -16,7 +17,7 @@ from dash_app.submitting import Submitting
 from dash_app.visitor import may_change
 
 
-def register(app: Dash, pages: Pages, changing: Changing, submitting: Submitting) -> None:
+def register(app: Dash, pages: Pages, changing: Changing, submitting: Submitting, pairing: Pairing) -> None:
     """Add all callbacks."""
 
     @app.callback(
@@ -94,6 +95,35 @@ def register(app: Dash, pages: Pages, changing: Changing, submitting: Submitting
     async def submit(clicks: int | None, query: str, key: Any, *form: Any) -> tuple[Any, Any]:
         _clicked(clicks)
         return await submitting.submit(parse("/new", query).script, form, key)
+
+    @app.callback(
+        Output(ids.PAIRING, "children"),
+        Output(ids.PAIRING_SHOWN, "data"),
+        Input(ids.PAIRING_CLOCK, "n_intervals"),
+        State(ids.PAIRING_SHOWN, "data"),
+    )
+    async def show_pairing(_: Any, shown: Any) -> tuple[Any, Any]:
+        return await pairing.show(shown)
+
+    @app.callback(
+        Output(ids.NOTE, "children", allow_duplicate=True),
+        Input(ids.PAIR_START, "n_clicks"),
+        prevent_initial_call=True,
+    )
+    async def start_pairing(clicks: int | None) -> Any:
+        _clicked(clicks)
+        return await pairing.start()
+
+    @app.callback(
+        Output(ids.NOTE, "children", allow_duplicate=True),
+        Input(ids.PAIR_ALLOW, "n_clicks"),
+        Input(ids.PAIR_REFUSE, "n_clicks"),
+        State(ids.PAIRING_SHOWN, "data"),
+        prevent_initial_call=True,
+    )
+    async def answer_pairing(allow: int | None, refuse: int | None, shown: Any) -> Any:
+        _clicked(allow or refuse)
+        return await pairing.answer(bool(allow), shown)
 
 
 def _clicked(clicks: int | None) -> None:

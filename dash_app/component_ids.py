@@ -47,6 +47,13 @@ FORM_RETRIES = "form-retries"
 SUBMIT = "submit"
 SUBMIT_NOTE = "submit-note"
 
+PAIRING = "pairing"
+PAIRING_CLOCK = "pairing-clock"
+PAIRING_SHOWN = "pairing-shown"
+PAIR_START = "pair-start"
+PAIR_ALLOW = "pair-allow"
+PAIR_REFUSE = "pair-refuse"
+
 
 def field(name: str, kind: str) -> dict[str, str]:
     """Return the id of the form's field for one argument."""

@@ -16,11 +16,13 @@ from dash_app.live.feeds import feeds_of
 from dash_app.live.hearing import Hearing
 from dash_app.live.hub import Hub
 from dash_app.pages.rendering import Pages
+from dash_app.pairing import Pairing
 from dash_app.script_folders import ScriptFolders
 from dash_app.submitting import Submitting
 from hq.rest import queries
 from hq.rest.house import House
 from hq.rest.sessions import Sessions
+from idlehands.pairing.on_page import PairingFiles
 
 _INDEX = """<!DOCTYPE html>
 <html lang="en">
@@ -37,8 +39,11 @@ class Page:
         policy: The Content-Security-Policy of its answers, once mounted.
     """
 
-    def __init__(self, house: House, sessions: Sessions, folders: ScriptFolders) -> None:
+    def __init__(
+        self, house: House, sessions: Sessions, folders: ScriptFolders, pairing: PairingFiles | None = None
+    ) -> None:
         self.sessions = sessions
+        self._pairing = Pairing(pairing)
         self.policy = ""
         self._house, self._folders = house, folders
         self._hearing = Hearing()
@@ -69,6 +74,7 @@ class Page:
             Pages(self._house, self._hearing, self._folders),
             Changing(self._house),
             Submitting(self._house, self._folders),
+            self._pairing,
         )
         app.add_middleware(CheckedCalls, dash=dash)
         self.policy = _policy(dash)

@@ -15,6 +15,7 @@ _PAGES = (
     ("Jobs", "/jobs", ("jobs", "job")),
     ("Sweeps", "/sweeps", ("sweeps", "sweep")),
     ("New", "/new", ("new",)),
+    ("Settings", "/settings", ("settings",)),
 )
 
 

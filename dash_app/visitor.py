@@ -4,7 +4,7 @@ from contextvars import ContextVar
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from hq.rest.policy import WRITERS
+from hq.rest.policy import ADMINS, WRITERS
 from hq.rest.session_door import check_role
 from hq.rest.tokens import Principal
 
@@ -36,6 +36,16 @@ def visitor() -> Principal:
 def may_change() -> bool:
     """Tell whether the visitor may submit and cancel, to leave out what would be refused."""
     return visitor().role in WRITERS
+
+
+def admin() -> Principal:
+    """Return who looks, if that one may change who belongs to the house.
+
+    Raises:
+        Problem: 403 if not.
+    """
+    check_role(visitor(), ADMINS)
+    return visitor()
 
 
 def writer() -> Principal:

@@ -11,12 +11,14 @@ from dash_app.pages import house as house_page
 from dash_app.pages import job as job_page
 from dash_app.pages import jobs as jobs_page
 from dash_app.pages import new as new_page
+from dash_app.pages import settings as settings_page
 from dash_app.pages import sweeps as sweeps_page
 from dash_app.presenters import pieces
 from dash_app.script_folders import ScriptFolders
-from dash_app.visitor import may_change
+from dash_app.visitor import may_change, visitor
 from hq.rest import queries
 from hq.rest.house import House
+from hq.rest.policy import ADMINS
 from hq.rest.problems import Problem
 
 
@@ -56,6 +58,8 @@ class Pages:
                 return await sweeps_page.page(house, self._hearing, view.identity, may_change())
             case "new":
                 return await new_page.page(house, self._folders, view.script, may_change())
+            case "settings":
+                return settings_page.page(visitor().role in ADMINS)
         return _trouble("There is no such page", "The address may be misspelt; the pages are above.")
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from hq.rest.tokens import Role
 
 READERS: frozenset[Role] = frozenset({"viewer", "operator", "admin"})
+ADMINS: frozenset[Role] = frozenset({"admin"})
 WRITERS: frozenset[Role] = frozenset({"operator", "admin"})
 BLOB_READERS: frozenset[Role] = READERS | {"agent"}
 BLOB_WRITERS: frozenset[Role] = WRITERS | {"agent"}
@@ -99,7 +100,10 @@ PAGE_RULES: tuple[Rule, ...] = (
     Rule(LOGIN, {"GET": READERS, "POST": READERS}, body=4096, open=True, page=True),
     Rule(f"{LOGIN}/{{file}}", {"GET": READERS}, open=True, page=True),
     Rule("/logout", {"POST": READERS}, body=4096, page=True),
-    *(_look(path) for path in ("/", "/jobs", "/jobs/{job}", "/sweeps", "/sweeps/{sweep}", "/new")),
+    *(
+        _look(path)
+        for path in ("/", "/jobs", "/jobs/{job}", "/sweeps", "/sweeps/{sweep}", "/new", "/settings")
+    ),
     *(_look(path) for path in ("/_dash-layout", "/_dash-dependencies", "/_favicon.ico")),
     _look("/_dash-component-suites/{file*}"),
     _look("/assets/{file*}"),

@@ -10,6 +10,7 @@ One folder per house, `IDLEHANDS_HOME`, so that several fit on one machine:
     clients/cli/          certificate and REST token of the command line
     agents/NAME/          certificate and REST token of the agents on this machine, and their `home`
     pairing/              what the page and a pairing tell each other
+    pairing/              what the page and a pairing tell each other
     renewals/             the newest certificates of machines that joined
     secrets/              secrets of jobs, encrypted, and their key
     tokens.json           REST tokens, hashed

@@ -14,6 +14,7 @@ from idlehands.house.files import LockTaken, locked
 from idlehands.house.furnish import database_uri_file, external_database, furnish
 from idlehands.house.home import Home, HouseError
 from idlehands.house.leash import Leash
+from idlehands.house.page_pairings import PagePairings
 from idlehands.house.renewal import Renewal
 from idlehands.house.status import read_status
 from idlehands.house.supervisor import Supervisor
@@ -46,7 +47,7 @@ def up(home: Home, options: AgentOptions | None = None, say: Callable[[str], Non
         say(f"Starting the house in {home.path} ...")
         leash = Leash(lock)
         try:
-            with Renewal(home, agents, say):
+            with Renewal(home, agents, say), PagePairings(home):
                 Supervisor(home, components, leash, uri, say).run()
         finally:
             leash.close()

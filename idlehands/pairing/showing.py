@@ -20,8 +20,10 @@ _REMOTE = re.compile(r"[A-Za-z0-9@:/._~+-]{1,200}")
 
 def show_token(token: JoinToken, address: str, options: PairOptions, say: Callable[[str], None]) -> None:
     """Show everything once."""
-    line = join_line(str(token), address, run=options.role.value == "agent", source=find_source())
-    say(f"On the new machine, within {options.minutes:g} minutes:\n")
+    source = find_source()
+    where = "" if source else ", in a clone or copy of this repository"
+    line = join_line(str(token), address, run=options.role.value == "agent", source=source)
+    say(f"On the new machine{where}, within {options.minutes:g} minutes:\n")
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
     if sys.stderr.isatty():

@@ -72,6 +72,7 @@ def test_every_value_has_words(value: Any) -> None:
         ("/jobs/../x", "", View("nothing")),
         ("/sweeps/saaaaaaaaaaaa/", "", View("sweep", "saaaaaaaaaaaa")),
         ("/new", "?script=a%2Fb.py", View("new", script="a/b.py")),
+        ("/settings", "", View("settings")),
         ("/<b>", "", View("nothing")),
     ],
 )
