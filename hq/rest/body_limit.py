@@ -1,10 +1,15 @@
-"""How long the body of a request may be, said or unsaid."""
+"""How long the body of a request may be, said or unsaid, and how long it may keep us waiting."""
+
+import asyncio
 
 from starlette.datastructures import Headers
 from starlette.types import Message, Receive
 
 from hq.rest.policy import Rule
 from hq.rest.problems import Problem
+
+#: Between two pieces of a body. Whoever sends nothing for so long holds a connection that others need.
+PIECE_SECONDS = 30.0
 
 
 def check_length(headers: Headers, rule: Rule) -> None:
@@ -29,13 +34,25 @@ def _too_big(limit: int) -> Problem:
     )
 
 
-def limited(receive: Receive, limit: int) -> Receive:
-    """Return `receive` that ends a body which says nothing of its length and never ends."""
+def limited(receive: Receive, limit: int, seconds: float = PIECE_SECONDS) -> Receive:
+    """Return `receive` that ends a body which is too long, never ends, or does not come.
+
+    What comes after a body, and a WebSocket's messages, may take as long as they like.
+    """
     taken = 0
+    is_whole = False
 
     async def counting() -> Message:
-        nonlocal taken
-        message = await receive()
+        nonlocal taken, is_whole
+        if is_whole:
+            return await receive()
+        try:
+            message = await asyncio.wait_for(receive(), seconds)
+        except TimeoutError:
+            raise Problem(
+                408, "too_slow", f"Nothing of the body came for {seconds:.0f} s. Send the request again."
+            ) from None
+        is_whole = message["type"] != "http.request" or not message.get("more_body", False)
         taken += len(message.get("body", b""))
         if taken > limit:
             raise _too_big(limit)

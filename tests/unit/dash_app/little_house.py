@@ -17,6 +17,7 @@ import uvicorn
 
 from bus.port import Bus, BusInput, Connected, Disconnected, Inbound, Refusal
 from bus.topics import ACK, CLAIM, GRANT, HEARTBEAT, OFFER, RESULT, TO_HQ
+from dash_app.patience import PatientProtocol
 from hq.core.authority import Authority
 from hq.core.evolve import apply
 from hq.core.outputs import Answer as AnswerOutput
@@ -176,7 +177,13 @@ class Server:
         self._socket.listen(128)
         self.port = int(self._socket.getsockname()[1])
         self._server = uvicorn.Server(
-            uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2)
+            uvicorn.Config(
+                app,
+                http=PatientProtocol,
+                log_level="warning",
+                access_log=False,
+                timeout_graceful_shutdown=2,
+            )
         )
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), daemon=True)
 
