@@ -17,7 +17,6 @@ from bus.paho_bus import PahoBus
 from bus.settings import BusSettings, BusSettingsError
 from dash_app.page import Page
 from dash_app.patience import PatientProtocol
-from dash_app.patience import PatientProtocol
 from dash_app.script_folders import ScriptFolders
 from dash_app.server import build_server
 from hq.rest.database import open_database
