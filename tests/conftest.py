@@ -4,3 +4,8 @@ pytest_plugins: list[str] = [
     "tests.fixtures.broker",
     "tests.fixtures.mongod",
 ]
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name long bytes by their argument: random ones would be another test in each process."""
+    return argname if isinstance(val, bytes) and len(val) > 24 else None
