@@ -110,7 +110,7 @@ def _lead(
     load_signing_key(grant_key)
     principals = Principals(settings.certificate / "principals.json")
     author = HouseAuthor.load(settings.certificate / "author.key")
-    sealer = Sealer(Vault(options.secrets), principals.sealing_key_of) if options.secrets else None
+    sealer = Sealer(Vault(settings.certificate / "secrets"), principals.sealing_key_of)
     _await_database(database, stopping)
     if stopping.is_set():
         return 0
@@ -137,8 +137,7 @@ def _lead(
         version=version,
         rest=options.rest,
     )
-    if sealer is not None:
-        authority.know_secrets(sealer.known)
+    authority.know_secrets(sealer.known)
     will = LastWill(HQ_STATE, {}, HqState(False, epoch, version))
     # Everybody waits for HQ, and there is only one: it need not spare the broker as a thousand agents must.
     bus = PahoBus(
@@ -192,7 +191,7 @@ def _lead(
             recorder=recorder,
             look_up=look_up,
             sign_scripts=author.sign_grants,
-            seal_secrets=sealer.seal_grants if sealer else None,
+            seal_secrets=sealer.seal_grants,
         ).run()
     finally:
         bus.stop()
@@ -225,13 +224,10 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m hq", description="The HQ process.")
     parser.add_argument("--broker", required=True, metavar="HOST:PORT")
     parser.add_argument(
-        "--certificate", required=True, metavar="DIR", help="with its keys and principals.json"
+        "--certificate", required=True, metavar="DIR", help="with its keys, principals.json and secrets"
     )
     parser.add_argument(
         "--mongodb-file", required=True, metavar="FILE", help="file that holds the MongoDB URI"
-    )
-    parser.add_argument(
-        "--secrets", type=Path, metavar="DIR", help="the house's secrets for jobs (default: there are none)"
     )
     parser.add_argument("--rest", default="", metavar="URL", help="base URL of REST, told to agents")
     parser.add_argument(

@@ -38,7 +38,7 @@ _NAMES = re.compile(
     r"|house/pki/(ca\.key|ca\.pem|crl\.pem|issued\.json|revoked\.json)"
     r"|house/((clients|agents)/)?[a-z0-9][a-z0-9-]{0,31}/((ca|cert|key)\.pem|(sign|seal|author)\.key|trust\.json|token)"
     r"|house/renewals/[a-z0-9][a-z0-9-]{0,31}\.pem"
-    r"|house/secrets/(key|secrets\.json)"
+    r"|house/hq/secrets/(key|secrets\.json)"
     r"|database/[a-z][a-z0-9_]{0,63}/[0-9]{5,9}"
     r"|blobs/[0-9a-f]{64}"
 )

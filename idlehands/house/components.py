@@ -75,7 +75,7 @@ def hq_command(home: Home) -> tuple[str, ...]:
     return (
         *_python("hq", home, home.service("hq")),
         *("--mongodb-file", str(database_uri_file(home)), "--rest", home.web_url),
-        *("--retention", str(home.retention_file), "--secrets", str(home.secrets)),
+        *("--retention", str(home.retention_file)),
     )
 
 

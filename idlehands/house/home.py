@@ -12,7 +12,7 @@ One folder per house, `IDLEHANDS_HOME`, so that several fit on one machine:
     pairing/              what the page and a pairing tell each other
     pairing/              what the page and a pairing tell each other
     renewals/             the newest certificates of machines that joined
-    secrets/              secrets of jobs, encrypted, and their key
+    hq/secrets/           secrets of jobs, encrypted, and their key
     tokens.json           REST tokens, hashed
     retention.json        how long things are kept, if somebody wrote it
     logs/ run/            output of the processes; who runs
@@ -103,8 +103,8 @@ class Home:
 
     @property
     def secrets(self) -> Path:
-        """The secrets of jobs, encrypted, and their key; there may be none."""
-        return self.path / "secrets"
+        """The secrets of jobs, encrypted, and their key: HQ reads them there. There may be none."""
+        return self.service("hq") / "secrets"
 
     @property
     def tokens_file(self) -> Path:

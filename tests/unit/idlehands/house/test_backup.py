@@ -17,6 +17,7 @@ from idlehands.house.backup import back_up
 from idlehands.house.furnish import furnish
 from idlehands.house.home import Home, HouseError, open_home
 from tests.fixtures.remote_machine import join_by_hand
+from trust.vault import Vault
 
 pytestmark = pytest.mark.process
 
@@ -153,6 +154,7 @@ def test_files_of_somebody_else_in_the_houses_folder_stay_out_and_every_key_come
     (home.path / "My Notes.json").write_text("{}")
     (home.path / "retention.json").write_text("{}")
     (home.path / "clients" / "stray").write_text("no folder")
+    Vault(home.secrets).set("TOKEN", b"hunter2-hunter2")
 
     back_up(home, tmp_path / "house.backup")
 
@@ -161,6 +163,7 @@ def test_files_of_somebody_else_in_the_houses_folder_stay_out_and_every_key_come
     agent = home.settings.machine
     assert {"house/house.json", "house/retention.json", "house/pki/ca.key", "house/tokens.json"} <= names
     assert {"house/clients/cli/token", f"house/agents/{agent}/key.pem", "house/hq/key.pem"} <= names
+    assert {"house/hq/secrets/key", "house/hq/secrets/secrets.json"} <= names
     assert not any("Notes" in name or "stray" in name for name in names)
 
 
