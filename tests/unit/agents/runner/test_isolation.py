@@ -71,7 +71,7 @@ SCRIPTS: dict[str, tuple[str, dict[str, Any]]] = {
         "print(json.dumps({'done': idlehands.in_job()}))",
         {},
     ),
-    "time limit": ("import time\nprint('on', flush=True)\ntime.sleep(60)", {"limits": Limits(0.5)}),
+    "time limit": ("import time\nprint('on', flush=True)\ntime.sleep(60)", {"limits": Limits(2.5)}),
     "output limit": ("while True: print('x' * 1000)", {"limits": Limits(output_mb=1)}),
     "not python": ("print 'x'", {}),
 }
