@@ -155,7 +155,7 @@ def test_an_agent_whose_key_hq_does_not_know_gets_its_results_in_nowhere_until_i
     _replace(registry, json.dumps(rows).encode())
     try:
         (job,) = work.submit(1, 0.0, tag="keyless", needs=Needs(agent=agents[0]))
-        eventually(lambda: work.client.status()["refused"].get("unknown_signer", 0) > before, 60)
+        eventually(lambda: work.client.status()["refused"].get("unknown_signer", 0) > before, 120)
         assert work.client.job(job)["status"] == "running"
         assert "issue" in (house.home.logs / "hq.log").read_text()
     finally:
@@ -182,7 +182,7 @@ def test_an_author_away_from_hq_is_trusted_by_who_wants_to(
     words = ("--agent", agents[0], "--author-key", str(key), str(script), "--", str(mark))
 
     job = cli(house, "submit", *words).stdout.strip()
-    eventually(lambda: "does not trust the author" in work.client.explain(job), 60)
+    eventually(lambda: "does not trust the author" in work.client.explain(job), 120)
     assert not mark.exists()
     assert work.client.job(job)["status"] == "queued"
     cli(house, "trust", "author", "add", "olga", public, *here)
@@ -202,7 +202,7 @@ def test_in_the_mode_listed_only_listed_scripts_run_also_of_the_house(
     cli(house, "trust", "mode", "listed", *here)
     try:
         job = cli(house, "submit", "--agent", agents[0], str(script), "--", str(mark)).stdout.strip()
-        eventually(lambda: "listed scripts only" in work.client.explain(job), 60)
+        eventually(lambda: "listed scripts only" in work.client.explain(job), 120)
         cli(house, "trust", "allow", str(script), *here)
         assert work.wait_final([job]) == {job: "succeeded"}
     finally:
@@ -221,7 +221,7 @@ def test_a_denied_script_never_runs(
     job = cli(house, "submit", str(script), "--", str(mark)).stdout.strip()
 
     # No machine of the house will: each declined once, and HQ says so.
-    eventually(lambda: work.client.explain(job).count("has denied this script") == len(agents), 60)
+    eventually(lambda: work.client.explain(job).count("has denied this script") == len(agents), 120)
     assert not mark.exists()
     work.client.cancel([job])
 
