@@ -58,7 +58,7 @@ def make_call(callback: dict[str, Any], draw: random.Random) -> dict[str, Any]:
                 place["property"], lambda _: draw.choice(["1", None])
             )
             return [{"id": one, "property": place["property"], "value": value(one)} for one in chosen]
-        return {**place, "value": draw.choice(VALUES[place["property"]])}
+        return {**place, "value": draw.choice(VALUES.get(place["property"], [None, "x", 1, True]))}
 
     inputs = [fill(place) for place in callback["inputs"]]
     names = [f"{part['id']}.{part['property']}" for part in inputs]
