@@ -1,4 +1,4 @@
-"""Getting mosquitto, and a browser for tests, from the system's package manager without a question.
+"""Getting mosquitto, and what tests need of the system, from the system's package manager without a question.
 
 Never starts or enables a system service: the house runs a broker of its own,
 with its own configuration.
@@ -21,11 +21,11 @@ _POLICY = Path("/usr/sbin/policy-rc.d")
 _MANAGERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "apt-get": (
         ("install", "-y", "-q", "--no-install-recommends"),
-        ("mosquitto", "mosquitto-clients", "chromium"),
+        ("mosquitto", "mosquitto-clients", "chromium", "bubblewrap"),
     ),
-    "dnf": (("install", "-y", "-q"), ("mosquitto", "chromium")),
-    "pacman": (("-S", "--noconfirm", "--needed"), ("mosquitto", "chromium")),
-    "apk": (("add", "-q"), ("mosquitto", "mosquitto-clients", "chromium")),
+    "dnf": (("install", "-y", "-q"), ("mosquitto", "chromium", "bubblewrap")),
+    "pacman": (("-S", "--noconfirm", "--needed"), ("mosquitto", "chromium", "bubblewrap")),
+    "apk": (("add", "-q"), ("mosquitto", "mosquitto-clients", "chromium", "bubblewrap")),
     "brew": (("install", "-q"), ("mosquitto",)),
 }
 
@@ -56,13 +56,16 @@ def find_or_install_mosquitto() -> Path:
 
 
 def install_for_tests() -> None:
-    """Install broker, command-line clients and browser where one is missing and no question is asked."""
+    """Install broker, command-line clients, browser and sandbox where one is missing and no question is asked."""
     find_or_install_mosquitto()
     if shutil.which("mosquitto_sub") is None:
         _install(("mosquitto-clients",))
     if shutil.which("chromium") is None:
         # Without it the tests of the page say so and are skipped.
         _install(("chromium",))
+    if sys.platform == "linux" and shutil.which("bwrap") is None:
+        # Likewise those of strict isolation.
+        _install(("bubblewrap",))
 
 
 def _install(wanted: tuple[str, ...]) -> str:
