@@ -109,49 +109,94 @@
     drawBars(now.bars);
   }
 
-  // A table that is not ready yet is waited for, and what comes later waits behind that: changes that
-  // overtake each other would leave an old row on the screen.
+  // A table whose code is still on its way, or that is not ready yet, is waited for, and what comes later
+  // waits behind that: changes that are lost or overtake each other would leave an old row on the screen.
   const queues = new WeakMap();
+  const LOOK_AGAIN_MS = 50;
+  let early = {};
 
   function drawRows(id, parts) {
+    const waiting = (early[id] || []).concat(parts);
     const table = document.getElementById(id);
     if (!table || !window.dash_ag_grid) {
+      const page = shown;
+      early[id] = waiting;
+      setTimeout(function () {
+        if (page === shown && early[id] === waiting) {
+          drawRows(id, []);
+        }
+      }, LOOK_AGAIN_MS);
       return;
     }
+    delete early[id];
     const before = queues.get(table) || Promise.resolve();
     queues.set(table, before.then(function () {
       return window.dash_ag_grid.getApiAsync(id);
     }).then(function (api) {
-      return api.isDestroyed() ? null : changeRows(id, api, parts);
+      return api.isDestroyed() ? null : changeRows(table, api, waiting);
     }).catch(function (error) {
       console.error("a table could not be changed", error);
     }));
   }
 
-  function changeRows(id, api, parts) {
-    const whole = parts.some((rows) => rows.all);
-    const put = new Map();
-    const drop = new Set();
-    for (const rows of parts) {
-      (rows.all || []).concat(rows.put || []).forEach(function (row) { put.set(row.id, row); drop.delete(row.id); });
-      (rows.drop || []).forEach(function (row) { drop.add(row); put.delete(row); });
-      (rows.patch || []).forEach(function (row) {
-        const known = put.get(row.id) || (whole ? undefined : (api.getRowNode(row.id) || {}).data);
-        if (known && !drop.has(row.id)) {
-          put.set(row.id, Object.assign({}, known, row));
+  // What each table is to show. The grid's component keeps rows of its own and may put back older ones a
+  // moment after they were changed, so the grid is held against this again when it has come to rest.
+  const models = new WeakMap();
+  const REST_MS = [300, 1500];
+
+  function changeRows(table, api, parts) {
+    let model = models.get(table);
+    if (!model) {
+      model = { rows: new Map(), whole: false, timers: [] };
+      api.forEachNode(function (node) { model.rows.set(node.id, node.data); });
+      models.set(table, model);
+    }
+    const rows = model.rows;
+    for (const part of parts) {
+      if (part.all) {
+        rows.clear();
+        model.whole = true;
+      }
+      (part.all || []).concat(part.put || []).forEach(function (row) { rows.set(row.id, row); });
+      (part.drop || []).forEach(function (id) { rows.delete(id); remove(api, id); });
+      (part.patch || []).forEach(function (row) {
+        if (rows.has(row.id)) {
+          rows.set(row.id, Object.assign({}, rows.get(row.id), row));
         }
       });
     }
-    if (whole) {
-      // The grid's own property, and time to take it: it would put back what is set behind its back.
-      window.dash_clientside.set_props(id, { rowData: Array.from(put.values()) });
-      return new Promise((taken) => setTimeout(taken, 60));
+    showRows(api, model);
+    model.timers.forEach(clearTimeout);
+    model.timers = REST_MS.map(function (pause) {
+      return setTimeout(function () { showRows(api, model); }, pause);
+    });
+  }
+
+  function remove(api, id) {
+    if (api.getRowNode(id)) {
+      api.applyTransaction({ remove: [{ id: id }] });
+    }
+  }
+
+  function showRows(api, model) {
+    if (api.isDestroyed()) {
+      return;
     }
     const change = { add: [], update: [], remove: [] };
-    put.forEach(function (row) { (api.getRowNode(row.id) ? change.update : change.add).push(row); });
-    drop.forEach(function (row) { if (api.getRowNode(row)) { change.remove.push({ id: row }); } });
-    api.applyTransaction(change);
-    return null;
+    model.rows.forEach(function (row, id) {
+      const node = api.getRowNode(id);
+      if (!node) {
+        change.add.push(row);
+      } else if (JSON.stringify(node.data) !== JSON.stringify(row)) {
+        change.update.push(row);
+      }
+    });
+    if (model.whole) {
+      api.forEachNode(function (node) { if (!model.rows.has(node.id)) { change.remove.push({ id: node.id }); } });
+    }
+    if (change.add.length + change.update.length + change.remove.length) {
+      api.applyTransaction(change);
+    }
   }
 
   function drawLines(log, part) {
@@ -193,6 +238,7 @@
     // Called when a page was put in place: from now on it is the one that is asked for.
     shown: function () {
       shown = { path: location.pathname, query: location.search };
+      early = {};
       document.querySelectorAll("[data-cards]").forEach(function (place) {
         window.idlehands.drawCards(place, { all: JSON.parse(place.dataset.cards) });
       });
