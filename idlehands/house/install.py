@@ -56,7 +56,7 @@ def find_or_install_mosquitto() -> Path:
 
 
 def install_for_tests() -> None:
-    """Install broker, command-line clients, browser and sandbox where one is missing and no question is asked."""
+    """Install broker, its clients, browser and sandbox where one is missing and no question is asked."""
     find_or_install_mosquitto()
     if shutil.which("mosquitto_sub") is None:
         _install(("mosquitto-clients",))
