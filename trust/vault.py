@@ -21,6 +21,8 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
+from trust.private_files import write_private
+
 #: Shorter ones cannot be hidden in logs: every other word would be stars.
 SHORTEST = 4
 #: A grant carries all secrets of a job beside its spec, in one message.
@@ -151,25 +153,10 @@ class Vault:
                 entries = dict(self._read())
                 yield entries
                 text = json.dumps(entries, indent=1, sort_keys=True) + "\n"
-                _write(self._file, text.encode())
+                write_private(self._file, text)
         except OSError as error:
             raise VaultUnusable(f"{self._folder} cannot be written: {error.strerror or error}.") from error
 
     def _ensure_key(self) -> None:
         if not self._key_file.exists():
-            _write(self._key_file, secrets.token_bytes(_KEY_BYTES))
-
-
-def _write(file: Path, content: bytes) -> None:
-    """Write a file of mode 0600 whole or not at all."""
-    aside = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as opened:
-            opened.write(content)
-            opened.flush()
-            os.fsync(opened.fileno())
-        aside.replace(file)
-    except BaseException:
-        aside.unlink(missing_ok=True)
-        raise
+            write_private(self._key_file, secrets.token_bytes(_KEY_BYTES))

@@ -5,9 +5,12 @@ Knows nothing of what is in them.
 
 import contextlib
 import os
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
+
+from trust.private_files import write_private
+
+__all__ = ["LockTaken", "locked", "make_private_folder", "write_private"]
 
 
 def make_private_folder(path: Path) -> Path:
@@ -16,25 +19,6 @@ def make_private_folder(path: Path) -> Path:
     with contextlib.suppress(FileExistsError):
         path.mkdir(mode=0o700)
     return path
-
-
-def write_private(path: Path, content: bytes | str) -> None:
-    """Write `path` whole or not at all, with mode 0600; a reader sees the old or the new content.
-
-    Raises:
-        OSError: If it cannot be written; the old content stays.
-    """
-    new = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)
-    except BaseException:
-        new.unlink(missing_ok=True)
-        raise
 
 
 class LockTaken(Exception):

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
+from idlehands.house.files import write_private
 from idlehands.house.replica_set import REPLICA_SET, MongodNotReady, ensure_ready
 
 __all__ = [
@@ -104,9 +105,9 @@ def prepare(
     database_dir.mkdir(mode=0o700, exist_ok=True)
     key_file, uri_file, log_file = data_dir / "keyfile", data_dir / "uri", data_dir / "mongod.log"
     if not key_file.exists():
-        _write_secret(key_file, secrets.token_hex(256))
+        write_private(key_file, secrets.token_hex(256))
     uri = _uri(_password_in(uri_file) or secrets.token_urlsafe(24), port)
-    _write_secret(uri_file, uri)
+    write_private(uri_file, uri)
     argv = (
         str(program),
         *("--dbpath", str(database_dir), "--logpath", str(log_file), "--logappend"),
@@ -148,14 +149,3 @@ def _password_in(uri_file: Path) -> str | None:
         return unquote(urlsplit(uri_file.read_text().strip()).password or "") or None
     except FileNotFoundError:
         return None
-
-
-def _write_secret(path: Path, text: str) -> None:
-    """Write whole or not at all, and readable by nobody else at any moment."""
-    new = path.with_name(path.name + ".new")
-    new.unlink(missing_ok=True)
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
