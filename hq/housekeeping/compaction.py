@@ -20,17 +20,14 @@ from msgspec import Struct
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
-from hq.core.evolve import apply
-from hq.core.moment import InvalidTransition
-from hq.core.state import IDEMPOTENCY_SECONDS
 from hq.log.connection import explain, is_refusal
 from hq.log.mongo import COMPACTED, MANIFEST
 from hq.log.port import EventLog, LogUnavailable, LogUnreadable
 from hq.read_models.base import Base, copy_base, load_base, prefix_of, read_base
 from hq.read_models.indexes import ensure_indexes
 from hq.read_models.models import COLLECTIONS
-from hq.read_models.rebuild import WRITE_AT, ignore
-from hq.read_models.writer import COMMITTED, Changes, ReadModelWriter, read_checkpoint
+from hq.read_models.replay import ignore, replay
+from hq.read_models.writer import COMMITTED, ReadModelWriter, read_checkpoint
 from schemas.events import LOG_VERSION
 
 _PREFIX = "snapshot_"
@@ -94,21 +91,8 @@ def _advance(
     ensure_indexes(database, prefix)
     copy_base(database, base, prefix)
     state = load_base(database, base)
-    writer, changes, latest = ReadModelWriter(database, None, prefix), Changes(), 0.0
-    for decision in log.read_after(base.position, limit=target - base.position):
-        try:
-            changes.add(decision.position, apply(state, decision))
-        except InvalidTransition as error:
-            raise LogUnreadable(
-                f"The event log is damaged at position {decision.position}: {error}. Nothing was deleted."
-            ) from error
-        latest = max(latest, decision.at)
-        if len(changes) >= WRITE_AT:
-            writer.write(changes)
-            on_position(decision.position)
-            changes = Changes()
-    writer.write(changes)
-    writer.forget_answers(latest - IDEMPOTENCY_SECONDS)
+    writer = ReadModelWriter(database, None, prefix)
+    replay(log, state, writer, on_position, until=target, remedy="Nothing was deleted.")
     if state.position != target:
         raise LogUnreadable(f"The event log ends at {state.position}, before {target}. Nothing was deleted.")
     new = Base(target, state.epoch, generation)

@@ -20,6 +20,7 @@ from hq.log.connection import explain, is_refusal
 from hq.log.port import EventLog, LogUnavailable, LogUnreadable
 from hq.read_models.deletion import finish_deletions
 from hq.read_models.models import ReadModelsUnusable
+from hq.read_models.replay import WRITE_AT
 from hq.read_models.snapshot import Snapshot
 from hq.read_models.writer import Changes, ReadModelWriter, read_checkpoint
 from schemas.events import (
@@ -34,8 +35,6 @@ from schemas.events import (
 )
 
 _ENDS = (JobSucceeded, JobFailed, JobCancelled, JobDied)
-#: Documents that are written at once while a long tail is folded.
-WRITE_AT = 2000
 _AHEAD = (
     "The read models are ahead of the event log, which was perhaps restored from a backup. "
     "Run `idlehands hq rebuild`."

@@ -15,22 +15,15 @@ from typing import Any
 from pymongo.database import Database
 from pymongo.errors import OperationFailure, PyMongoError
 
-from hq.core.evolve import apply
-from hq.core.moment import InvalidTransition
-from hq.core.state import IDEMPOTENCY_SECONDS, State
 from hq.log.connection import explain, is_refusal
 from hq.log.port import EventLog, LogUnavailable, LogUnreadable
 from hq.read_models.base import check_base, copy_base, load_base, read_base
 from hq.read_models.indexes import ensure_indexes
 from hq.read_models.models import CHECKPOINT, CHECKPOINTS, COLLECTIONS
-from hq.read_models.writer import COMMITTED, Changes, ReadModelWriter
+from hq.read_models.replay import ignore, replay
+from hq.read_models.writer import COMMITTED, ReadModelWriter
 
 PREFIX = "rebuilt_"
-WRITE_AT = 2000
-
-
-def ignore(position: int) -> None:
-    """Do nothing with how far a rebuild is."""
 
 
 def rebuild(
@@ -57,36 +50,14 @@ def rebuild(
         base = read_base(database)
         copy_base(database, base, PREFIX)
         writer = ReadModelWriter(database, None, PREFIX)
-        state = _fold_all(log, load_base(database, base), writer, on_position)
+        state = load_base(database, base)
+        replay(log, state, writer, on_position, remedy="Restore a backup of MongoDB.")
         check_base(database, base)
         _exchange(database, state.position)
     except PyMongoError as error:
         why = explain(database, error)
         raise (LogUnreadable(why) if is_refusal(database, error) else LogUnavailable(why)) from error
     return state.position
-
-
-def _fold_all(
-    log: EventLog, state: State, writer: ReadModelWriter, on_position: Callable[[int], None]
-) -> State:
-    changes, latest = Changes(), 0.0
-    for decision in log.read_after(state.position):
-        try:
-            changes.add(decision.position, apply(state, decision))
-        except InvalidTransition as error:
-            raise LogUnreadable(
-                f"The event log is damaged at position {decision.position}: {error}. "
-                "Restore a backup of MongoDB."
-            ) from error
-        latest = max(latest, decision.at)
-        if len(changes) >= WRITE_AT:
-            writer.write(changes)
-            on_position(decision.position)
-            changes = Changes()
-    writer.write(changes)
-    writer.forget_answers(latest - IDEMPOTENCY_SECONDS)
-    on_position(state.position)
-    return state
 
 
 def _exchange(database: Database[dict[str, Any]], position: int) -> None:
