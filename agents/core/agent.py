@@ -12,14 +12,14 @@ from collections import Counter
 from collections.abc import Callable
 from itertools import islice
 
-from agents.core.attempts import AttemptKey, Attempts, Claimed, Held, Sent
+from agents.core.attempts import AttemptKey, Attempts, Claimed, Held
 from agents.core.deliveries import Deliveries
 from agents.core.effects import Effect, Send, Spool, Start, Stop, Unspool, WindDown
+from agents.core.heartbeats import Heartbeats
 from agents.core.timing import (
     CHANGE_SECONDS,
     CLAIM_SECONDS,
     DOUBT_SECONDS,
-    HEARTBEAT_SECONDS,
     HELD_SECONDS,
     LEASE_SECONDS,
     PREFETCH_LIMIT,
@@ -94,8 +94,6 @@ class AgentCore:
         self._doubt_until = now
         self._instance = instance
         self._facts = facts
-        #: Heartbeats from this number on carry the facts, until HQ answers one of them.
-        self._facts_from: int | None = 0
         self._guest = GuestState()
         self._ending = False
         self._claims: dict[AttemptKey, Claimed] = {}
@@ -105,10 +103,7 @@ class AgentCore:
         self._rewrite_at = now
         self._declines: list[Decline] = []
         self._effects: list[Effect] = []
-        self._sent = Sent()
-        self._seq = -1
-        self._heartbeat_at = now
-        self._heartbeat_sent = now - HEARTBEAT_SECONDS
+        self._heartbeats = Heartbeats(now, draw)
         self._draw = draw
         self._make_nonce = make_nonce
         for result in spooled:
@@ -150,18 +145,18 @@ class AgentCore:
         for key in self._claims:
             self._declines.append(Decline(*key, self._doubt))
         self._claims.clear()
-        self._changed(now)
+        self._heartbeats.changed(now)
         self._send_declines()
 
     def trust_changed(self, now: float) -> None:
         """Take in that the owner's rules changed: HQ is to offer again what was not run before."""
         self._doubt = ""
-        self._facts_from = self._seq + 1
-        self._changed(now)
+        self._heartbeats.tell_facts_again()
+        self._heartbeats.changed(now)
 
     def connected(self, now: float) -> None:
         """Say hello again: HQ may have missed anything meanwhile."""
-        self._heartbeat_at = min(self._heartbeat_at, now)
+        self._heartbeats.hurry(now)
         self._deliveries.hurry(now)
 
     def _on_hq_state(self, state: HqState, now: float) -> None:
@@ -171,15 +166,15 @@ class AgentCore:
             return
         self._follow(state.epoch)
         spread = self._draw() * SPREAD_SECONDS * min(1.0, state.agents / SPREAD_AGENTS)
-        self._heartbeat_at = min(self._heartbeat_at, now + spread)
+        self._heartbeats.hurry(now + spread)
         self._deliveries.hurry(now + spread)
 
     def _follow(self, epoch: int) -> None:
         if epoch > self.epoch:
             self.epoch = epoch
-            if self._facts_from is None:
+            if not self._heartbeats.carry_facts:
                 # The HQ before may have died with the facts, or this one began from an older backup.
-                self._facts_from = self._seq + 1
+                self._heartbeats.tell_facts_again()
 
     def _on_offers(self, offers: Offers, now: float) -> None:
         self._follow(offers.epoch)
@@ -240,14 +235,14 @@ class AgentCore:
             self._declines.append(Decline(*key, why, unwilling=True))
             return
         self.attempts[key] = Held(key, Phase.HELD, now, lease_until, grant)
-        self._changed(now)
+        self._heartbeats.changed(now)
 
     def _on_ack(self, ack: Ack, now: float) -> None:
         self._follow(ack.epoch)
         if ack.seq is not None:
             self.refused = ack.refused
-            if not ack.refused and self._facts_from is not None and ack.seq >= self._facts_from:
-                self._facts_from = None  # HQ has them
+            if not ack.refused:
+                self._heartbeats.answered(ack.seq)
         for order in ack.orders:
             self._on_order(order, ack.seq, now)
         for answer in ack.results:
@@ -255,7 +250,7 @@ class AgentCore:
             if self._deliveries.settle(key):
                 self.attempts.discard(key)
                 self._effects.append(Unspool(*key))
-                self._changed(now)
+                self._heartbeats.changed(now)
         self._fill_slots(now)
 
     def _on_order(self, order: Order, seq: int | None, now: float) -> None:
@@ -266,12 +261,12 @@ class AgentCore:
         if order.command is Command.STOP:
             if attempt.phase is Phase.HELD:
                 self.attempts.discard(key)
-                self._changed(now)
+                self._heartbeats.changed(now)
             elif attempt.phase is Phase.RUNNING and not attempt.stopping:
                 attempt.stopping = True
                 self._effects.append(Stop(*key))
             return
-        until = self._sent.lease_until(seq, key)
+        until = self._heartbeats.lease_until(seq, key)
         if until is not None:
             attempt.lease_until = max(attempt.lease_until, until)
         if order.command is Command.WIND_DOWN and attempt.phase is Phase.RUNNING and not attempt.winding_down:
@@ -293,7 +288,7 @@ class AgentCore:
         attempt = self.attempts.discard((job, token))
         if attempt is not None and (attempt.stopping_why or why):
             self._declines.append(Decline(job, token, attempt.stopping_why or why, interrupted=True))
-        self._changed(now)
+        self._heartbeats.changed(now)
         self._fill_slots(now)
         self._send_declines()
 
@@ -311,14 +306,14 @@ class AgentCore:
             if attempt is not None and attempt.phase is not Phase.SPOOLED:
                 self.attempts.move(attempt, Phase.SPOOLED)
                 self._deliveries.add(result, now)
-        self._changed(now)
+        self._heartbeats.changed(now)
         self._fill_slots(now)
 
     def set_guest(self, guest: GuestState, now: float) -> None:
         """Take in what the owner's policy says now."""
         if guest != self._guest and not self._ending:
             self._guest = guest
-            self._changed(now)
+            self._heartbeats.changed(now)
 
     def shut_down(self, now: float) -> None:
         """Take nothing new, stop what runs and hand everything back: the agent ends."""
@@ -347,19 +342,19 @@ class AgentCore:
         self._check_leases(now)
         if self._doubt and now >= self._doubt_until:
             self._doubt = ""
-            self._changed(now)
+            self._heartbeats.changed(now)
         self._drop_old_claims(now)
         self._hand_back_held(now)
         self._fill_slots(now)
         self._write_again(now)
         self._send_results(now)
         self._send_declines()
-        if now >= self._heartbeat_at:
+        if now >= self._heartbeats.due_at:
             self._send_heartbeat(now)
 
     def next_wake(self, now: float) -> float:
         """Return for how many seconds nothing is due."""
-        times = [self._heartbeat_at, self._deliveries.next_due]
+        times = [self._heartbeats.due_at, self._deliveries.next_due]
         # Of claims and of attempts that wait, the first is the oldest.
         times.extend(claim.sent_at + CLAIM_SECONDS for claim in islice(self._claims.values(), 1))
         if waiting := self.attempts.first(Phase.HELD):
@@ -409,7 +404,7 @@ class AgentCore:
                 continue
             self.attempts.discard(attempt.key)
             self._declines.append(Decline(*attempt.key, why))
-            self._changed(now)
+            self._heartbeats.changed(now)
 
     def _fill_slots(self, now: float) -> None:
         free = self.slots - sum(not attempt.ended for attempt in self.attempts.of(Phase.RUNNING))
@@ -419,7 +414,7 @@ class AgentCore:
                 return
             self.attempts.move(attempt, Phase.RUNNING)
             self._effects.append(Start(attempt.grant))
-            self._changed(now)
+            self._heartbeats.changed(now)
             free -= 1
 
     def _write_again(self, now: float) -> None:
@@ -439,28 +434,19 @@ class AgentCore:
             self._declines = []
 
     def _send_heartbeat(self, now: float) -> None:
-        self._seq += 1
         reports = tuple(AttemptReport(*key, attempt.phase) for key, attempt in self.attempts.items())
         busy = self.attempts.count(Phase.RUNNING)
+        facts = self._facts if self._heartbeats.carry_facts else None
         heartbeat = Heartbeat(
             boot=self.boot,
             instance=self._instance,
-            seq=self._seq,
+            seq=self._heartbeats.send(frozenset(self.attempts), now),
             slots=self.slots,
             free=max(0, self.slots - busy),
             attempts=reports,
             guest=self._guest,
-            facts=None if self._facts_from is None else self._facts,
+            facts=facts,
             degraded=self.degraded or self._doubt,
             refused=dict(self.rejected),
         )
         self._effects.append(Send(topics.HEARTBEAT, heartbeat))
-        self._sent.note(self._seq, now, frozenset(self.attempts))
-        self._heartbeat_sent = now
-        # Before HQ knows this boot nothing can begin: ask again soon.
-        every = HEARTBEAT_SECONDS if self._facts_from is None else 1.0
-        self._heartbeat_at = now + every * (0.9 + 0.1 * self._draw())
-
-    def _changed(self, now: float) -> None:
-        soon = max(now, self._heartbeat_sent + CHANGE_SECONDS)
-        self._heartbeat_at = min(self._heartbeat_at, soon)

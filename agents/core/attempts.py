@@ -1,8 +1,7 @@
-"""The attempts and claims that an agent holds, and what its heartbeats listed."""
+"""The attempts and claims that an agent holds."""
 
-from msgspec import Struct, field
+from msgspec import Struct
 
-from agents.core.timing import LEASE_SECONDS
 from schemas.messages import Grant
 from schemas.states import Phase
 
@@ -78,21 +77,3 @@ class Attempts(dict[AttemptKey, Held]):
     def count(self, phase: Phase) -> int:
         """Return how many attempts are in a phase."""
         return len(self._by_phase[phase])
-
-
-class Sent(Struct):
-    """When heartbeats were sent, and what they listed: leases count from there."""
-
-    seqs: dict[int, tuple[float, frozenset[AttemptKey]]] = field(default_factory=dict)
-
-    def note(self, seq: int, now: float, keys: frozenset[AttemptKey]) -> None:
-        """Remember the latest 32 heartbeats."""
-        self.seqs[seq] = (now, keys)
-        self.seqs.pop(seq - 32, None)
-
-    def lease_until(self, seq: int | None, key: AttemptKey) -> float | None:
-        """Return how far an answer to heartbeat `seq` extends the lease, or None if it does not."""
-        if seq is None or seq not in self.seqs:
-            return None
-        sent_at, keys = self.seqs[seq]
-        return sent_at + LEASE_SECONDS if key in keys else None

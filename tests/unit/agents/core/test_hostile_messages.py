@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from agents.core.effects import Send, Start
+from agents.core.heartbeats import REMEMBERED
 from bus import topics
 from bus.codec import encode
 from bus.port import Inbound, Refusal
@@ -146,5 +147,5 @@ def test_no_message_stops_an_agent_or_makes_it_begin_twice(seed: int) -> None:
     attack.agent.disk_full = False
     attack.agent.wait(60)
     assert len(attack.agent.core._claims) == 0
-    assert len(attack.agent.core._sent.seqs) <= 32
+    assert len(attack.agent.core._heartbeats._listed) <= REMEMBERED
     assert not attack.agent.core._unwritten

@@ -2,6 +2,7 @@
 
 import pytest
 
+from agents.core.heartbeats import REMEMBERED
 from agents.core.timing import LEASE_SECONDS
 from bus import topics
 from schemas.states import Command, Phase
@@ -38,7 +39,7 @@ def test_an_answer_extends_the_lease_from_when_its_heartbeat_was_sent(agent: Sma
     agent.run(key())
     agent.wait(12)
     seq, now = last_seq(agent), agent.now
-    sent = [agent.core._sent.seqs[seq][0]]
+    sent = [agent.core._heartbeats.sent_at(seq)]
     agent.now += 4
 
     agent.ack((key(), Command.KEEP), seq=seq)
@@ -96,8 +97,8 @@ def test_a_heartbeat_from_long_ago_is_forgotten(agent: SmallAgent) -> None:
     seq = last_seq(agent)
     agent.wait(400)
 
-    assert len(agent.core._sent.seqs) == 32
-    assert agent.core._sent.lease_until(seq, key()) is None
+    assert len(agent.core._heartbeats._listed) == REMEMBERED
+    assert agent.core._heartbeats.lease_until(seq, key()) is None
 
 
 # --- an exclusive attempt -----------------------------------------------------------------
