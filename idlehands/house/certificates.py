@@ -97,16 +97,14 @@ def build_leaf(
 ) -> x509.Certificate:
     """Return a certificate for `name`, which must be a checked one."""
     usage = ExtendedKeyUsageOID.SERVER_AUTH if role is Role.BROKER else ExtendedKeyUsageOID.CLIENT_AUTH
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    return (
-        _builder(subject, authority.subject, key, days=days)
-        .add_extension(_issuer_key(authority), critical=False)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_key_usage(certificate_authority=False), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([usage]), critical=True)
-        .add_extension(alternative_names(name, role), critical=False)
-        .sign(authority_key, hashes.SHA256())
-    )
+    return _sign_leaf((authority, authority_key), key, name, usage, alternative_names(name, role), days)
+
+
+def build_server_leaf(
+    authority: Authority, key: PublicKey, name: str, names: x509.SubjectAlternativeName, *, days: float
+) -> x509.Certificate:
+    """Return a certificate for a server that is no principal on the bus and is reached under `names`."""
+    return _sign_leaf(authority, key, name, ExtendedKeyUsageOID.SERVER_AUTH, names, days)
 
 
 def alternative_names(name: str, role: Role) -> x509.SubjectAlternativeName:
@@ -114,15 +112,31 @@ def alternative_names(name: str, role: Role) -> x509.SubjectAlternativeName:
     if role is not Role.BROKER:
         return x509.SubjectAlternativeName([x509.DNSName(name)])
     # The fixed name is what clients verify; the others are for programs of other people.
-    hosts = {"localhost", BROKER_NAME}
-    for host in (socket.gethostname(), socket.getfqdn()):
-        # A certificate name must be plain ASCII; a host that is called otherwise is reached by address.
-        if host and host.isascii() and len(host) <= 253:
-            hosts.add(host.lower())
-    addresses = [ipaddress.ip_address("127.0.0.1"), ipaddress.ip_address("::1")]
+    return names_of_host(BROKER_NAME)
+
+
+def names_of_host(fixed_name: str, reachable_at: Iterable[str] = ()) -> x509.SubjectAlternativeName:
+    """Return the fixed name, this machine's names and loopback, and what else it is reached at."""
+    hosts = {fixed_name, "localhost", *host_names()}
+    addresses = {"127.0.0.1", "::1"}
+    for address in reachable_at:
+        try:
+            addresses.add(str(ipaddress.ip_address(address)))
+        except ValueError:
+            hosts.add(address.lower())
     return x509.SubjectAlternativeName(
-        [*map(x509.DNSName, sorted(hosts)), *(x509.IPAddress(address) for address in addresses)]
+        [
+            *map(x509.DNSName, sorted(hosts)),
+            *(x509.IPAddress(ipaddress.ip_address(address)) for address in sorted(addresses)),
+        ]
     )
+
+
+def host_names() -> list[str]:
+    """Return the names of this machine that may stand in a certificate."""
+    found = {host.lower() for host in (socket.gethostname(), socket.getfqdn()) if host}
+    # A certificate name must be plain ASCII; a host that is called otherwise is reached by address.
+    return sorted(host for host in found if host.isascii() and len(host) <= 253)
 
 
 def build_revocations(
@@ -144,7 +158,7 @@ def build_revocations(
         .last_update(now - _LEEWAY)
         .next_update(now + datetime.timedelta(days=CA_DAYS))
         .add_extension(x509.CRLNumber(int(now.timestamp())), critical=False)
-        .add_extension(_issuer_key(authority), critical=False)
+        .add_extension(issuer_key(authority), critical=False)
     )
     for serial, since in revoked:
         entry = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(since)
@@ -152,7 +166,28 @@ def build_revocations(
     return builder.sign(authority_key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
 
-def _issuer_key(authority: x509.Certificate) -> x509.AuthorityKeyIdentifier:
+def _sign_leaf(
+    authority: Authority,
+    key: PublicKey,
+    name: str,
+    usage: x509.ObjectIdentifier,
+    names: x509.SubjectAlternativeName,
+    days: float,
+) -> x509.Certificate:
+    certificate, authority_key = authority
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    return (
+        _builder(subject, certificate.subject, key, days=days)
+        .add_extension(issuer_key(certificate), critical=False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_key_usage(certificate_authority=False), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([usage]), critical=True)
+        .add_extension(names, critical=False)
+        .sign(authority_key, hashes.SHA256())
+    )
+
+
+def issuer_key(authority: x509.Certificate) -> x509.AuthorityKeyIdentifier:
     """Return what Python 3.13's strict verification asks of every issued certificate."""
     identifier = authority.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier)

@@ -14,11 +14,11 @@ from pathlib import Path
 from bus.settings import read_web_context
 from bus.topics import DEFAULT_ROOT, HQ_STATE, PRESENCE, Topic
 from idlehands.house import broker, mongod, probe
+from idlehands.house.certificates import host_names
 from idlehands.house.furnish import database_uri_file, external_database
 from idlehands.house.home import COMMAND_LINE, Home, HouseError
 from idlehands.house.install import find_or_install_mosquitto
 from idlehands.house.intruder import attack_broker
-from idlehands.house.serving import host_names
 from idlehands.house.web_intruder import attack_web
 from schemas.isolation import Isolation
 
