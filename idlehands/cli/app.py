@@ -1,5 +1,8 @@
 """The tree of commands. Each module adds its own."""
 
+import sys
+from typing import Annotated
+
 import typer
 
 from idlehands.cli import (
@@ -18,7 +21,6 @@ from idlehands.cli import (
 
 app = typer.Typer(
     name="idlehands",
-    help="Put every idle computer of a house to work on machine-learning jobs.",
     epilog=(
         "Exit codes: 0 done, 1 refused or wrong, 2 not understood, 3 broker, HQ or web not reached. "
         "`run` exits with the script's own code; 125 is trouble of idlehands itself, 126 a dead job, "
@@ -30,6 +32,26 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"idlehands {version('idlehands')}, Python {sys.version.split()[0]}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end."),
+    ] = False,
+) -> None:
+    """Put every idle computer of a house to work on machine-learning jobs."""
+
+
 for module in (
     demo_command,
     working,

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,12 @@ def test_help_names_every_command(tmp_path: Path) -> None:
     assert done.returncode == 0
     listed = {line.split()[0] for line in done.stdout.splitlines() if line.startswith("  ") and line.split()}
     assert set(COMMANDS.split()) <= listed
+
+
+def test_the_version_is_told(tmp_path: Path) -> None:
+    done = idlehands("--version", home=tmp_path)
+
+    assert (done.returncode, done.stdout.split()[1].rstrip(",")) == (0, metadata.version("idlehands"))
 
 
 @pytest.mark.parametrize("command", COMMANDS.split())
