@@ -7,6 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from schemas.audit import AuditNote
 from schemas.facts import AttemptResult, MachineFacts
 from schemas.names import (
     Boot,
@@ -202,6 +203,14 @@ class AgentBooted(Event, frozen=True):
     facts: MachineFacts
 
 
+class Audited(Event, frozen=True):
+    """Something about who gets in: of no job, and of nothing that HQ decides by."""
+
+    note: AuditNote
+    #: Who handed it in.
+    by: Name
+
+
 class RequestAnswered(Event, frozen=True):
     """The answer stored under (submitter, key), in the same decision as what it did."""
 
@@ -230,7 +239,7 @@ JobEvent = (
 SweepEvent = SweepSubmitted | TrialProposed | SweepExhausted | SweepFinished | SweepCancelled
 #: No events of a job or sweep that there is: nothing follows them, and nobody is told a status.
 DeletionEvent = JobDeleted | SweepDeleted
-AnyEvent = JobEvent | SweepEvent | DeletionEvent | EpochBegan | AgentBooted | RequestAnswered
+AnyEvent = JobEvent | SweepEvent | DeletionEvent | EpochBegan | AgentBooted | RequestAnswered | Audited
 
 JOB_EVENTS: tuple[type[Event], ...] = JobEvent.__args__
 SWEEP_EVENTS: tuple[type[Event], ...] = SweepEvent.__args__

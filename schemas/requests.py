@@ -8,6 +8,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from schemas.audit import AuditNote
 from schemas.names import Count, JobId, JsonObject, Key, Name, SweepId
 from schemas.specs import JobSpec, SweepSpec
 
@@ -75,6 +76,12 @@ class Propose(Request, tag="propose", kw_only=True, frozen=True):
     exhausted: bool = False
 
 
+class Audit(Request, tag="audit", kw_only=True, frozen=True):
+    """From the web process: put this into the audit log. Its key is the note's id."""
+
+    note: AuditNote
+
+
 # --- questions: change nothing, need no key --------------------------------------
 
 
@@ -98,7 +105,19 @@ class ReadSweeps(Request, tag="read_sweeps", kw_only=True, frozen=True):
     after: SweepId | None = None
 
 
-Change = Submit | Cancel | Hold | Release | Retry | SubmitSweep | CancelSweep | Delete | DeleteSweep | Propose
+Change = (
+    Submit
+    | Cancel
+    | Hold
+    | Release
+    | Retry
+    | SubmitSweep
+    | CancelSweep
+    | Delete
+    | DeleteSweep
+    | Propose
+    | Audit
+)
 Question = Ping | ReadStatus | Explain | ReadSweeps
 AnyRequest = Change | Question
 

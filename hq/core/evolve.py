@@ -5,12 +5,13 @@ from msgspec.structs import replace
 from hq.core.evolve_job import evolve_job
 from hq.core.evolve_sweep import evolve_sweep
 from hq.core.moment import InvalidTransition, Moment
-from hq.core.state import AgentRecord, Answer, Change, Deleted, Job, State, StoredResult, Sweep
+from hq.core.state import AgentRecord, Answer, AuditEntry, Change, Deleted, Job, State, StoredResult, Sweep
 from schemas.events import (
     SWEEP_EVENTS,
     AgentBooted,
     AnyEvent,
     AttemptFailed,
+    Audited,
     Decision,
     EpochBegan,
     JobDeleted,
@@ -54,6 +55,13 @@ def evolve(state: State, event: AnyEvent, moment: Moment) -> list[Change]:
             )
             state.remember_answer(answer)
             return [answer]
+        case Audited(note=note, by=by):
+            order = moment.position * 2**20 + moment.index
+            return [
+                AuditEntry(
+                    id=note.id, note=note, by=by, noted_at=moment.at, position=moment.position, order=order
+                )
+            ]
         case JobDeleted() | SweepDeleted():
             return [_fold_deletion(state, event, moment)]
         case _ if isinstance(event, SWEEP_EVENTS):

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from schemas.audit import AuditNote
 from schemas.facts import MachineFacts
 from schemas.names import JsonObject
 from schemas.specs import JobSpec, SweepSpec
@@ -150,8 +151,21 @@ class Deleted(Struct, frozen=True, kw_only=True):
     at: float
 
 
+class AuditEntry(Struct, frozen=True, kw_only=True):
+    """One note of the audit log; nothing but its readers looks at it."""
+
+    id: str
+    note: AuditNote
+    #: Who handed it in, and when HQ took it.
+    by: str
+    noted_at: float
+    position: int
+    #: In the order of the log: position * 2**20 + index.
+    order: int
+
+
 #: What one decision changed, as snapshots for the read models.
-Change = Job | Sweep | AgentRecord | Answer | StoredResult | Deleted
+Change = Job | Sweep | AgentRecord | Answer | StoredResult | Deleted | AuditEntry
 
 
 class State:

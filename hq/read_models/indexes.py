@@ -10,7 +10,16 @@ from pymongo.errors import OperationFailure, PyMongoError
 from hq.log.connection import explain
 from hq.log.port import LogUnavailable
 from hq.read_models.deletion import DELETED
-from hq.read_models.models import AGENTS, COLLECTIONS, JOBS, REQUESTS, RESULTS, SWEEPS, ReadModelsUnusable
+from hq.read_models.models import (
+    AGENTS,
+    AUDIT,
+    COLLECTIONS,
+    JOBS,
+    REQUESTS,
+    RESULTS,
+    SWEEPS,
+    ReadModelsUnusable,
+)
 
 #: IndexOptionsConflict, IndexKeySpecsConflict.
 _IN_THE_WAY = (85, 86)
@@ -43,6 +52,12 @@ INDEXES: dict[str, tuple[IndexModel, ...]] = {
     ),
     REQUESTS: (IndexModel([("at", 1)], name="by_age"), IndexModel([("position", 1)], name="in_order")),
     AGENTS: (),
+    AUDIT: (
+        IndexModel([("order", -1)], name="newest"),
+        IndexModel([("note.who", 1), ("order", -1)], name="by_who"),
+        IndexModel([("note.subject", 1), ("order", -1)], name="by_subject"),
+        IndexModel([("note.what", 1), ("order", -1)], name="by_what"),
+    ),
     DELETED: (IndexModel([("done", 1), ("position", 1)], name="pending"),),
     "progress": (
         IndexModel([("_id.job", 1), ("_id.token", 1), ("_id.seq", 1)], name="by_attempt"),

@@ -11,6 +11,7 @@ written again or late. A result is written once and never replaced.
 | agents     | name             | `AgentRecord`  |
 | results    | {job, token}     | `StoredResult` |
 | requests   | {submitter, key} | `Answer`       |
+| audit      | note id          | `AuditEntry`   |
 """
 
 from typing import Any
@@ -18,7 +19,7 @@ from typing import Any
 import msgspec
 from bson.raw_bson import RawBSONDocument
 
-from hq.core.state import AgentRecord, Answer, Change, Deleted, Job, StoredResult, Sweep
+from hq.core.state import AgentRecord, Answer, AuditEntry, Change, Deleted, Job, StoredResult, Sweep
 from hq.log.documents import encode_document, restore
 from schemas.facts import AttemptResult
 
@@ -27,9 +28,10 @@ SWEEPS = "sweeps"
 AGENTS = "agents"
 RESULTS = "results"
 REQUESTS = "requests"
+AUDIT = "audit"
 #: In the order of writing: a job's document is never ahead of its results and its sweep.
 #: `loading` relies on it.
-COLLECTIONS = (RESULTS, REQUESTS, AGENTS, SWEEPS, JOBS)
+COLLECTIONS = (AUDIT, RESULTS, REQUESTS, AGENTS, SWEEPS, JOBS)
 
 CHECKPOINTS = "checkpoints"
 #: `{_id, position, generation, rebuilding}`: everything up to `position` is in the read models.
@@ -56,6 +58,8 @@ def place_of(change: Change) -> Place:
             return RESULTS, (job, token)
         case Answer(submitter=submitter, key=key):
             return REQUESTS, (submitter, key)
+        case AuditEntry(id=identity):
+            return AUDIT, identity
         case Deleted(kind=kind, id=identity):
             # In the place of what it deletes.
             return JOBS if kind == "job" else SWEEPS, identity
@@ -108,6 +112,7 @@ def change_of(collection: str, document: RawBSONDocument) -> Change:
         AGENTS: (AgentRecord, "name"),
         RESULTS: (StoredResult, "token"),
         REQUESTS: (Answer, "key"),
+        AUDIT: (AuditEntry, "id"),
     }
     kind, key = kinds[collection]
     change = restore(document, kind, key)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 EVENTS = "events"
 BLOBS = "blobs"
 #: Made again from the log at a restore.
-_FOLDED = frozenset({"jobs", "agents", "sweeps", "results", "requests"})
+_FOLDED = frozenset({"jobs", "agents", "sweeps", "results", "requests", "audit"})
 #: How far the read models are, which a restore makes again too; other checkpoints are kept.
 _QUERIES = {"checkpoints": {"_id": {"$ne": "read_models"}}}
 #: What `with_logs` adds.

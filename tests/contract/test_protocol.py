@@ -14,7 +14,7 @@ from bus.codec import MAX_MESSAGE_BYTES, decode
 from bus.memory_bus import MemoryBus, MemoryHub
 from bus.port import BusInput, Inbound
 from hq.publishing import publish
-from schemas import events, facts, messages, requests, specs
+from schemas import audit, events, facts, messages, requests, specs
 from schemas.names import JOB_PATTERN, NAME_PATTERN, SWEEP_PATTERN
 from schemas.states import JobStatus
 from tests.contract import (  # noqa: F401 - they note what they prove
@@ -158,7 +158,7 @@ def _structs() -> dict[str, list[str]]:
     inside = {"Message", "Fact", "Spec", "Request", "WhyWaiting"}
     kinds = [
         kind
-        for module in (messages, facts, specs, requests)
+        for module in (audit, messages, facts, specs, requests)
         for kind in vars(module).values()
         if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and kind.__module__ == module.__name__
     ]

@@ -7,9 +7,11 @@ import sys
 from pathlib import Path
 
 from hq.core.outputs import LookUpSweep
+from schemas.audit import AuditNote
 from schemas.events import AnyEvent, Decision, SweepFinished, TrialProposed
 from schemas.facts import AttemptResult, Failure, MachineFacts, MetricPoint
 from schemas.requests import (
+    Audit,
     Cancel,
     CancelSweep,
     Delete,
@@ -41,6 +43,7 @@ def play() -> list[Decision]:
     house.settle()
     _play_losses(house)
     _play_deletions(house)
+    _play_audit(house)
     missing = {kind.__name__ for kind in AnyEvent.__args__} - {type(event).__name__ for event in house.events}
     assert not missing, f"no {missing} in this log"
     return house.decisions
@@ -111,6 +114,11 @@ def _play_losses(house: SmallHouse) -> None:
     house.heartbeat("den", (key, Phase.RUNNING))
     house.boot("den", boot=2, facts=MachineFacts(cores=2))
     house.submit(JobSpec(SCRIPT, name="still waiting", needs=Needs(gpus=8)))
+
+
+def _play_audit(house: SmallHouse) -> None:
+    note = AuditNote("5" * 32, house.wall, "login.refused", source="192.168.1.7", outcome="refused", count=40)
+    house.request(Audit(note=note, key=note.id), "web")
 
 
 def _play_deletions(house: SmallHouse) -> None:

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from hq.core.state import State
 from schemas.events import (
     AnyEvent,
+    Audited,
     JobCancelled,
     JobHeld,
     JobReleased,
@@ -19,7 +20,7 @@ from schemas.events import (
     SweepSubmitted,
     TrialProposed,
 )
-from schemas.requests import Cancel, CancelSweep, Change, Hold, Propose, Release, Submit, SubmitSweep
+from schemas.requests import Audit, Cancel, CancelSweep, Change, Hold, Propose, Release, Submit, SubmitSweep
 from schemas.specs import Choice, FloatRange, IntRange, JobSpec, SweepSpec
 from schemas.states import JobStatus
 
@@ -34,6 +35,8 @@ MAX_PROPOSED = 200
 MAX_RETRY_BYTES = 1024 * 1024
 #: The only principal that may submit trials.
 SEARCH = "search"
+#: The only principal that may write into the audit log: it sees who logs in, and hands in for the house.
+AUDITOR = "web"
 
 
 class Refused(Exception):
@@ -96,10 +99,18 @@ def decide_request(state: State, submitter: str, client: str, request: Change, i
             return [SweepSubmitted(sweep, spec, submitter)], {"sweep": sweep}
         case CancelSweep(sweep=sweep):
             return _cancel_sweep(state, sweep, submitter)
+        case Audit(note=note):
+            _check_auditor(client)
+            return [Audited(note, client)], {}
         case Propose():
             return _propose(state, client, request, ids)
         case _:
             raise Refused("not_possible", f"HQ cannot carry out {type(request).__name__} here")
+
+
+def _check_auditor(client: str) -> None:
+    if client != AUDITOR:
+        raise Refused("not_allowed", f"{client} may not write into the audit log: only {AUDITOR} does")
 
 
 def check_secrets(request: Change, read_known: Callable[[], Collection[str]]) -> None:

@@ -4,12 +4,14 @@ import random
 
 from hq.core.evolve import apply
 from hq.core.state import Change, Job, State
+from schemas.audit import AuditNote
 from schemas.events import (
     AgentBooted,
     AnyEvent,
     AttemptFailed,
     AttemptInterrupted,
     AttemptLost,
+    Audited,
     Decision,
     EpochBegan,
     JobCancelled,
@@ -66,6 +68,9 @@ class History:
             if not own & touched:
                 fitting.extend(events)
                 touched |= own  # type: ignore[arg-type]
+        if position % 7 == 0:
+            # Now and then one that was handed in before.
+            fitting.append(Audited(AuditNote(f"{position % 91:032x}", float(position), "login.used"), "web"))
         decision = Decision(position, 1, f"op-{position}", 1e9 + position * 3600.0, tuple(fitting))
         self.changes.append(apply(self.state, decision))
         self.decisions.append(decision)
