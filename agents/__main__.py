@@ -6,6 +6,7 @@ job needs is imported with the first job.
 
 import argparse
 import logging
+import os
 import random
 import secrets
 import signal
@@ -152,6 +153,7 @@ def _build_runner(
         isolations=isolations,
         hidden=[certificate, *_find_houses(certificate)],
         secrets_opener=SecretsOpener(certificate / "seal.key"),
+        checkpoint_seconds=options.checkpoint_seconds,
     )
 
 
@@ -178,6 +180,13 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--python", metavar="FILE", help="the interpreter for scripts (default: this one)")
     parser.add_argument("--runner", choices=("subprocess", "noop"), default="subprocess")
+    parser.add_argument(
+        "--checkpoint-seconds",
+        type=float,
+        default=float(os.environ.get("IDLEHANDS_CHECKPOINT_SECONDS") or 30.0),
+        metavar="N",
+        help="store the checkpoints of running scripts at most so often (default: 30)",
+    )
     parser.add_argument("--rest", default="", metavar="URL", help="base URL of REST (default: what HQ says)")
     parser.add_argument("--https", action="store_true", help="take REST over https only, whatever HQ says")
     parser.add_argument("--root", default="idlehands/v1", help="first levels of every topic")

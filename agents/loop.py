@@ -12,7 +12,7 @@ from typing import Any
 
 from agents.core.agent import AgentCore
 from agents.core.effects import Effect, Send, Spool, Start, Stop, Unspool, WindDown
-from agents.runner.port import RunEnded, RunLog, Runner, RunProgress, RunStopped
+from agents.runner.port import RunCheckpoint, RunEnded, RunLog, Runner, RunProgress, RunStopped
 from agents.spool import Spool as SpoolFile
 from agents.spool import SpoolUnusable
 from bus import topics
@@ -117,6 +117,8 @@ class AgentLoop:
                 progress.append(points)
             case RunLog(log=written):
                 lines.append(written)
+            case RunCheckpoint(job=job, checkpoint=checkpoint):
+                self._core.checkpoint_stored(job, checkpoint, now)
             case RunStopped(job=job, token=token, why=why):
                 self._core.run_stopped(job, token, now, why)
             case Connected():
@@ -159,8 +161,8 @@ class AgentLoop:
                         self._send(effect)
                     case Start(grant=grant):
                         self._runner.start(grant)
-                    case Stop(job=job, token=token, at_once=at_once):
-                        self._runner.stop(job, token, at_once=at_once)
+                    case Stop(job=job, token=token, at_once=at_once, unwanted=unwanted):
+                        self._runner.stop(job, token, at_once=at_once, unwanted=unwanted)
                     case WindDown(job=job, token=token):
                         self._runner.wind_down(job, token)
                     case Spool(result=result):

@@ -8,7 +8,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from schemas.audit import AuditNote
-from schemas.facts import AttemptResult, MachineFacts
+from schemas.facts import AttemptResult, Checkpoint, MachineFacts
 from schemas.names import (
     Boot,
     Count,
@@ -111,6 +111,13 @@ class AttemptFailed(Event, frozen=True):
     token: Token
     result: AttemptResult
     delay_seconds: Seconds
+
+
+class CheckpointStored(Event, frozen=True):
+    """The holder of the job's newest token stored a checkpoint: the next attempt goes on from there."""
+
+    job: JobId
+    checkpoint: Checkpoint
 
 
 class JobSucceeded(Event, frozen=True):
@@ -230,6 +237,7 @@ JobEvent = (
     | AttemptResumed
     | AttemptLost
     | AttemptFailed
+    | CheckpointStored
     | JobSucceeded
     | JobFailed
     | JobCancelled

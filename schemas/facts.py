@@ -53,6 +53,15 @@ class Failure(Fact, frozen=True):
     traceback: Annotated[str, Meta(max_length=65_536)] = ""
 
 
+class Checkpoint(Fact, frozen=True):
+    """What a script left in its checkpoint folder, as a tar archive that is stored as a blob."""
+
+    #: Of the attempt that wrote it.
+    token: Token
+    sha256: Sha256
+    bytes: Count
+
+
 class AttemptResult(Fact, frozen=True):
     """How one attempt ended. Written to the agent's spool before it is first sent."""
 
@@ -75,3 +84,5 @@ class AttemptResult(Fact, frozen=True):
     max_rss_mb: Seconds = 0
     output_bytes: Count = 0
     notes: tuple[Text, ...] = ()
+    #: The last one that was stored, of an attempt that did not succeed.
+    checkpoint: Checkpoint | None = None

@@ -9,7 +9,7 @@ from typing import Annotated
 from msgspec import Meta, Struct, field
 
 from schemas.events import JobEvent, SweepEvent
-from schemas.facts import AttemptResult, GuestState, MachineFacts, MetricPoint
+from schemas.facts import AttemptResult, Checkpoint, GuestState, MachineFacts, MetricPoint
 from schemas.names import (
     Boot,
     Count,
@@ -45,6 +45,8 @@ class AttemptReport(Message, frozen=True):
     job: JobId
     token: Token
     phase: Phase
+    #: The newest that this attempt has stored. Repeated with every heartbeat, recorded once.
+    checkpoint: Checkpoint | None = None
 
 
 class Heartbeat(Message, frozen=True):
@@ -86,6 +88,8 @@ class Decline(Message, frozen=True):
     interrupted: bool = False
     #: True: by its owner's rules this machine runs that script for nobody; offering it again is no use.
     unwilling: bool = False
+    #: The newest that the attempt has stored.
+    checkpoint: Checkpoint | None = None
 
 
 class Declines(Message, frozen=True):
@@ -153,6 +157,8 @@ class Grant(Message, frozen=True):
     sealed: Annotated[str, Meta(max_length=65_536)] = ""
     #: Why HQ could not add them.
     withheld: ShortText = ""
+    #: Where to go on, when an earlier attempt came so far.
+    checkpoint: Checkpoint | None = None
 
 
 class Denial(Message, frozen=True):

@@ -12,6 +12,8 @@ from collections import Counter
 from collections.abc import Callable
 from itertools import islice
 
+from msgspec.structs import replace
+
 from agents.core.attempts import AttemptKey, Attempts, Claimed, Held
 from agents.core.deliveries import Deliveries
 from agents.core.effects import Effect, Send, Spool, Start, Stop, Unspool, WindDown
@@ -30,7 +32,7 @@ from agents.core.timing import (
 from bus import topics
 from bus.port import Inbound, Refusal
 from bus.signing import UNKNOWN_SIGNER, UNSIGNED
-from schemas.facts import AttemptResult, GuestState, MachineFacts
+from schemas.facts import AttemptResult, Checkpoint, GuestState, MachineFacts
 from schemas.messages import (
     Ack,
     AttemptReport,
@@ -46,7 +48,7 @@ from schemas.messages import (
     Order,
     Results,
 )
-from schemas.states import Command, Phase
+from schemas.states import Command, Outcome, Phase
 
 _RESULTS_PER_MESSAGE = 64
 
@@ -264,7 +266,7 @@ class AgentCore:
                 self._heartbeats.changed(now)
             elif attempt.phase is Phase.RUNNING and not attempt.stopping:
                 attempt.stopping = True
-                self._effects.append(Stop(*key))
+                self._effects.append(Stop(*key, unwanted=True))
             return
         until = self._heartbeats.lease_until(seq, key)
         if until is not None:
@@ -280,14 +282,24 @@ class AgentCore:
         attempt = self.attempts.get((result.job, result.token))
         if attempt is not None:
             attempt.ended = True
+            if attempt.checkpoint is not None and result.outcome is not Outcome.SUCCEEDED:
+                result = replace(result, checkpoint=attempt.checkpoint)
             self._effects.append(Spool(result))
             self._fill_slots(now)
+
+    def checkpoint_stored(self, job: str, checkpoint: Checkpoint, now: float) -> None:
+        """Take in that a running attempt stored a checkpoint: heartbeats tell HQ while it runs."""
+        attempt = self.attempts.get((job, checkpoint.token))
+        if attempt is not None:
+            attempt.checkpoint = checkpoint
+            self._heartbeats.changed(now)
 
     def run_stopped(self, job: str, token: int, now: float, why: str = "") -> None:
         """Take in that an attempt was stopped, or could not begin for `why`, and left no result."""
         attempt = self.attempts.discard((job, token))
         if attempt is not None and (attempt.stopping_why or why):
-            self._declines.append(Decline(job, token, attempt.stopping_why or why, interrupted=True))
+            why = attempt.stopping_why or why
+            self._declines.append(Decline(job, token, why, interrupted=True, checkpoint=attempt.checkpoint))
         self._heartbeats.changed(now)
         self._fill_slots(now)
         self._send_declines()
@@ -434,7 +446,7 @@ class AgentCore:
             self._declines = []
 
     def _send_heartbeat(self, now: float) -> None:
-        reports = tuple(AttemptReport(*key, attempt.phase) for key, attempt in self.attempts.items())
+        reports = tuple(_report(attempt) for attempt in self.attempts.values())
         busy = self.attempts.count(Phase.RUNNING)
         facts = self._facts if self._heartbeats.carry_facts else None
         heartbeat = Heartbeat(
@@ -450,3 +462,9 @@ class AgentCore:
             refused=dict(self.rejected),
         )
         self._effects.append(Send(topics.HEARTBEAT, heartbeat))
+
+
+def _report(attempt: Held) -> AttemptReport:
+    # The result of one that is over carries its checkpoint.
+    checkpoint = attempt.checkpoint if attempt.phase is Phase.RUNNING else None
+    return AttemptReport(*attempt.key, attempt.phase, checkpoint)

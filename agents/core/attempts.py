@@ -2,6 +2,7 @@
 
 from msgspec import Struct
 
+from schemas.facts import Checkpoint
 from schemas.messages import Grant
 from schemas.states import Phase
 
@@ -29,6 +30,8 @@ class Held(Struct):
     #: Its whole tree was ordered dead at once: the lease is over.
     killed: bool = False
     winding_down: bool = False
+    #: The newest that it has stored.
+    checkpoint: Checkpoint | None = None
     #: The script is over and its slot is free; `running` to others until the result is on disk.
     ended: bool = False
 

@@ -28,6 +28,8 @@ class Stop(Struct, frozen=True):
     job: str
     token: int
     at_once: bool = False
+    #: HQ wants nothing of it any more: its checkpoint is not worth storing.
+    unwanted: bool = False
 
 
 class WindDown(Struct, frozen=True):

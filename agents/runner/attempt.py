@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from agents.bundles import BundleMissing, BundleUnreachable
 from agents.runner.arguments import build_stdin, build_words
+from agents.runner.checkpoints import Checkpoints
 from agents.runner.delivery import deliver_saved, fit
 from agents.runner.failures import name_exit, name_failure
 from agents.runner.isolation import IsolationMissing
@@ -40,6 +41,7 @@ class Attempt:
         self._mask = Mask()
         self._began_at = time.time()
         self._is_winding_down = False
+        self._checkpoints = Checkpoints(grant, site, self._workspace, self.stop)
 
     def wind_down(self) -> None:
         """Raise the flag that `should_stop()` reads."""
@@ -64,8 +66,11 @@ class Attempt:
         finally:
             stopped = self.stop.event.is_set()
             self.stop.close()
-        succeeded = not stopped and result.outcome is Outcome.SUCCEEDED
-        self._workspace.remove(with_checkpoints=succeeded)
+        # One that was asked to end and did so may not be done: its job may go on elsewhere.
+        is_done = not stopped and result.outcome is Outcome.SUCCEEDED and not self._is_winding_down
+        self._checkpoints.finish(store=not is_done and not self.stop.unwanted)
+        result = replace(result, notes=(*result.notes, *self._checkpoints.notes))
+        self._workspace.remove(with_checkpoints=is_done)
         if stopped or why:
             return RunStopped(self.grant.job, self.grant.token, "" if stopped else why[:1000])
         return RunEnded(result)
@@ -128,6 +133,7 @@ class Attempt:
             if self._is_winding_down:
                 workspace.raise_stop()
             self._site.bundles.copy(script.bundle, workspace.folder, self.stop.event.wait)
+            self._checkpoints.restore()
             found = workspace.find_script(script.entry)
             if isinstance(found, Failure):
                 return found
@@ -151,9 +157,7 @@ class Attempt:
     def _watch(self, process: Process, *, is_sandboxed: bool) -> Ending:
         marker = f"{self._site.marker}.{self._workspace.name}"
         tree = Tree(process.pid, marker, only_encloses=is_sandboxed)
-        watch = Watch(
-            process, tree, self.grant.spec.limits, self._output, self.stop, self._flush, self._site.reap
-        )
+        watch = Watch(process, tree, self.grant.spec.limits, self._output, self.stop, self._flush, self._look)
         try:
             return watch.run()
         except BaseException:
@@ -163,6 +167,10 @@ class Attempt:
             if process.returncode is None:
                 process.wait()
             self._site.forget(process.pid)
+
+    def _look(self) -> None:
+        self._site.reap()
+        self._checkpoints.glance()
 
     def _flush(self, *, final: bool = False) -> None:
         for log in self._output.take_logs():

@@ -30,7 +30,7 @@ class NoopRunner:
     def wind_down(self, job: JobId, token: Token) -> None:
         """Do nothing: every attempt has ended already."""
 
-    def stop(self, job: JobId, token: Token, *, at_once: bool = False) -> None:
+    def stop(self, job: JobId, token: Token, *, at_once: bool = False, unwanted: bool = False) -> None:
         """Do nothing: every attempt has ended already."""
 
     def close(self) -> None:

@@ -4,7 +4,7 @@ The only contract between the agent's loop and a runner. It knows grants and
 results, and nothing of processes, MQTT or the spool. A runner calls
 `report` from its own threads, in order within one attempt:
 
-    start -> RunStarted? -> (RunProgress | RunLog)* -> RunEnded | RunStopped
+    start -> RunStarted? -> (RunProgress | RunLog | RunCheckpoint)* -> RunEnded | RunStopped
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from schemas.facts import AttemptResult
+from schemas.facts import AttemptResult, Checkpoint
 from schemas.messages import Grant, LogLines, Progress
 from schemas.names import JobId, Token
 
@@ -36,6 +36,13 @@ class RunLog(Struct, frozen=True):
     log: LogLines
 
 
+class RunCheckpoint(Struct, frozen=True):
+    """What the script left in its checkpoint folder is stored as a blob."""
+
+    job: JobId
+    checkpoint: Checkpoint
+
+
 class RunEnded(Struct, frozen=True):
     """The attempt ended by itself or by a limit. Its whole tree is gone."""
 
@@ -51,7 +58,7 @@ class RunStopped(Struct, frozen=True):
     why: str = ""
 
 
-Report = RunStarted | RunProgress | RunLog | RunEnded | RunStopped
+Report = RunStarted | RunProgress | RunLog | RunCheckpoint | RunEnded | RunStopped
 ReportTo = Callable[[Report], None]
 
 
@@ -69,8 +76,10 @@ class Runner(Protocol):
     def wind_down(self, job: JobId, token: Token) -> None:
         """Ask the script to stop by itself (`should_stop()`); sends no signal. Safe to repeat."""
 
-    def stop(self, job: JobId, token: Token, *, at_once: bool = False) -> None:
+    def stop(self, job: JobId, token: Token, *, at_once: bool = False, unwanted: bool = False) -> None:
         """End an attempt: TERM to its tree, 5 s later KILL; with `at_once` KILL now.
+
+        What it left in its checkpoint folder is stored before, unless it is `unwanted`.
 
         Answered by one `RunStopped`, unless the attempt had ended before.
         An unknown (job, token) changes nothing. Safe to repeat.

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from subprocess import Popen
 
 _CHECKED_AT_MOST = 64
+#: How often what a running script leaves in its checkpoint folder is stored, at most.
+CHECKPOINT_SECONDS = 30.0
 
 
 class Site:
@@ -51,9 +53,11 @@ class Site:
         isolations: Isolations,
         hidden: Iterable[Path] = (),
         secrets_opener: SecretsOpener | None = None,
+        checkpoint_seconds: float = CHECKPOINT_SECONDS,
     ) -> None:
         self.home, self.report, self.blobs, self.interpreter = home, report, blobs, interpreter
         self.upload_patience_seconds = upload_patience_seconds
+        self.checkpoint_seconds = checkpoint_seconds
         self.isolations = isolations
         self.sandbox = Sandbox(isolations, interpreter, [home, *hidden], [INJECTED])
         self._secrets_opener = secrets_opener

@@ -37,6 +37,7 @@ class SubprocessRunner:
         isolations: Isolations | None = None,
         hidden: Iterable[Path] = (),
         secrets_opener: "SecretsOpener | None" = None,
+        checkpoint_seconds: float | None = None,
     ) -> None:
         """Clean the home of what earlier attempts left; start nothing yet.
 
@@ -53,6 +54,7 @@ class SubprocessRunner:
             isolations: The levels that scripts are run at; `basic` alone by default.
             hidden: Folders that no script in `strict` may see, besides the home.
             secrets_opener: Opens the secrets that come with grants.
+            checkpoint_seconds: How often checkpoints of running scripts are stored at most; 30 by default.
         """
         self._home = Path(os.path.realpath(home))
         self._report = report
@@ -62,6 +64,7 @@ class SubprocessRunner:
         self._isolations = isolations or Isolations()
         self._hidden = tuple(hidden)
         self._secrets_opener = secrets_opener
+        self._checkpoint_seconds = checkpoint_seconds
         self._site: Site | None = None
         self._lock = threading.Lock()
         self._attempts: dict[tuple[JobId, Token], tuple[Attempt, threading.Thread]] = {}
@@ -100,11 +103,11 @@ class SubprocessRunner:
         if found is not None:
             found[0].wind_down()
 
-    def stop(self, job: JobId, token: Token, *, at_once: bool = False) -> None:
+    def stop(self, job: JobId, token: Token, *, at_once: bool = False, unwanted: bool = False) -> None:
         """Ask the attempt's thread to end it; see `Runner.stop`."""
         found = self._attempts.get((job, token))
         if found is not None:
-            found[0].stop.ask(at_once=at_once)
+            found[0].stop.ask(at_once=at_once, unwanted=unwanted)
 
     def close(self) -> None:
         """Stop every attempt at once, wait for their ends, and let the warden go."""
@@ -127,7 +130,7 @@ class SubprocessRunner:
     def _ready_site(self) -> "Site":
         if self._site is None:
             from agents.blobs import Blobs
-            from agents.runner.site import Site
+            from agents.runner.site import CHECKPOINT_SECONDS, Site
 
             blobs = Blobs(self._rest_url, self._token, self._cafile)
             self._site = Site(
@@ -139,5 +142,6 @@ class SubprocessRunner:
                 isolations=self._isolations,
                 hidden=self._hidden,
                 secrets_opener=self._secrets_opener,
+                checkpoint_seconds=self._checkpoint_seconds or CHECKPOINT_SECONDS,
             )
         return self._site

@@ -46,14 +46,17 @@ class StopRequest:
     def __init__(self) -> None:
         self.event = threading.Event()
         self.at_once = False
+        #: Nobody goes on from where it stands.
+        self.unwanted = False
         self._lock = threading.Lock()
         self._reader, self._writer = os.pipe()
         os.set_blocking(self._writer, False)
 
-    def ask(self, *, at_once: bool) -> None:
-        """Ask for the end. Safe to repeat; `at_once` sticks."""
+    def ask(self, *, at_once: bool, unwanted: bool = False) -> None:
+        """Ask for the end. Safe to repeat; `at_once` and `unwanted` stick."""
         with self._lock:
             self.at_once = self.at_once or at_once
+            self.unwanted = self.unwanted or unwanted
             self.event.set()
             if self._writer >= 0:
                 try:

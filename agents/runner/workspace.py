@@ -50,6 +50,8 @@ class Workspace:
         self.saved = self.private / "saved"
         self.outgoing = home / "outgoing" / self.name
         self.checkpoints = home / "checkpoints" / grant.job
+        #: Of the last attempt that had that folder on this machine. Where no script in `strict` reaches it.
+        self.checkpoint_token = home / "checkpoints" / f"{grant.job}.token"
         self.kept = home / "kept"
         self._lock = threading.Lock()
         #: The folder `.idlehands` itself, whatever the script puts in its place; None while there is none.
@@ -139,6 +141,7 @@ class Workspace:
         _remove_tree(self.folder)
         if with_checkpoints:
             _remove_tree(self.checkpoints)
+            self.checkpoint_token.unlink(missing_ok=True)
 
     def keep(self, name: str, content: Path) -> Path:
         """Move a file to where a person finds it, and return that place.

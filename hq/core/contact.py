@@ -3,16 +3,18 @@
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from bus import topics
 from bus.port import Inbound
 from bus.topics import Topic
 from hq.core.bookkeeping import Bookkeeping
 from hq.core.decide.attempts import decide_boot, decide_claim, decide_result, decide_return
+from hq.core.decide.checkpoints import decide_checkpoint
 from hq.core.recording import Recording
 from hq.core.sightings import COOL_SECONDS, Sighting
 from hq.core.timing import LEASE_SECONDS
-from schemas.events import AttemptLost, AttemptResumed, JobClaimed, JobSucceeded
+from schemas.events import AttemptLost, AttemptResumed, CheckpointStored, JobClaimed, JobSucceeded
 from schemas.messages import (
     Ack,
     AttemptReport,
@@ -72,7 +74,11 @@ class Contact:
         commands = ((report, self._command_for(agent, report, now)) for report in heartbeat.attempts)
         orders = tuple(Order(r.job, r.token, command) for r, command in commands if command is not None)
         resumes = any(self._may_resume(agent, report) for report in heartbeat.attempts)
-        return HeartbeatAnswer(Ack(epoch, heartbeat.boot, heartbeat.seq, orders), resumes)
+        news = resumes or any(self._checkpoint_in(agent, report) for report in heartbeat.attempts)
+        return HeartbeatAnswer(Ack(epoch, heartbeat.boot, heartbeat.seq, orders), news)
+
+    def _checkpoint_in(self, agent: str, report: AttemptReport) -> CheckpointStored | None:
+        return decide_checkpoint(self._state, agent, report.job, report.token, report.checkpoint)
 
     def _sighting(self, agent: str, heartbeat: Heartbeat) -> Sighting:
         sighting = self._books.sightings.get(agent)
@@ -168,6 +174,8 @@ class Contact:
             for report in heartbeat.attempts:
                 if self._may_resume(agent, report):
                     recording.record(AttemptResumed(report.job, report.token))
+                if (stored := self._checkpoint_in(agent, report)) is not None:
+                    recording.record(stored)
 
     def _decide_boot(self, recording: Recording, agent: str, heartbeat: Heartbeat, now: float) -> None:
         sighting = self._books.sightings.get(agent)
@@ -212,7 +220,9 @@ class Contact:
             recording.publish(topics.GRANT, data, agent=agent)
 
     def _grant(self, job: str, token: int, agent: str, boot: int, nonce: str) -> Grant:
-        return Grant(job, token, agent, boot, nonce, LEASE_SECONDS, self._state.jobs[job].spec)
+        found = self._state.jobs[job]
+        grant = Grant(job, token, agent, boot, nonce, LEASE_SECONDS, found.spec)
+        return replace(grant, checkpoint=found.checkpoint) if found.checkpoint else grant
 
     def _decide_declines(self, recording: Recording, agent: str, declines: Declines, now: float) -> None:
         sighting = self._books.sightings.get(agent)
@@ -221,6 +231,11 @@ class Contact:
             job = self._state.jobs.get(decline.job)
             attempt = job.attempt(decline.token) if job else None
             unwilling = False
+            # Before the job is queued again: whoever gets it goes on from there.
+            stored = decide_checkpoint(self._state, agent, decline.job, decline.token, decline.checkpoint)
+            if stored is not None:
+                recording.record(stored)
+                job = self._state.jobs[decline.job]
             if job and attempt and sighting and decline.unwilling and attempt.agent == agent:
                 # Before it is queued again: not for the same machine, which would decline it for ever.
                 self._books.scheduler.note_unwilling(job, decline.why, sighting, self._state.jobs)
@@ -240,6 +255,9 @@ class Contact:
         acks: list[ResultAck] = []
         sighting = self._books.sightings.get(agent)
         for result in results.results:
+            stored = decide_checkpoint(self._state, agent, result.job, result.token, result.checkpoint)
+            if stored is not None:
+                recording.record(stored)
             event, verdict = decide_result(self._state, agent, result)
             if event is not None:
                 recording.record(event)

@@ -17,6 +17,7 @@ from schemas.events import (
     AttemptLost,
     AttemptResumed,
     AttemptReturned,
+    CheckpointStored,
     JobCancelled,
     JobClaimed,
     JobDied,
@@ -106,8 +107,15 @@ def _evolve_live(job: Job, event: JobEvent, moment: Moment) -> Job:
         case AttemptFailed(token=token, result=result, delay_seconds=delay):
             job = replace(_close(job, token), starts=job.starts + 1, failures=job.failures + 1)
             return _queue_again(job, token, _why_failed(result), delay)
+        case CheckpointStored(checkpoint=checkpoint):
+            if checkpoint.token != job.token or job.attempt(job.token) is None:
+                raise InvalidTransition(
+                    f"checkpoint of attempt {checkpoint.token} of job {job.id}: its token is {job.token}"
+                )
+            return replace(job, checkpoint=checkpoint)
         case JobSucceeded(token=token):
-            job = replace(_close(job, token), starts=job.starts + 1)
+            # Nobody goes on from there: what nothing refers to is cleaned up.
+            job = replace(_close(job, token), starts=job.starts + 1, checkpoint=None)
             return _end(job, JobStatus.SUCCEEDED, "", moment)
         case JobFailed(token=token, why=why):
             if token is not None:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from schemas.audit import AuditNote
-from schemas.facts import MachineFacts
+from schemas.facts import Checkpoint, MachineFacts
 from schemas.names import JsonObject
 from schemas.specs import JobSpec, SweepSpec
 from schemas.states import AttemptState, JobStatus, SweepStatus
@@ -63,6 +63,8 @@ class Job(Struct, frozen=True, kw_only=True):
     #: Back-off before the next offer, counted from the event that queued it again.
     delay_seconds: float = 0
     claimed_at: float | None = None
+    #: Where the next attempt goes on. Its token is of a granted attempt, and never goes backwards.
+    checkpoint: Checkpoint | None = None
     ended_at: float | None = None
 
     def attempt(self, token: int) -> Attempt | None:

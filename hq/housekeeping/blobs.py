@@ -1,7 +1,7 @@
 """Deleting blobs that nothing refers to any more.
 
-A blob is referred to by its sha256 in the spec of a job or sweep, in a result,
-or in a result's notes (`saved NAME: blob SHA`). Nothing counts references: the
+A blob is referred to by its sha256 in the spec of a job or sweep, as a job's
+checkpoint, in a result, or in a result's notes (`saved NAME: blob SHA`). Nothing counts references: the
 documents are the truth, and they are read. A blob that was stored or asked
 for within the grace stays, so that the submit after an upload finds it.
 """
@@ -28,7 +28,7 @@ _ORPHAN_AGE = datetime.timedelta(hours=6)
 _SHA256 = re.compile(rb"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 #: Where hashes may stand. The series of a result holds numbers only, and is most of it.
 _PARTS: dict[str, dict[str, int]] = {
-    JOBS: {"spec": 1},
+    JOBS: {"spec": 1, "checkpoint": 1},
     SWEEPS: {"spec": 1},
     RESULTS: {"result.result_blob": 1, "result.notes": 1, "result.result": 1, "params": 1},
 }

@@ -666,3 +666,24 @@ def test_only_who_holds_a_job_can_be_unwilling_to_run_it(hq: WireHq, agent: Wire
     (other,) = hq.submit()
     hq.later(3)  # left alone after any decline
     assert cellar.offer()["job"] == other
+
+
+@proves("P71")
+def test_the_checkpoint_that_an_agent_names_comes_with_the_next_grant(hq: WireHq, agent: WireAgent) -> None:
+    job, token = agent.begin()
+    stored = {"token": token, "sha256": "a" * 64, "bytes": 10_240}
+    agent.beat((job, token, "running"))
+    report = {"job": job, "token": token, "phase": "running", "checkpoint": stored}
+    agent.seq += 1
+    agent.say(
+        "heartbeat", instance=agent.instance, seq=agent.seq, slots=2, free=1, attempts=[report], facts={}
+    )
+    agent.say("decline", declines=[{"job": job, "token": token, "why": "the owner", "interrupted": True}])
+    hq.later(3)
+    agent.beat()
+
+    offer = agent.offer()
+    (grant,) = agent.claim(offer["job"], offer["token"])["grants"]
+
+    assert grant["checkpoint"] == stored
+    assert [type(event).__name__ for event in hq.events()].count("CheckpointStored") == 1

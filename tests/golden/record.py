@@ -9,7 +9,7 @@ from pathlib import Path
 from hq.core.outputs import LookUpSweep
 from schemas.audit import AuditNote
 from schemas.events import AnyEvent, Decision, SweepFinished, TrialProposed
-from schemas.facts import AttemptResult, Failure, MachineFacts, MetricPoint
+from schemas.facts import AttemptResult, Checkpoint, Failure, MachineFacts, MetricPoint
 from schemas.requests import (
     Audit,
     Cancel,
@@ -111,7 +111,7 @@ def _play_losses(house: SmallHouse) -> None:
     house.decline(key, "den", interrupted=True)
     house.settle()
     key = _take(house, job, "den")
-    house.heartbeat("den", (key, Phase.RUNNING))
+    house.heartbeat("den", (key, Phase.RUNNING), checkpoint=Checkpoint(key[1], "ef" * 32, 10_240))
     house.boot("den", boot=2, facts=MachineFacts(cores=2))
     house.submit(JobSpec(SCRIPT, name="still waiting", needs=Needs(gpus=8)))
 

@@ -56,7 +56,7 @@ class PatientRunner:
     def wind_down(self, job: str, token: int) -> None:
         self.wound_down.append((job, token))
 
-    def stop(self, job: str, token: int, *, at_once: bool = False) -> None:
+    def stop(self, job: str, token: int, *, at_once: bool = False, unwanted: bool = False) -> None:
         self.stopped.append((job, token, at_once))
         self.report(RunStopped(job, token))
 
@@ -302,7 +302,7 @@ def test_it_hands_back_what_runs_before_it_ends(build: Callable[..., House]) -> 
 
 def test_a_result_that_comes_while_it_ends_is_on_disk(build: Callable[..., House]) -> None:
     class Stubborn(PatientRunner):
-        def stop(self, job: str, token: int, *, at_once: bool = False) -> None:
+        def stop(self, job: str, token: int, *, at_once: bool = False, unwanted: bool = False) -> None:
             self.report(RunEnded(result((job, token))))
 
     house = build(Stubborn)

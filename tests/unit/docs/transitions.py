@@ -16,6 +16,7 @@ from schemas.events import (
     AttemptLost,
     AttemptResumed,
     AttemptReturned,
+    CheckpointStored,
     JobCancelled,
     JobClaimed,
     JobDied,
@@ -27,7 +28,7 @@ from schemas.events import (
     JobSucceeded,
     ResultSuperseded,
 )
-from schemas.facts import AttemptResult
+from schemas.facts import AttemptResult, Checkpoint
 from schemas.specs import JobSpec, ScriptRef
 from schemas.states import JobStatus, Outcome
 
@@ -65,6 +66,7 @@ def _events() -> Iterator[JobEvent]:
         yield AttemptResumed(JOB, token)
         yield AttemptLost(JOB, token, "attic", "why", 1.0)
         yield AttemptFailed(JOB, token, result, 1.0)
+        yield CheckpointStored(JOB, Checkpoint(token, "0" * 64, 1))
         yield JobSucceeded(JOB, token, AttemptResult(JOB, token, Outcome.SUCCEEDED))
         yield JobFailed(JOB, "why", token, result)
         yield ResultSuperseded(JOB, token, "attic", "why", result)

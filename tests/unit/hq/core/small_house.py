@@ -15,7 +15,7 @@ from hq.core.evolve import apply
 from hq.core.outputs import Answer, LookUp, Output, Publish
 from hq.core.state import Change, Job, State
 from schemas.events import AnyEvent, Decision, EpochBegan
-from schemas.facts import AttemptResult, Failure, GuestState, MachineFacts
+from schemas.facts import AttemptResult, Checkpoint, Failure, GuestState, MachineFacts
 from schemas.messages import (
     Ack,
     AttemptReport,
@@ -118,12 +118,13 @@ class SmallHouse:
         facts: MachineFacts | None = None,
         accepting: bool = True,
         degraded: str = "",
+        checkpoint: Checkpoint | None = None,
     ) -> Ack | None:
-        """Deliver a heartbeat and return what was answered at once."""
+        """Deliver a heartbeat, with that checkpoint of all it holds, and return what was answered at once."""
         known = self._seqs.get((agent, boot), -1)
         seq = known + 1 if seq is None else seq
         self._seqs[agent, boot] = max(known, seq)
-        reports = tuple(AttemptReport(*key, phase) for key, phase in held)
+        reports = tuple(AttemptReport(*key, phase, checkpoint) for key, phase in held)
         guest = GuestState(accepting, "" if accepting else "the owner is at the keyboard")
         beat = Heartbeat(
             boot, instance or instance_of(boot), seq, slots, slots, reports, guest, facts, degraded
