@@ -96,7 +96,8 @@ class Checkpoints:
             if _has_entries(self._folder):
                 with contextlib.suppress(OSError):
                     self._note_token()
-            self._store(patience_seconds=_LAST_PATIENCE_SECONDS, quiet_seconds=0.0)
+            patience = min(_LAST_PATIENCE_SECONDS, self._site.upload_patience_seconds)
+            self._store(patience_seconds=patience, quiet_seconds=0.0)
 
     # --- taking up ---------------------------------------------------------------
 
