@@ -18,6 +18,8 @@ from typing import Any
 
 from agents.core.agent import AgentCore
 from agents.facts import count_cores, read_facts
+from agents.guest.lookout import Lookout
+from agents.guest.settings import PRESETS
 from agents.home import AgentHome, HomeInUse
 from agents.loop import AgentLoop, ShutDown
 from agents.renewal import Renewal
@@ -90,13 +92,17 @@ def _run(settings: BusSettings, home: AgentHome, options: argparse.Namespace) ->
     bus.subscribe(topics.HQ_STATE)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: queue.put(ShutDown()))
+    lookout = Lookout(home.path, queue.put, preset=options.guest, gpus=options.gpus > 0)
     bus.start(queue.put)
     try:
         with Renewal(settings.certificate, lambda: _rest_url(options, core)):
             AgentLoop(
-                name, core, bus, runner, spool, queue, suspend_aware_seconds, trust_changed=trust.changed
+                *(name, core, bus, runner, spool, queue, suspend_aware_seconds),
+                trust_changed=trust.changed,
+                lookout=lookout,
             ).run()
     finally:
+        lookout.close()
         runner.close()
         bus.stop()
         spool.close()
@@ -186,6 +192,11 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         default=float(os.environ.get("IDLEHANDS_CHECKPOINT_SECONDS") or 30.0),
         metavar="N",
         help="store the checkpoints of running scripts at most so often (default: 30)",
+    )
+    parser.add_argument(
+        "--guest",
+        choices=PRESETS,
+        help="when jobs may run, whatever guest.json in the home says (default: what that says, else polite)",
     )
     parser.add_argument("--rest", default="", metavar="URL", help="base URL of REST (default: what HQ says)")
     parser.add_argument("--https", action="store_true", help="take REST over https only, whatever HQ says")

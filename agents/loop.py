@@ -11,13 +11,14 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from agents.core.agent import AgentCore
-from agents.core.effects import Effect, Send, Spool, Start, Stop, Unspool, WindDown
+from agents.core.effects import Behave, Effect, Freeze, Send, Spool, Start, Stop, Unspool, Vacate, WindDown
+from agents.guest.lookout import Lookout, PolicySays
 from agents.runner.port import RunCheckpoint, RunEnded, RunLog, Runner, RunProgress, RunStopped
 from agents.spool import Spool as SpoolFile
 from agents.spool import SpoolUnusable
 from bus import topics
 from bus.parts import publish_in_parts
-from bus.port import Bus, Connected, Disconnected, Inbound, Refusal
+from bus.port import Bus, Connected, Disconnected, Inbound, Plain, Refusal
 from schemas.facts import AttemptResult
 from schemas.messages import LogBatch, LogLines, Presence, Progress, ProgressBatch
 
@@ -38,6 +39,7 @@ class AgentLoop:
 
     Args:
         trust_changed: Tells whether the owner's rules changed since it was last called.
+        lookout: Looks whether the machine's owner wants it back, and puts `PolicySays` into the queue.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class AgentLoop:
         queue: "SimpleQueue[Any]",
         clock: Callable[[], float],
         trust_changed: Callable[[], bool] = lambda: False,
+        lookout: Lookout | None = None,
     ) -> None:
         self._name = name
         self._core = core
@@ -59,11 +62,18 @@ class AgentLoop:
         self._queue = queue
         self._clock = clock
         self._trust_changed = trust_changed
+        self._lookout = lookout
         self._told: set[str] = set()
+        #: Outside of the house's own topics: those of the owner's conditions.
+        self._listened: tuple[str, ...] = ()
         self._ends_at: float | None = None
 
     def run(self) -> None:
         """Run until a `ShutDown` was taken in and everything is handed back."""
+        if self._lookout is not None:
+            # Before HQ hears of this agent: it would be offered work that it may not take.
+            self._lookout.start()
+            self._take_in_all(self._drain(0), self._clock())
         while True:
             items = self._drain(self._core.next_wake(self._clock()))
             now = self._clock()
@@ -73,6 +83,8 @@ class AgentLoop:
             self._core.tick(now)
             self._take_in_all(items, now)
             self._core.tick(now)
+            if self._lookout is not None:
+                self._lookout.note_busy(self._core.runs_scripts)
             results = self._collect_results(now)
             if results:
                 self._core.spooled(results, now, self._keep(results))
@@ -107,7 +119,16 @@ class AgentLoop:
     def _take_in(self, item: Any, now: float, progress: list[Progress], lines: list[LogLines]) -> None:
         match item:
             case Inbound():
+                if self._lookout is not None and item.topic is topics.OFFER:
+                    # Work comes: what was seen two seconds ago may not hold any more.
+                    self._lookout.poke()
                 self._core.hear(item, now)
+            case PolicySays(decision=decision, preset=preset, topics=wanted):
+                self._core.follow(decision, preset, now)
+                self._listen_to(wanted)
+            case Plain(topic=topic, payload=payload):
+                if self._lookout is not None:
+                    self._lookout.hear(topic, payload)
             case Refusal():
                 self._core.refuse(item, now)
                 self._tell(item)
@@ -129,6 +150,13 @@ class AgentLoop:
             case ShutDown():
                 self._ends_at = now + SHUTDOWN_SECONDS
                 self._core.shut_down(now)
+
+    def _listen_to(self, wanted: tuple[str, ...]) -> None:
+        for topic in set(self._listened) - set(wanted):
+            self._bus.unsubscribe_plain(topic)
+        for topic in set(wanted) - set(self._listened):
+            self._bus.subscribe_plain(topic)
+        self._listened = wanted
 
     def _tell(self, refusal: Refusal) -> None:
         # Once each: whoever can send one can send thousands. Heartbeats tell how many.
@@ -163,6 +191,12 @@ class AgentLoop:
                         self._runner.start(grant)
                     case Stop(job=job, token=token, at_once=at_once, unwanted=unwanted):
                         self._runner.stop(job, token, at_once=at_once, unwanted=unwanted)
+                    case Vacate(job=job, token=token, grace_seconds=grace_seconds):
+                        self._runner.vacate(job, token, grace_seconds)
+                    case Freeze(job=job, token=token, still=still):
+                        self._runner.freeze(job, token, still=still)
+                    case Behave(half_cores=half_cores, lowest_priority=lowest_priority):
+                        self._runner.behave(half_cores=half_cores, lowest_priority=lowest_priority)
                     case WindDown(job=job, token=token):
                         self._runner.wind_down(job, token)
                     case Spool(result=result):

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from bus.outgoing import Writer, reply_name
-from bus.port import BusInput, Connected, Disconnected, Handler, Inbound, LastWill, Refusal
+from bus.port import BusInput, Connected, Disconnected, Handler, Inbound, LastWill, Plain, Refusal
 from bus.router import route
 from bus.signing import Checker, Signer
 from bus.topics import DEFAULT_ROOT, REPLY, REQUEST, Topic
@@ -142,14 +142,18 @@ class MemoryBus:
             self.will = _Message(self._prefix + will.topic.of(**will.names), payload, will.topic.retained)
 
     def subscribe(self, topic: Topic, **names: str) -> None:
-        wanted = self._prefix + topic.filter(**names)
-        self.filters = (*self.filters, wanted)
+        self.subscribe_plain(self._prefix + topic.filter(**names))
+
+    def subscribe_plain(self, topic: str) -> None:
+        self.filters = (*self.filters, topic)
         if self.online:
-            self._hub.give_retained(self, wanted)
+            self._hub.give_retained(self, topic)
 
     def unsubscribe(self, topic: Topic, **names: str) -> None:
-        name = self._prefix + topic.filter(**names)
-        self.filters = tuple(other for other in self.filters if other != name)
+        self.unsubscribe_plain(self._prefix + topic.filter(**names))
+
+    def unsubscribe_plain(self, topic: str) -> None:
+        self.filters = tuple(other for other in self.filters if other != topic)
 
     def publish(self, topic: Topic, data: object, /, **names: str) -> None:
         payload = self._writer.encode(topic, data)
@@ -203,7 +207,9 @@ class MemoryBus:
             except Exception:
                 log.exception("a bus handler raised on %s", type(what).__name__)
 
-    def _read(self, message: _Message) -> Inbound | Refusal:
+    def _read(self, message: _Message) -> Inbound | Plain | Refusal:
+        if not message.name.startswith(self._prefix):
+            return Plain(message.name, message.payload)
         return route(
             message.name.removeprefix(self._prefix),
             message.payload,

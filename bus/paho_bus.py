@@ -16,7 +16,7 @@ from bus.clock import suspend_aware_seconds
 from bus.outgoing import Writer, reply_name
 from bus.paho_connection import Connection, Lost, Will
 from bus.paho_packets import PLAIN, Arrived, Outgoing, pack_properties
-from bus.port import BusInput, Connected, Disconnected, Handler, Inbound, LastWill, Refusal
+from bus.port import BusInput, Connected, Disconnected, Handler, Inbound, LastWill, Plain, Refusal
 from bus.router import route
 from bus.settings import BusSettings
 from bus.signing import Checker, Signer
@@ -81,22 +81,28 @@ class PahoBus:
     # --- bus.port.Bus -------------------------------------------------------
 
     def subscribe(self, topic: Topic, **names: str) -> None:
-        name = self._prefix + topic.filter(**names)
         # Others may send requests at QoS 1; asking for it here keeps their choice.
-        qos = 1 if topic is REQUEST else 0
+        self._subscribe(self._prefix + topic.filter(**names), 1 if topic is REQUEST else 0)
+
+    def subscribe_plain(self, topic: str) -> None:
+        self._subscribe(topic, 0)
+
+    def unsubscribe(self, topic: Topic, **names: str) -> None:
+        self.unsubscribe_plain(self._prefix + topic.filter(**names))
+
+    def _subscribe(self, name: str, qos: int) -> None:
         with self._filters_lock:
             self._filters = {**self._filters, name: qos}
             connection = self._connection
         if connection is not None:
             connection.subscribe(name, qos)
 
-    def unsubscribe(self, topic: Topic, **names: str) -> None:
-        name = self._prefix + topic.filter(**names)
+    def unsubscribe_plain(self, topic: str) -> None:
         with self._filters_lock:
-            self._filters = {other: qos for other, qos in self._filters.items() if other != name}
+            self._filters = {other: qos for other, qos in self._filters.items() if other != topic}
             connection = self._connection
         if connection is not None:
-            connection.unsubscribe(name)
+            connection.unsubscribe(topic)
 
     def publish(self, topic: Topic, data: object, /, **names: str) -> None:
         payload = self._writer.encode(topic, data)
@@ -221,11 +227,13 @@ class PahoBus:
             self._why = why
             self._deliver(Disconnected(why))
 
-    def _read(self, message: Arrived) -> Inbound | Refusal:
+    def _read(self, message: Arrived) -> Inbound | Plain | Refusal:
         try:
             name = message.name.decode()
         except UnicodeDecodeError:
             return Refusal(None, {}, "bad_name", "the topic name is not UTF-8")
+        if not name.startswith(self._prefix):
+            return Plain(name, message.payload)
         return route(
             name.removeprefix(self._prefix),
             message.payload,

@@ -44,6 +44,13 @@ class Refusal(msgspec.Struct, frozen=True):
     correlation: bytes | None = None
 
 
+class Plain(msgspec.Struct, frozen=True):
+    """What somebody published outside of the house's own topics: any bytes."""
+
+    topic: str
+    payload: bytes
+
+
 class Connected(msgspec.Struct, frozen=True):
     """The bus is connected and its subscriptions are in place (again)."""
 
@@ -63,7 +70,7 @@ class LastWill(msgspec.Struct, frozen=True):
 
 
 #: Everything a handler is called with.
-BusInput = Inbound | Refusal | Connected | Disconnected
+BusInput = Inbound | Plain | Refusal | Connected | Disconnected
 Handler = Callable[[BusInput], None]
 
 
@@ -80,6 +87,12 @@ class Bus(Protocol):
 
     def unsubscribe(self, topic: Topic, **names: str) -> None:
         """Undo a `subscribe` of the same filter. What is on its way may still arrive."""
+
+    def subscribe_plain(self, topic: str) -> None:
+        """Receive as `Plain` what is on one topic outside of the house's own, if the broker allows it."""
+
+    def unsubscribe_plain(self, topic: str) -> None:
+        """Undo a `subscribe_plain`."""
 
     def publish(self, topic: Topic, data: object, /, **names: str) -> None:
         """Send once, or drop it silently while disconnected.

@@ -33,6 +33,13 @@ class GuestState(Fact, frozen=True):
 
     accepting: bool = True
     reason: ShortText = ""
+    #: The same for jobs that need a GPU. Never true where `accepting` is not.
+    accepting_gpu: bool = True
+    gpu_reason: ShortText = ""
+    #: Jobs that stand still here until the owner goes.
+    frozen: Count = 0
+    #: The owner's preset: polite, when-idle, nights or dedicated; "" from agents that have none.
+    preset: ShortText = ""
 
 
 class MetricPoint(Fact, frozen=True):

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from agents.core.attempts import AttemptKey, Attempts, Claimed, Held
 from agents.core.deliveries import Deliveries
-from agents.core.effects import Effect, Send, Spool, Start, Stop, Unspool, WindDown
+from agents.core.effects import Behave, Effect, Freeze, Send, Spool, Start, Stop, Unspool, Vacate, WindDown
 from agents.core.heartbeats import Heartbeats
 from agents.core.timing import (
     CHANGE_SECONDS,
@@ -29,6 +29,7 @@ from agents.core.timing import (
     SPREAD_AGENTS,
     SPREAD_SECONDS,
 )
+from agents.guest.decision import Decision
 from bus import topics
 from bus.port import Inbound, Refusal
 from bus.signing import UNKNOWN_SIGNER, UNSIGNED
@@ -97,6 +98,7 @@ class AgentCore:
         self._instance = instance
         self._facts = facts
         self._guest = GuestState()
+        self._policy = Decision()
         self._ending = False
         self._claims: dict[AttemptKey, Claimed] = {}
         self._deliveries = Deliveries()
@@ -202,7 +204,12 @@ class AgentCore:
         if not self._guest.accepting:
             return self._guest.reason
         waiting = len(self.attempts) - self.attempts.count(Phase.SPOOLED) + len(self._claims)
-        return "all slots are busy" if waiting >= self.slots * (1 + PREFETCH_LIMIT) else ""
+        return "all slots are busy" if waiting >= self._open_slots * (1 + PREFETCH_LIMIT) else ""
+
+    @property
+    def _open_slots(self) -> int:
+        """Return how many of the slots may be used now: somebody may want half of the cores."""
+        return min(self.slots, max(1, self._facts.cores // 2)) if self._policy.half_cores else self.slots
 
     def _on_grants(self, grants: Grants, now: float) -> None:
         self._follow(grants.epoch)
@@ -236,6 +243,11 @@ class AgentCore:
             self.rejected["not_allowed"] += 1
             self._declines.append(Decline(*key, why, unwilling=True))
             return
+        needs_gpu = grant.spec.needs.gpus > 0
+        if not self._guest.accepting or (needs_gpu and not self._guest.accepting_gpu):
+            # Somebody came between the claim and its answer.
+            self._declines.append(Decline(*key, self._guest.gpu_reason or self._guest.reason))
+            return
         self.attempts[key] = Held(key, Phase.HELD, now, lease_until, grant)
         self._heartbeats.changed(now)
 
@@ -264,8 +276,9 @@ class AgentCore:
             if attempt.phase is Phase.HELD:
                 self.attempts.discard(key)
                 self._heartbeats.changed(now)
-            elif attempt.phase is Phase.RUNNING and not attempt.stopping:
-                attempt.stopping = True
+            elif attempt.phase is Phase.RUNNING and (attempt.leaving or not attempt.stopping):
+                # One that leaves for the owner takes its time: too long for somebody who cancelled it.
+                attempt.stopping, attempt.leaving, attempt.stopping_why = True, False, ""
                 self._effects.append(Stop(*key, unwanted=True))
             return
         until = self._heartbeats.lease_until(seq, key)
@@ -327,6 +340,57 @@ class AgentCore:
             self._guest = guest
             self._heartbeats.changed(now)
 
+    def follow(self, decision: Decision, preset: str, now: float) -> None:
+        """Do what the owner's policy decided: take nothing, let jobs stand still, go on or leave.
+
+        A decision that differs from the last one in words only is told with the next heartbeat.
+        """
+        if self._ending:
+            return
+        before, self._policy = self._policy, decision
+        if (before.half_cores, before.lowest_priority) != (decision.half_cores, decision.lowest_priority):
+            self._effects.append(Behave(decision.half_cores, decision.lowest_priority))
+        if not decision.accepting:
+            self._hand_back_waiting(decision.reason, now)
+        for attempt in self.attempts.of(Phase.RUNNING):
+            self._let_follow(attempt, decision)
+        frozen = sum(attempt.frozen for attempt in self.attempts.of(Phase.RUNNING))
+        guest = GuestState(
+            accepting=decision.accepting,
+            reason=decision.reason[:200],
+            accepting_gpu=decision.accepting_gpu,
+            gpu_reason=decision.gpu_reason[:200],
+            frozen=frozen,
+            preset=preset,
+        )
+        if before.essence != decision.essence or (frozen, preset) != (self._guest.frozen, self._guest.preset):
+            self._heartbeats.changed(now)
+        self._guest = guest
+        self._fill_slots(now)
+        self._send_declines()
+
+    def _let_follow(self, attempt: Held, decision: Decision) -> None:
+        """Let one attempt that runs do what is decided; one that ends already goes on with that."""
+        if attempt.stopping or attempt.ended:
+            return
+        action, why = decision.cpu, decision.reason
+        if attempt.needs_gpu:
+            action, why = decision.gpu, decision.gpu_reason
+        if action == "vacate":
+            attempt.stopping = True
+            attempt.stopping_why = f"vacated: {why}"
+            attempt.leaving, attempt.frozen = True, False
+            self._effects.append(Vacate(*attempt.key, decision.grace_seconds))
+        elif attempt.frozen != (action == "freeze"):
+            attempt.frozen = not attempt.frozen
+            self._effects.append(Freeze(*attempt.key, attempt.frozen))
+
+    def _hand_back_waiting(self, why: str, now: float) -> None:
+        for attempt in self.attempts.of(Phase.HELD):
+            self.attempts.discard(attempt.key)
+            self._declines.append(Decline(*attempt.key, why))
+            self._heartbeats.changed(now)
+
     def shut_down(self, now: float) -> None:
         """Take nothing new, stop what runs and hand everything back: the agent ends."""
         self.set_guest(GuestState(False, "the agent is stopping"), now)
@@ -341,6 +405,11 @@ class AgentCore:
                 attempt.stopping_why = "the agent was stopped"
                 self._effects.append(Stop(*attempt.key))
         self._send_declines()
+
+    @property
+    def runs_scripts(self) -> bool:
+        """Tell whether a script runs, or stands still."""
+        return self.attempts.count(Phase.RUNNING) > 0
 
     @property
     def is_busy(self) -> bool:
@@ -419,7 +488,7 @@ class AgentCore:
             self._heartbeats.changed(now)
 
     def _fill_slots(self, now: float) -> None:
-        free = self.slots - sum(not attempt.ended for attempt in self.attempts.of(Phase.RUNNING))
+        free = self._open_slots - sum(not attempt.ended for attempt in self.attempts.of(Phase.RUNNING))
         while free > 0:
             attempt = self.attempts.first(Phase.HELD)
             if attempt is None or attempt.grant is None or now >= attempt.lease_until:
@@ -453,8 +522,8 @@ class AgentCore:
             boot=self.boot,
             instance=self._instance,
             seq=self._heartbeats.send(frozenset(self.attempts), now),
-            slots=self.slots,
-            free=max(0, self.slots - busy),
+            slots=self._open_slots,
+            free=max(0, self._open_slots - busy),
             attempts=reports,
             guest=self._guest,
             facts=facts,

@@ -30,10 +30,18 @@ class Held(Struct):
     #: Its whole tree was ordered dead at once: the lease is over.
     killed: bool = False
     winding_down: bool = False
+    #: Of those that are being ended: it was vacated, and may take its time.
+    leaving: bool = False
+    #: It stands still until the owner goes.
+    frozen: bool = False
     #: The newest that it has stored.
     checkpoint: Checkpoint | None = None
     #: The script is over and its slot is free; `running` to others until the result is on disk.
     ended: bool = False
+
+    @property
+    def needs_gpu(self) -> bool:
+        return self.grant is not None and self.grant.spec.needs.gpus > 0
 
     @property
     def is_exclusive(self) -> bool:

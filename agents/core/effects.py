@@ -32,6 +32,29 @@ class Stop(Struct, frozen=True):
     unwanted: bool = False
 
 
+class Freeze(Struct, frozen=True):
+    """Let the attempt's whole tree stand still, or go on."""
+
+    job: str
+    token: int
+    still: bool
+
+
+class Vacate(Struct, frozen=True):
+    """The owner wants the machine back: end the attempt, which may take so long for its checkpoint."""
+
+    job: str
+    token: int
+    grace_seconds: float
+
+
+class Behave(Struct, frozen=True):
+    """How jobs are to run, those that run already too."""
+
+    half_cores: bool
+    lowest_priority: bool
+
+
 class WindDown(Struct, frozen=True):
     """Ask the script to stop by itself."""
 
@@ -52,4 +75,4 @@ class Unspool(Struct, frozen=True):
     token: int
 
 
-Effect = Send | Start | Stop | WindDown | Spool | Unspool
+Effect = Send | Start | Stop | Vacate | Freeze | Behave | WindDown | Spool | Unspool

@@ -15,12 +15,14 @@ import json
 import os
 import re
 import shutil
+import signal
 import sys
 import tempfile
 import threading
 from typing import Any, Optional
 
 _lock = threading.Lock()
+_terminated = False
 _own_checkpoints: Optional[str] = None  # noqa: UP045 - for Python 3.8
 
 
@@ -59,9 +61,29 @@ def checkpoint_dir() -> str:
 
 
 def should_stop() -> bool:
-    """Tell whether this machine is wanted back: save what matters, print the result and exit."""
+    """Tell whether this machine is wanted back: save what matters, print the result and exit.
+
+    A script that asks this is not ended by SIGTERM any more, unless it has its own handler: it ends itself,
+    in the time that the machine's owner grants.
+    """
     path = os.environ.get("IDLEHANDS_STOP_FILE")
-    return path is not None and os.path.exists(path)
+    if path is None:
+        return False
+    _outlive_sigterm()
+    return _terminated or os.path.exists(path)
+
+
+def _outlive_sigterm() -> None:
+    """Take SIGTERM for a request to stop. Possible in the main thread only."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _note_sigterm)
+
+
+def _note_sigterm(_number: int, _frame: Any) -> None:
+    global _terminated
+    _terminated = True
 
 
 def save(name: str, path: str) -> None:

@@ -52,6 +52,11 @@ class Attempt:
             # The folder is not there yet, and `_prepare` will do it; or no more, and it is over.
             return
 
+    def vacate(self, grace_seconds: float) -> None:
+        """Ask the script to leave in its own way, and end it after the grace."""
+        self.wind_down()
+        self.stop.ask_to_leave(grace_seconds)
+
     def run(self) -> RunEnded | RunStopped:
         """Run the script and return the report that ends the attempt; never raises."""
         why = ""

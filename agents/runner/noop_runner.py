@@ -33,5 +33,14 @@ class NoopRunner:
     def stop(self, job: JobId, token: Token, *, at_once: bool = False, unwanted: bool = False) -> None:
         """Do nothing: every attempt has ended already."""
 
+    def vacate(self, job: JobId, token: Token, grace_seconds: float) -> None:
+        """Do nothing: every attempt has ended already."""
+
+    def freeze(self, job: JobId, token: Token, *, still: bool) -> None:
+        """Do nothing: every attempt has ended already."""
+
+    def behave(self, *, half_cores: bool, lowest_priority: bool) -> None:
+        """Do nothing: nothing takes any time."""
+
     def close(self) -> None:
         """Do nothing."""

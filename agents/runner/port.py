@@ -85,5 +85,20 @@ class Runner(Protocol):
         An unknown (job, token) changes nothing. Safe to repeat.
         """
 
+    def vacate(self, job: JobId, token: Token, grace_seconds: float) -> None:
+        """End an attempt for the machine's owner: raise its stop flag, TERM, and KILL after the grace.
+
+        Answered as `stop` is, which may still be called to end it sooner. Safe to repeat.
+        """
+
+    def freeze(self, job: JobId, token: Token, *, still: bool) -> None:
+        """Let the whole tree of an attempt stand still, or go on: that time is not its own. Repeatable."""
+
+    def behave(self, *, half_cores: bool, lowest_priority: bool) -> None:
+        """Let all attempts from now on use half of the cores, or run at the lowest priority.
+
+        Those that run do so too, but a priority that was lowered stays low.
+        """
+
     def close(self) -> None:
         """Stop every attempt at once, report each, and return when all are gone."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agents.runner.isolation import Isolations
+from agents.runner.manners import Manners
 from agents.runner.port import ReportTo, RunEnded
 from agents.runner.workspace import clean_home
 from schemas.facts import AttemptResult, Failure
@@ -68,6 +69,7 @@ class SubprocessRunner:
         self._site: Site | None = None
         self._lock = threading.Lock()
         self._attempts: dict[tuple[JobId, Token], tuple[Attempt, threading.Thread]] = {}
+        self._manners = Manners()
         self._is_closed = False
         self._home.mkdir(parents=True, exist_ok=True, mode=0o700)
         clean_home(self._home)
@@ -85,6 +87,7 @@ class SubprocessRunner:
                 if key in self._attempts:
                     return
                 attempt = Attempt(grant, self._ready_site())
+                attempt.stop.behave(self._manners)
                 thread = threading.Thread(target=self._run, args=(attempt,), name=f"{grant.job}", daemon=True)
                 self._attempts[key] = (attempt, thread)
                 try:
@@ -108,6 +111,26 @@ class SubprocessRunner:
         found = self._attempts.get((job, token))
         if found is not None:
             found[0].stop.ask(at_once=at_once, unwanted=unwanted)
+
+    def vacate(self, job: JobId, token: Token, grace_seconds: float) -> None:
+        """Let an attempt make room for the machine's owner; see `Runner.vacate`."""
+        found = self._attempts.get((job, token))
+        if found is not None:
+            found[0].vacate(grace_seconds)
+
+    def freeze(self, job: JobId, token: Token, *, still: bool) -> None:
+        """Let an attempt stand still or go on; see `Runner.freeze`."""
+        found = self._attempts.get((job, token))
+        if found is not None:
+            found[0].stop.stand(still=still)
+
+    def behave(self, *, half_cores: bool, lowest_priority: bool) -> None:
+        """Let all attempts use what the owner leaves them; see `Runner.behave`."""
+        with self._lock:
+            self._manners = Manners(half_cores, lowest_priority)
+            running = list(self._attempts.values())
+        for attempt, _ in running:
+            attempt.stop.behave(self._manners)
 
     def close(self) -> None:
         """Stop every attempt at once, wait for their ends, and let the warden go."""

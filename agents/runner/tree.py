@@ -20,9 +20,13 @@ if TYPE_CHECKING:
 
 KILL = 9
 TERM = 15
+#: Numbers, as `signal` would bring `enum` into a bare interpreter. Those of macOS are others.
+STOP, CONT = (17, 19) if sys.platform == "darwin" else (19, 18)
 AGENT_VARIABLE = "IDLEHANDS_AGENT"
 ATTEMPT_VARIABLE = "IDLEHANDS_ATTEMPT"
 _IS_LINUX = sys.platform.startswith("linux")
+#: A tree that forks faster than it can be stopped is stopped in the next round.
+_FREEZES_AT_MOST = 20
 _ENVIRONMENT_BYTES = 4 * 1024 * 1024
 
 
@@ -142,6 +146,22 @@ class Tree:
         _send([one for one in found if not (self._only_encloses and one.pid == self._leader)], number)
         if not _IS_LINUX:
             _send_group(self._leader, number)
+
+    def freeze(self) -> None:
+        """Let every process stand still, those that are forked meanwhile too."""
+        if not _IS_LINUX:
+            _send_group(self._leader, STOP)
+        for _ in range(_FREEZES_AT_MOST):
+            moving = [process for process in self.find() if process.state not in "Tt"]
+            if not moving:
+                return
+            _send(moving, STOP)
+
+    def thaw(self) -> None:
+        """Let every process go on."""
+        self.send(CONT)
+        # A sandbox that was stopped from outside is not asked, but let go on.
+        _send([one for one in self.find() if one.pid == self._leader], CONT)
 
     def kill(self, seconds: float = 10.0) -> int:
         """Kill until none is left; return how many are after `seconds`."""

@@ -13,6 +13,7 @@ from subprocess import Popen
 
 from msgspec import Struct
 
+from agents.runner.manners import Manners, apply_manners
 from agents.runner.output import LINE_BYTES
 from agents.runner.script_output import ScriptOutput
 from agents.runner.tree import TERM, Tree
@@ -31,7 +32,11 @@ _FIRST_LOOK_SECONDS, _LAST_LOOK_SECONDS = 0.5, 10.0
 
 
 class Ending(Struct, frozen=True):
-    """How a process ended. `reason` is None when it ended by itself, else stop, wall_time or output_limit."""
+    """How a process ended.
+
+    `reason` is None when it ended by itself, else stop, vacate, wall_time or output_limit. `seconds`
+    are those in which it did not stand still.
+    """
 
     returncode: int
     reason: str | None
@@ -46,6 +51,11 @@ class StopRequest:
     def __init__(self) -> None:
         self.event = threading.Event()
         self.at_once = False
+        #: `ask` was called, not `ask_to_leave` alone.
+        self.is_plain = False
+        self.leave_seconds: float | None = None
+        self.still = False
+        self.manners = Manners()
         #: Nobody goes on from where it stands.
         self.unwanted = False
         self._lock = threading.Lock()
@@ -57,12 +67,37 @@ class StopRequest:
         with self._lock:
             self.at_once = self.at_once or at_once
             self.unwanted = self.unwanted or unwanted
+            self.is_plain = True
             self.event.set()
-            if self._writer >= 0:
-                try:
-                    os.write(self._writer, b"s")
-                except BlockingIOError:
-                    return
+            self._wake()
+
+    def ask_to_leave(self, seconds: float) -> None:
+        """Ask for the end within some time. Safe to repeat; the first time counts."""
+        with self._lock:
+            if self.leave_seconds is None:
+                self.leave_seconds = seconds
+            self.event.set()
+            self._wake()
+
+    def stand(self, *, still: bool) -> None:
+        """Let it stand still, or go on. Safe to repeat."""
+        with self._lock:
+            self.still = still
+            self._wake()
+
+    def behave(self, manners: Manners) -> None:
+        """Let it use what it is left. Safe to repeat."""
+        with self._lock:
+            if manners != self.manners:
+                self.manners = manners
+                self._wake()
+
+    def _wake(self) -> None:
+        if self._writer >= 0:
+            try:
+                os.write(self._writer, b"s")
+            except BlockingIOError:
+                return
 
     def fileno(self) -> int:
         """Return what becomes readable with every request."""
@@ -102,6 +137,9 @@ class Watch:
         self._flushed_at = 0.0
         self._flush_at: float | None = None
         self._reason: str | None = None
+        self._still_since: float | None = None
+        self._still_seconds = 0.0
+        self._manners = Manners()
         self._kill_at: float | None = None
         self._drain_until: float | None = None
         self._look_seconds = _FIRST_LOOK_SECONDS
@@ -114,7 +152,7 @@ class Watch:
             self._open()
             while not self._is_over():
                 self._turn()
-            ended_after = time.monotonic() - self._began
+            ended_after = self._spent(time.monotonic())
             # Before the leader is waited for: until then its session's number is its own.
             self._tree.kill()
             return self._wait(ended_after)
@@ -151,6 +189,7 @@ class Watch:
         if self._pidfd < 0 and self._drain_until is None and self._has_exited():
             self._note_exit()
         self._check_stop(now)
+        self._check_stand(now)
         self._check_limits(now)
         if self._flush_at is not None and now >= self._flush_at:
             self._flushed_at, self._flush_at = now, None
@@ -159,7 +198,10 @@ class Watch:
                 self._flush_at = now + _FLUSH_SECONDS
         if now >= self._look_at:
             # Seen once, a process is known for good, whatever it does to hide.
-            self._tree.find()
+            found = self._tree.find()
+            if self._manners != Manners():
+                # Threads and children that came since.
+                apply_manners(self._manners, [process.pid for process in found])
             self._reap()
             self._look_seconds = min(2 * self._look_seconds, _LAST_LOOK_SECONDS)
             self._look_at = now + self._look_seconds
@@ -167,8 +209,8 @@ class Watch:
     def _timeout(self) -> float:
         moments = [self._look_at]
         moments.extend(at for at in (self._flush_at, self._kill_at, self._drain_until) if at is not None)
-        if self._limits.wall_seconds and self._reason is None:
-            moments.append(self._began + self._limits.wall_seconds)
+        if self._limits.wall_seconds and self._reason is None and self._still_since is None:
+            moments.append(self._began + self._still_seconds + self._limits.wall_seconds)
         if self._pidfd < 0:
             moments.append(time.monotonic() + _ASK_SECONDS)
         return max(0.0, min(moments) - time.monotonic())
@@ -185,8 +227,29 @@ class Watch:
             self._flush_at = max(now + _GATHER_SECONDS, self._flushed_at + _FLUSH_SECONDS)
 
     def _check_stop(self, now: float) -> None:
-        if self._stop.event.is_set() and (self._reason != "stop" or self._stop.at_once):
+        if self._stop.is_plain and (self._reason != "stop" or self._stop.at_once):
             self._end("stop", now, at_once=self._stop.at_once)
+        elif self._stop.leave_seconds is not None and self._reason is None:
+            self._end("vacate", now, at_once=False, patience=self._stop.leave_seconds)
+
+    def _check_stand(self, now: float) -> None:
+        """Do what the owner of the machine wants. Whoever is asked to end goes on, to be able to."""
+        if self._stop.manners != self._manners:
+            self._manners = self._stop.manners
+            apply_manners(self._manners, [process.pid for process in self._tree.find()])
+        wanted = self._stop.still and self._reason is None and self._drain_until is None
+        if wanted and self._still_since is None:
+            self._tree.freeze()
+            self._still_since = now
+        elif not wanted and self._still_since is not None:
+            self._still_seconds += now - self._still_since
+            self._still_since = None
+            self._tree.thaw()
+
+    def _spent(self, now: float) -> float:
+        """Return how long it ran and did not stand still: only that counts for its limit."""
+        still = 0.0 if self._still_since is None else now - self._still_since
+        return now - self._began - self._still_seconds - still
 
     def _check_limits(self, now: float) -> None:
         if self._drain_until is not None:
@@ -195,13 +258,13 @@ class Watch:
             if self._output.bytes_seen > self._limits.output_mb * 1024 * 1024:
                 # It floods: no time for a polite end.
                 self._end("output_limit", now, at_once=True)
-            elif self._limits.wall_seconds and now - self._began >= self._limits.wall_seconds:
+            elif self._limits.wall_seconds and self._spent(now) >= self._limits.wall_seconds:
                 self._end("wall_time", now, at_once=False)
         if self._kill_at is not None and now >= self._kill_at:
             self._tree.kill()
             self._kill_at = now + _TERM_SECONDS
 
-    def _end(self, reason: str, now: float, *, at_once: bool) -> None:
+    def _end(self, reason: str, now: float, *, at_once: bool, patience: float = _TERM_SECONDS) -> None:
         already_asked = self._reason is not None
         self._reason = "stop" if "stop" in (reason, self._reason) else reason
         if self._drain_until is not None:
@@ -210,7 +273,9 @@ class Watch:
             self._kill_at = now
         elif not already_asked:
             self._tree.send(TERM)
-            self._kill_at = now + _TERM_SECONDS
+            self._kill_at = now + patience
+        elif self._kill_at is not None:
+            self._kill_at = min(self._kill_at, now + _TERM_SECONDS)
 
     def _note_exit(self) -> None:
         # Asked to end, nobody waits for what its children still print.

@@ -54,7 +54,8 @@ def up(
     house = open_home()
     if address is not None:
         house = _move(house, address)
-    raise typer.Exit(run_house(house, AgentOptions(0 if no_agent else agents, slots, runner, least)))
+    options_of_agents = AgentOptions(0 if no_agent else agents, slots, runner, least, guest=None)
+    raise typer.Exit(run_house(house, options_of_agents))
 
 
 def _move(house: Any, address: str) -> Any:
@@ -230,7 +231,7 @@ def agent(
     pki.ensure(house, given, Role.AGENT, house.agent(given))
     tokens.ensure(house, tokens.TokenRole.AGENT, given, house.agent(given) / "token")
     house_broker.admit(house)
-    _become(agent_command(house, given, AgentOptions(1, slots, runner, least)))
+    _become(agent_command(house, given, AgentOptions(1, slots, runner, least, guest=None)))
 
 
 def _furnished() -> Any:

@@ -22,6 +22,9 @@ def main() -> int:
     starting.add_argument("--agents", type=int, default=1)
     starting.add_argument("--slots", type=int)
     starting.add_argument("--runner")
+    starting.add_argument(
+        "--guests", action="store_true", help="the agents are guests: jobs run when the owner's rules let them"
+    )
     starting.add_argument("--tied", action="store_true", help="stop when standard input ends")
     asking = commands.add_parser("status")
     asking.add_argument("--json", action="store_true")
@@ -30,7 +33,8 @@ def main() -> int:
         if given.command == "up":
             if given.tied:
                 threading.Thread(target=_await_end_of_input, name="tie", daemon=True).start()
-            return up(open_home(), AgentOptions(given.agents, given.slots, given.runner))
+            guest = None if given.guests else "dedicated"
+            return up(open_home(), AgentOptions(given.agents, given.slots, given.runner, guest=guest))
         status = read_status(read_home())
     except HouseError as error:
         print(f"Error: {error}", file=sys.stderr)

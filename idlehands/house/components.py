@@ -56,6 +56,9 @@ class AgentOptions:
     runner: str | None = None
     #: The least isolation of jobs; as `house.json` says by default.
     isolation: Isolation | None = None
+    #: When jobs may run; None: as the owner's rules have it. Houses that are started from Python are
+    #: for tries and tests: they have their machine to themselves.
+    guest: str | None = "dedicated"
 
 
 def build_components(home: Home, agents: list[str], options: AgentOptions) -> list[Component]:
@@ -116,6 +119,8 @@ def agent_command(home: Home, name: str, options: AgentOptions) -> tuple[str, ..
         command += ["--runner", options.runner]
     command += ["--https"] if home.is_https else []
     command += ["--isolation", options.isolation or home.settings.isolation]
+    if options.guest is not None:
+        command += ["--guest", options.guest]
     return tuple(command)
 
 

@@ -114,6 +114,8 @@ def start_house(
         command += ["--slots", str(options.slots)]
     if options.runner is not None:
         command += ["--runner", options.runner]
+    if options.guest is None:
+        command += ["--guests"]
     log = open_log(home.logs / "up.log")
     # Nobody writes into it. It ends with us, however we end: then nobody else would stop the house.
     reading, tie = os.pipe()
