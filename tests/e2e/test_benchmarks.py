@@ -10,7 +10,13 @@ from benchmarks.__main__ import NAMES, main
 pytestmark = pytest.mark.process
 
 
-@pytest.mark.parametrize("name", NAMES)
+#: They take longest, in the smallest form too.
+_SLOW = ("signatures", "drain", "reconnect")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if name in _SLOW else []) for name in NAMES]
+)
 def test_a_benchmark_prints_and_keeps_its_figures(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

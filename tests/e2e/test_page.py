@@ -256,8 +256,15 @@ def test_hostile_words_are_only_words(operator: Visitor, client: Client, tmp_pat
     operator.pages[-1].errors = [one for one in operator.pages[-1].errors if "404" not in one]
 
 
-@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("size", "scheme"),
+    [
+        pytest.param(PHONE, "light", id="light-phone"),
+        pytest.param(DESKTOP, "dark", id="dark-desktop"),
+        pytest.param(PHONE, "dark", id="dark-phone", marks=pytest.mark.slow),
+        pytest.param(DESKTOP, "light", id="light-desktop", marks=pytest.mark.slow),
+    ],
+)
 def test_every_page_fits_every_screen(
     browser: Browser, house: RunningHouse, done: tuple[str, str], size: tuple[int, int], scheme: Scheme
 ) -> None:
