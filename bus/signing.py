@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Protocol
 UNSIGNED = "unsigned"
 BAD_SIGNATURE = "bad_signature"
 UNKNOWN_SIGNER = "unknown_signer"
+FORGERIES = frozenset({UNSIGNED, BAD_SIGNATURE, UNKNOWN_SIGNER})
 
 
 class Signed(NamedTuple):

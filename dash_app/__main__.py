@@ -19,11 +19,14 @@ from dash_app.page import Page
 from dash_app.patience import PatientProtocol
 from dash_app.script_folders import ScriptFolders
 from dash_app.server import build_server
+from hq.rest import audit
+from hq.rest.audit_trail import AuditTrail
 from hq.rest.database import open_database
 from hq.rest.house import build_house
 from hq.rest.sessions import Sessions
 from hq.rest.tokens import TokenFile
 from idlehands.pairing.on_page import PairingFiles
+from schemas.audit import SPOOL
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 _MOST_CONNECTIONS = 500
@@ -47,6 +50,7 @@ def main(argv: list[str] | None = None) -> None:
     house = build_house(bus, uri)
     beside = options.tokens.parent
     house.renewals = beside / "renewals"
+    house.trail = AuditTrail(beside / SPOOL, house.asking, lambda note: audit.is_noted(house.database, note))
     folders = options.scripts or [beside / "scripts", *([_OWN_SCRIPTS] if _OWN_SCRIPTS.is_dir() else [])]
     server = build_server(
         house,

@@ -47,6 +47,8 @@ FORM_RETRIES = "form-retries"
 SUBMIT = "submit"
 SUBMIT_NOTE = "submit-note"
 
+AUDIT = "audit"
+
 PAIRING = "pairing"
 PAIRING_CLOCK = "pairing-clock"
 PAIRING_SHOWN = "pairing-shown"

@@ -7,11 +7,13 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
-from hq.rest.house import answer, read_body
+from hq.rest.audit_trail import AuditTrail
+from hq.rest.house import answer, principal_of, read_body
 from hq.rest.policy import LOGIN
 from hq.rest.problems import Problem
 from hq.rest.session_door import read_cookie, set_cookie
 from hq.rest.sessions import Sessions
+from hq.rest.tokens import Principal
 
 _FOLDER = Path(__file__).parent / "login"
 _FILES = {"page.js": "text/javascript", "page.css": "text/css"}
@@ -23,8 +25,14 @@ class Login(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     code: str
 
 
-def add_routes(app: FastAPI, sessions: Sessions) -> None:
+def add_routes(app: FastAPI, sessions: Sessions, trail: AuditTrail | None = None) -> None:
     """Add the routes; they are the only part of the page that strangers reach."""
+
+    def _note(request: Request, principal: Principal, what: str) -> None:
+        if trail is not None:
+            address = request.client.host if request.client else ""
+            detail = f"as {principal.role}"
+            trail.note(what, who=principal.name, subject=principal.name, source=address, detail=detail)
 
     @app.get(LOGIN, include_in_schema=False)
     async def login_page() -> Response:
@@ -53,6 +61,7 @@ def add_routes(app: FastAPI, sessions: Sessions) -> None:
                 "prints a new one.",
             )
         secret, principal = begun
+        _note(request, principal, "login.used")
         return answer(
             {"name": principal.name, "role": principal.role},
             headers={"set-cookie": set_cookie(request.scope, secret)},
@@ -60,5 +69,6 @@ def add_routes(app: FastAPI, sessions: Sessions) -> None:
 
     @app.post("/logout", include_in_schema=False)
     async def log_out(request: Request) -> Response:
+        _note(request, principal_of(request), "login.ended")
         sessions.end(read_cookie(request.scope, request.headers))
         return answer({"ok": True}, headers={"set-cookie": set_cookie(request.scope, "")})

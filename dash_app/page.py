@@ -51,7 +51,7 @@ class Page:
 
     def mount(self, app: FastAPI) -> None:
         """Add everything to the server."""
-        login_routes.add_routes(app, self.sessions)
+        login_routes.add_routes(app, self.sessions, self._house.trail)
         events_route.add_route(app, self._hub)
         dash = Dash(
             __name__,

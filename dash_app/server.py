@@ -3,6 +3,7 @@
 Builds the application from its parts; connects to nothing before it starts.
 """
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
@@ -14,6 +15,7 @@ from starlette.types import ASGIApp
 from dash_app.page import Page
 from dash_app.visitor import RememberVisitor
 from hq.rest import (
+    audit_routes,
     blob_routes,
     certificate_routes,
     house_routes,
@@ -41,9 +43,9 @@ def build_server(
     """Return the whole server, gate first. The house starts and stops with it; without a page it is REST."""
     app = build_app(house, version, page)
     if page is None:
-        gate = Gate(app, tokens, hosts)
+        gate = Gate(app, tokens, hosts, trail=house.trail)
     else:
-        gate = Gate(RememberVisitor(app), tokens, hosts, page.sessions, page.policy)
+        gate = Gate(RememberVisitor(app), tokens, hosts, page.sessions, page.policy, house.trail)
     return CountRequests(gate, house.requests)
 
 
@@ -54,7 +56,8 @@ def build_app(house: House, version: str, page: Page | None = None) -> FastAPI:
     async def living(_app: FastAPI) -> AsyncIterator[None]:
         async with contextlib.nullcontext() if page is None else page.living():
             house.start()
-            yield
+            async with _noting(house):
+                yield
             await house.stop()
 
     app = FastAPI(
@@ -78,7 +81,7 @@ def build_app(house: House, version: str, page: Page | None = None) -> FastAPI:
         return answer({"ok": True})
 
     api = APIRouter(prefix=API)
-    for part in (job_routes, sweep_routes, house_routes, certificate_routes, blob_routes):
+    for part in (job_routes, sweep_routes, house_routes, audit_routes, certificate_routes, blob_routes):
         api.include_router(part.build_router(house))
     app.include_router(api)
     app.include_router(metrics_routes.build_router(house))
@@ -86,6 +89,21 @@ def build_app(house: House, version: str, page: Page | None = None) -> FastAPI:
         page.mount(app)
     _use_own_schemas(app)
     return app
+
+
+@contextlib.asynccontextmanager
+async def _noting(house: House) -> AsyncIterator[None]:
+    """Hand in notes for the audit log while the server runs."""
+    if house.trail is None:
+        yield
+        return
+    task = asyncio.create_task(house.trail.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
 
 
 def _use_own_schemas(app: FastAPI) -> None:

@@ -59,7 +59,7 @@ class Pages:
             case "new":
                 return await new_page.page(house, self._folders, view.script, may_change())
             case "settings":
-                return settings_page.page(visitor().role in ADMINS)
+                return await settings_page.page(house, visitor().role in ADMINS)
         return _trouble("There is no such page", "The address may be misspelt; the pages are above.")
 
 

@@ -11,6 +11,7 @@ but nothing of them is published before `committed`. Meanwhile a heartbeat is
 told `keep` for every job that they touch: an uncommitted end must not leak.
 """
 
+import hashlib
 from collections import deque
 from collections.abc import Callable, Collection
 from typing import Any
@@ -19,6 +20,7 @@ from msgspec import Struct
 
 from bus import topics
 from bus.port import Inbound, Refusal
+from bus.signing import FORGERIES
 from hq.core.answering import Answering, Found
 from hq.core.bookkeeping import LONGEST_SLEEP, Bookkeeping
 from hq.core.contact import Contact
@@ -26,9 +28,11 @@ from hq.core.decide.attempts import decide_interruption
 from hq.core.decide.deletion import decide_tidying
 from hq.core.outputs import LookUp, LookUpSweep, Output, Publish, RecordProgress
 from hq.core.recording import Recording
+from hq.core.refusals import Kind, Refusals, Report
 from hq.core.state import Change, State
 from hq.core.timing import CLAIM_SECONDS, LOOP_GAP_SECONDS
-from schemas.events import Decision, JobCancelled
+from schemas.audit import AuditNote
+from schemas.events import Audited, Decision, JobCancelled
 from schemas.messages import HqState, Offers, Presence
 from schemas.requests import CHANGES, Delete, DeleteSweep, Ping, ReadStatus, Retry
 from schemas.specs import JobSpec
@@ -79,6 +83,8 @@ class Authority:
         self._rest = rest
         self._beacon_at = now
         self._is_cut_off = False
+        #: Results without the right signature: somebody plays an agent.
+        self._forgeries = Refusals()
         self.tick(now)
 
     # --- inputs ---------------------------------------------------------------
@@ -86,6 +92,7 @@ class Authority:
     def receive(self, message: Inbound | Refusal, now: float) -> None:
         """Take in one message. Never raises for what a message says."""
         if isinstance(message, Refusal):
+            self._note_forgery(message, now)
             self._outputs.extend(self._answering.refuse_malformed(message))
             return
         if message.retained and message.topic is not topics.PRESENCE:
@@ -227,6 +234,8 @@ class Authority:
             recording.record(decide_interruption(job, key[1], why, unheard=not dropped))
         for job in self.books.expired(MAX_TIMED):
             recording.record(JobCancelled(job.id, "hq", "it waited beyond its `expires`"))
+        for report in self._forgeries.take_due(now):
+            recording.record(Audited(self._noted(report, recording.position), "hq"))
         self._keep(batch, recording)
 
     def take_outputs(self) -> list[Output]:
@@ -252,6 +261,26 @@ class Authority:
         return since is not None and self._last_loop - since > LOG_SILENT_SECONDS
 
     # --- details ----------------------------------------------------------------
+
+    def _note_forgery(self, refusal: Refusal, now: float) -> None:
+        if refusal.topic is topics.RESULT and refusal.reason in FORGERIES:
+            agent = refusal.names.get("agent", "")
+            self._forgeries.count(Kind("result.refused", "bus", agent), refusal.reason, now, self.books.wall)
+
+    def _noted(self, report: Report, position: int) -> AuditNote:
+        kind = report.kind
+        # No randomness in here: the id follows from where it stands in the log.
+        seed = f"{self._instance}/{position}/{kind}"
+        return AuditNote(
+            hashlib.sha256(seed.encode()).hexdigest()[:32],
+            report.at,
+            kind.what,
+            subject=kind.who,
+            source=kind.source,
+            outcome="refused",
+            count=report.times,
+            detail=report.detail,
+        )
 
     def _reported(self, message: Inbound) -> set[tuple[str, str, int]]:
         agent = message.names["agent"]

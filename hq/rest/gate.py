@@ -13,6 +13,7 @@ from functools import partial
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from hq.rest.audit_trail import AuditTrail
 from hq.rest.body_limit import check_length, limited
 from hq.rest.failures import Failures
 from hq.rest.policy import LOGIN, Rule, find_rule, is_of_the_api
@@ -28,6 +29,13 @@ SAFETY_HEADERS = (
     (b"x-frame-options", b"DENY"),
 )
 API_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+#: Refusals that no ordinary program or browser brings about.
+_NOTED = {
+    "wrong_host": "access.wrong-host",
+    "wrong_origin": "access.wrong-origin",
+    "forbidden": "access.forbidden",
+    "too_many_failures": "access.too-many",
+}
 log = logging.getLogger(__name__)
 
 
@@ -41,12 +49,14 @@ class Gate:
         hosts: Iterable[str],
         sessions: Sessions | None = None,
         page_policy: str = API_POLICY,
+        trail: AuditTrail | None = None,
     ) -> None:
         self._app = app
         self._tokens = tokens
         self._hosts = frozenset(host.lower() for host in hosts)
         self._sessions = sessions
         self._page_policy = page_policy
+        self._trail = trail
         self._failures = Failures()
         self._wrong_logins = Failures()
 
@@ -61,6 +71,7 @@ class Gate:
             policy = self._page_policy if rule.page else API_POLICY
             receive = limited(receive, rule.body)
         except Problem as problem:
+            self._note(problem, scope, headers)
             if scope["type"] != "http":
                 log.info("a WebSocket was refused: %s", problem)
                 await send({"type": "websocket.close", "code": 1008})
@@ -70,13 +81,13 @@ class Gate:
                 way_in = not_logged_in(scope, headers, LOGIN)
             await (way_in or problem.response())(scope, receive, _with_safety(send, policy))
             return
-        scope.setdefault("state", {})["principal"] = principal
+        scope.setdefault("state", {}).setdefault("principal", principal)
         if scope["type"] != "http":
             receive = while_logged_in(receive, lambda: self._session(scope, headers) is not None)
         else:
             send = _with_safety(send, policy)
             if rule.path == LOGIN and scope["method"] == "POST":
-                send = counting_wrong_logins(scope, receive, send, self._wrong_logins)
+                send = counting_wrong_logins(scope, receive, send, self._wrong_logins, self._trail)
         await self._app(scope, receive, send)
 
     def _check(self, scope: Scope, headers: Headers) -> tuple[Rule, Principal | None]:
@@ -91,6 +102,7 @@ class Gate:
             return rule, None
         # Before somebody is known, paths that there are and are not look alike.
         principal = self._authenticate(scope, headers, rule)
+        scope.setdefault("state", {})["principal"] = principal
         if rule is None:
             raise Problem(404, "not_found", f"There is nothing at {scope['path'][:200]!r}.")
         roles = rule.roles.get(method)
@@ -127,6 +139,21 @@ class Gate:
                 "--allow-host NAME if it should.",
             )
 
+    def _note(self, problem: Problem, scope: Scope, headers: Headers) -> None:
+        """Put what looks like an attempt to get in into the audit log."""
+        if self._trail is None:
+            return
+        is_guess = problem.code == "unauthorized" and "authorization" in headers
+        what = "access.wrong-token" if is_guess else _NOTED.get(problem.code)
+        if what is None:
+            return
+        principal = scope.get("state", {}).get("principal")
+        detail = f"{scope.get('method', 'WebSocket')} {scope['path'][:200]!r}"
+        if what == "access.wrong-host":
+            detail += f" for {headers.get('host', '')[:100]!r}"
+        who = "" if principal is None else principal.name
+        self._trail.refuse(what, source=_address(scope), who=who, detail=detail)
+
     def _session(self, scope: Scope, headers: Headers) -> Principal | None:
         return None if self._sessions is None else self._sessions.find(read_cookie(scope, headers))
 
@@ -137,16 +164,18 @@ class Gate:
                 return found
         if rule is not None and rule.page:
             raise _nobody()
-        address = (scope.get("client") or ("",))[0]
+        address = _address(scope)
         given = headers.getlist("authorization")
         try:
-            principal = self._tokens.find(given[0] if len(given) == 1 else None)
+            token = self._tokens.find_token(given[0] if len(given) == 1 else None)
         except TokensUnreadable:
             raise Problem(
                 503, "tokens", "The server cannot read its tokens, so it lets nobody in; its log says why."
             ) from None
-        if principal is not None:
-            return principal
+        if token is not None:
+            if self._trail is not None:
+                self._trail.use(token, address)
+            return Principal(token.name, token.role)
         now = time.monotonic()
         if self._failures.are_too_many(address, now):
             raise too_many("tokens")
@@ -154,6 +183,10 @@ class Gate:
             self._failures.count(address, now)
             log.warning("wrong token from %s for %s", address, scope["path"][:200])
         raise _nobody("This token is not valid here (any more)." if given else None)
+
+
+def _address(scope: Scope) -> str:
+    return str((scope.get("client") or ("",))[0])
 
 
 def _nobody(why: str | None = None) -> Problem:

@@ -1,6 +1,7 @@
 """The event log for readers who missed something: events after `position.index`."""
 
 import re
+from collections.abc import Collection
 from typing import Any
 
 from hq.log.mongo import COMPACTED, MANIFEST
@@ -27,10 +28,13 @@ def parse_point(after: str | None) -> tuple[int, int | None]:
     return int(found[1]), None if found[2] is None else int(found[2])
 
 
-async def read_events(database: Database, *, after: str | None = None, limit: int) -> Document:
+async def read_events(
+    database: Database, *, after: str | None = None, limit: int, without: Collection[str] = ()
+) -> Document:
     """Return committed events in order: `{"events": [...], "next": "12.3"}`.
 
-    `next` is where to go on, also when nothing follows yet.
+    `next` is where to go on, also when nothing follows yet. Types of events that are named in
+    `without` are left out.
 
     Raises:
         Problem: If it is no position, or the log before it was compacted.
@@ -39,7 +43,7 @@ async def read_events(database: Database, *, after: str | None = None, limit: in
     if not after:
         position = await _read_compacted(database)
     query: dict[str, Any] = {"_id": {"$gte" if index is not None else "$gt": position}}
-    events = await _read(database, query, position, index, limit)
+    events = await _read(database, query, position, index, limit, without)
     # Asked afterwards: a compaction that comes in between leaves holes in what was read.
     compacted = await _read_compacted(database)
     if position < compacted or (index is not None and position == compacted):
@@ -54,7 +58,12 @@ async def read_events(database: Database, *, after: str | None = None, limit: in
 
 
 async def _read(
-    database: Database, query: dict[str, Any], position: int, index: int | None, limit: int
+    database: Database,
+    query: dict[str, Any],
+    position: int,
+    index: int | None,
+    limit: int,
+    without: Collection[str],
 ) -> list[Document]:
     cursor = stored(database, "events").find(query, sort=[("_id", 1)], batch_size=_BATCH)
     events: list[Document] = []
@@ -63,7 +72,7 @@ async def _read(
             decision = plain(raw)
             number = decision["_id"]
             for at, event in enumerate(decision["events"]):
-                if index is not None and number == position and at <= index:
+                if event["type"] in without or (index is not None and number == position and at <= index):
                     continue
                 if len(events) == limit:
                     return events

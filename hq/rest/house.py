@@ -16,6 +16,7 @@ from bus.codec import MalformedMessage, check_free_form
 from bus.port import Bus, BusInput
 from bus.topics import REPLY
 from hq.rest.asking import Asking
+from hq.rest.audit_trail import AuditTrail
 from hq.rest.blobs import Blobs
 from hq.rest.counting import RequestCounts
 from hq.rest.database import Database, open_database
@@ -39,6 +40,8 @@ class House:
     listeners: list[Callable[[BusInput], None]] = field(default_factory=list)
     #: The folder with the newest certificates of machines that joined.
     renewals: Path | None = None
+    #: Takes notes for the audit log, where there is one.
+    trail: AuditTrail | None = None
     requests: RequestCounts = field(default_factory=RequestCounts)
     _database: Database | None = None
     _blobs: Blobs | None = None

@@ -4,13 +4,15 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from pymongo.errors import PyMongoError
+from starlette.requests import Request
 from starlette.responses import Response
 
 from hq.rest import queries
 from hq.rest.asking import NoAnswer
 from hq.rest.history import read_events
-from hq.rest.house import House, answer
+from hq.rest.house import House, answer, principal_of
 from hq.rest.parameters import AtLeast
+from hq.rest.policy import ADMINS
 from schemas.requests import ReadStatus
 
 
@@ -31,6 +33,7 @@ def build_router(house: House) -> APIRouter:
 
     @router.get("/events")
     async def list_events(
+        request: Request,
         after: Annotated[
             str | None,
             Query(
@@ -42,7 +45,9 @@ def build_router(house: House) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=1000)] = 200,
     ) -> Response:
         """Return committed events in order, after a position; for readers who missed a notice."""
-        return answer(await read_events(house.database, after=after, limit=limit))
+        # Who got in from where is for admins.
+        hidden = () if principal_of(request).role in ADMINS else ("Audited",)
+        return answer(await read_events(house.database, after=after, limit=limit, without=hidden))
 
     return router
 

@@ -74,6 +74,7 @@ RULES: tuple[Rule, ...] = (
     _read(f"{API}/sweeps/{{sweep}}/trials"),
     _write(f"{API}/sweeps/{{sweep}}/cancel"),
     _read(f"{API}/results"),
+    Rule(f"{API}/audit", {"GET": ADMINS}),
     _read(f"{API}/agents"),
     Rule(f"{API}/certificate", {"GET": BLOB_READERS}),
     _read(f"{API}/events"),

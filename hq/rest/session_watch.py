@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from starlette.types import Message, Receive, Scope, Send
 
+from hq.rest.audit_trail import AuditTrail
 from hq.rest.failures import FAILURES_SECONDS, Failures
 from hq.rest.problems import Problem
 
@@ -39,7 +40,9 @@ def while_logged_in(
     return receive_while_logged_in
 
 
-def counting_wrong_logins(scope: Scope, receive: Receive, send: Send, failures: Failures) -> Send:
+def counting_wrong_logins(
+    scope: Scope, receive: Receive, send: Send, failures: Failures, trail: AuditTrail | None = None
+) -> Send:
     """Return a `send` that counts refused logins by address, and after too many says to wait instead.
 
     A right login always works: its code has 256 bits, so what is limited is the noise.
@@ -51,6 +54,8 @@ def counting_wrong_logins(scope: Scope, receive: Receive, send: Send, failures: 
         nonlocal is_replaced
         if message["type"] == "http.response.start" and message["status"] == 403:
             now = time.monotonic()
+            if trail is not None:
+                trail.refuse("login.refused", source=address)
             if failures.are_too_many(address, now):
                 is_replaced = True
                 await too_many("logins").response()(scope, receive, send)

@@ -18,6 +18,8 @@ import msgspec
 from schemas.names import NAME_PATTERN
 
 Role = Literal["viewer", "operator", "admin", "agent"]
+#: A token of so short a life is one of the command line of the HQ host, for one question.
+MOMENT_SECONDS = 60
 _BEARER = re.compile(r"[Bb]earer +([A-Za-z0-9._~+/=-]{16,256}) *")
 log = logging.getLogger(__name__)
 
@@ -30,6 +32,11 @@ class Token(msgspec.Struct, frozen=True):
     sha256: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}(?!\n)$")]
     created: float = 0
     expires: float = 0
+
+    @property
+    def is_momentary(self) -> bool:
+        """Whether the house's own command line made it for one question."""
+        return 0 < self.expires <= self.created + MOMENT_SECONDS
 
 
 class Principal(msgspec.Struct, frozen=True):
@@ -52,7 +59,12 @@ class TokenFile:
         self._tokens: list[Token] = []
 
     def find(self, authorization: str | None) -> Principal | None:
-        """Return who the `Authorization` header proves, or None.
+        """Return who the `Authorization` header proves, or None. Raises as `find_token`."""
+        found = self.find_token(authorization)
+        return None if found is None else Principal(found.name, found.role)
+
+    def find_token(self, authorization: str | None) -> Token | None:
+        """Return the token that the `Authorization` header shows, or None.
 
         Takes as long for a wrong token as for a right one.
 
@@ -69,7 +81,7 @@ class TokenFile:
                 found = token
         if given is None or found is None or 0 < found.expires <= time.time():
             return None
-        return Principal(found.name, found.role)
+        return found
 
     def _read(self) -> list[Token]:
         try:

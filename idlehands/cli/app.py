@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from idlehands.cli import (
+    auditing,
     backup_commands,
     changing,
     deleting,
@@ -63,6 +64,7 @@ for module in (
     pairing,
     trusting,
     secrets,
+    auditing,
     backup_commands,
 ):
     module.register(app)

@@ -45,6 +45,7 @@ def secret_set(
         vault.set(name, value)
     except (BadSecret, VaultUnusable) as error:
         raise Stop(REFUSED, str(error)) from None
+    _note("secret.set", name)
     say(f"{name} is kept ({len(value)} bytes). `idlehands run --secret {name} SCRIPT` hands it to a job.")
 
 
@@ -79,6 +80,7 @@ def secret_delete(name: Name) -> None:
         raise Stop(REFUSED, f"There is no secret {name}. `idlehands secret list` shows all.") from None
     except VaultUnusable as error:
         raise Stop(REFUSED, str(error)) from None
+    _note("secret.deleted", name)
     say(f"{name} is forgotten.")
 
 
@@ -87,6 +89,13 @@ def _open_vault() -> Any:
     from trust.vault import Vault
 
     return Vault(read_home().secrets)
+
+
+def _note(what: str, name: str) -> None:
+    from idlehands.house.audit import note
+    from idlehands.house.home import read_home
+
+    note(read_home(), what, subject=name)
 
 
 def _check(name: str) -> None:

@@ -199,13 +199,31 @@ def _change(certificate: Path | None, change: Callable[["TrustList"], "TrustList
     from idlehands.house.trusting import read_trust_list, write_trust_list
 
     # All are changed in memory first: of several agents, all follow or none.
-    changed = [(folder, change(read_trust_list(folder))) for folder in _folders(certificate)]
-    for folder, rules in changed:
+    before = {folder: read_trust_list(folder) for folder in _folders(certificate)}
+    changed = {folder: change(rules) for folder, rules in before.items()}
+    for folder, rules in changed.items():
         try:
             write_trust_list(folder, rules)
         except OSError as error:
             raise Stop(REFUSED, f"Cannot write into {folder}: {error.strerror}") from None
+        _note(folder, before[folder], rules)
         say(f"{folder / 'trust.json'} is changed; its agent follows within seconds.")
+
+
+def _note(folder: Path, before: "TrustList", after: "TrustList") -> None:
+    """Note it for the audit log, if it is an agent of the house here."""
+    from idlehands.house.audit import note
+    from idlehands.house.home import HouseError, read_home
+
+    try:
+        home = read_home()
+    except HouseError:
+        return
+    if folder.absolute().parent == home.path / "agents":
+        fields = [name for name in after.__struct_fields__ if getattr(before, name) != getattr(after, name)]
+        authors = ", ".join(author.name for author in after.authors)
+        detail = f"{', '.join(fields) or 'nothing'} changed; scripts: {after.scripts}, authors: {authors}"
+        note(home, "trust.changed", subject=folder.name, detail=detail)
 
 
 def _folders(certificate: Path | None) -> list[Path]:

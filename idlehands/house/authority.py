@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from idlehands.house import certificates
+from idlehands.house.audit import note
 from idlehands.house.files import locked, write_private
 from idlehands.house.home import Home, HouseError
 from idlehands.house.registry import RESERVED, Issued, check_name, read_issued, write_issued
@@ -62,6 +63,7 @@ def revoke(home: Home, name: str) -> Issued:
         write_revoked(home.pki, add_all(read_revoked(home.pki), entry))
         _write_revocations(home)
         write_issued(home.pki, issued)
+    note(home, "certificate.revoked", subject=name, detail=f"{entry.role.value}, serial {entry.serial}")
     return entry
 
 
@@ -81,6 +83,7 @@ def rotate(home: Home) -> dict[str, Issued]:
         # They were serial numbers of the old CA, and of the old one nothing connects.
         write_revoked(home.pki, [])
     ensure_authority(home)
+    note(home, "ca.rotated", subject=", ".join(sorted(before)))
     return before
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from bus.settings import read_web_context
 from bus.topics import DEFAULT_ROOT, HQ_STATE, PRESENCE, Topic
 from idlehands.house import broker, mongod, probe
+from idlehands.house.audit import note
 from idlehands.house.certificates import host_names
 from idlehands.house.furnish import database_uri_file, external_database
 from idlehands.house.home import COMMAND_LINE, Home, HouseError
@@ -136,7 +137,7 @@ def _broker(home: Home) -> Component:
     program = broker.prepare(home, find_or_install_mosquitto())
 
     def is_ready(_: GiveUp) -> bool:
-        return probe.accepts(home, home.client(COMMAND_LINE)) and attack_broker(home)
+        return probe.accepts(home, home.client(COMMAND_LINE)) and _attack(home, "broker", attack_broker)
 
     return Component("broker", 0, program.argv, is_ready, stop_seconds=3.0)
 
@@ -169,7 +170,7 @@ def _search(home: Home) -> Component:
 
 def _web(home: Home) -> Component:
     def is_ready(_: GiveUp) -> bool:
-        return _answers(home, f"{home.page_url}healthz") and attack_web(home)
+        return _answers(home, f"{home.page_url}healthz") and _attack(home, "web", attack_web)
 
     return Component("web", 3, web_command(home), is_ready)
 
@@ -183,6 +184,18 @@ def _agent(home: Home, name: str, options: AgentOptions) -> Component:
         lambda _: _is_online(home, PRESENCE, agent=name),
         stop_seconds=8.0,
     )
+
+
+def _attack(home: Home, whom: str, attack: Callable[[Home], bool]) -> bool:
+    """Attack a part of the house and note how that ended, once it did."""
+    try:
+        held = attack(home)
+    except HouseError as error:
+        note(home, "self-attack.succeeded", subject=whom, outcome="failed", detail=str(error))
+        raise
+    if held:
+        note(home, "self-attack.refused", subject=whom, detail="all of it was refused")
+    return held
 
 
 def _is_online(home: Home, topic: Topic, **names: str) -> bool:

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from idlehands.house import broker, mongod, pki, probe, tokens
+from idlehands.house.audit import act_as
 from idlehands.house.files import make_private_folder, write_private
 from idlehands.house.furnish import furnish
 from idlehands.house.home import COMMAND_LINE, RESTORING, Home, HouseError, Ports, Settings, default_home_path
@@ -121,6 +122,7 @@ def furnish_containers(path: Path, options: argparse.Namespace) -> None:
     ports = Ports(options.broker_port, int(options.database.rpartition(":")[2]), options.web_port)
     # The web container serves plain HTTP; whoever publishes it in a network puts a TLS proxy before it.
     home = Home(path, Settings(ports, agent, options.address, https=False))
+    act_as("house", "house")
     for folder in (home.path, home.pki, home.broker, home.logs, home.run):
         make_private_folder(folder)
     furnish(home, agents=0)

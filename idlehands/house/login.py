@@ -10,6 +10,7 @@ import time
 
 import msgspec
 
+from idlehands.house.audit import note
 from idlehands.house.files import make_private_folder, write_private
 from idlehands.house.home import Home, HouseError
 from idlehands.house.registry import check_name
@@ -50,6 +51,7 @@ def login_link(home: Home, name: str = OWNER, role: TokenRole = TokenRole.ADMIN)
         write_private(folder / f"{hash_of(code)}.json", msgspec.json.encode(entry))
     except OSError as error:
         raise HouseError(f"The login cannot be stored in {home.path}: {error.strerror}.") from error
+    note(home, "login.created", subject=name, detail=f"a link, as {role.value}")
     return f"{home.page_url}login#{code}"
 
 
@@ -64,6 +66,8 @@ def end_sessions(home: Home, name: str) -> int:
             if msgspec.json.decode(file.read_bytes(), type=StoredLogin).name == name:
                 file.unlink()
                 ended += 1
+    if ended:
+        note(home, "login.revoked", subject=name, detail=f"{ended} sessions and links")
     return ended
 
 

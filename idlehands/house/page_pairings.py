@@ -50,7 +50,7 @@ class PagePairings:
             log = open_log(self._home.logs / "pairing.log")
             try:
                 self._child = subprocess.Popen(
-                    [sys.executable, "-P", "-m", "idlehands.pairing", request.id],
+                    [sys.executable, "-P", "-m", "idlehands.pairing", request.id, request.by],
                     stdin=subprocess.PIPE,
                     stdout=log,
                     stderr=log,

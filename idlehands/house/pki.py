@@ -16,6 +16,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from idlehands.house import certificates
+from idlehands.house.audit import note
 from idlehands.house.authority import ensure_authority, read_authority, revoke, rotate
 from idlehands.house.companions import write_companions
 from idlehands.house.files import locked, make_private_folder, write_private
@@ -241,6 +242,9 @@ def _enter(home: Home, issued: dict[str, Issued], certificate: x509.Certificate,
         earlier={serial: expires for serial, expires in earlier.items() if expires > now},
     )
     write_issued(home.pki, issued | {entry.name: entered})
+    what = "certificate.issued" if known is None else "certificate.renewed"
+    detail = f"{entered.role.value}, serial {entered.serial}"
+    note(home, what, subject=entry.name, detail=detail)
     return entered
 
 

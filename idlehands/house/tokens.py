@@ -12,19 +12,23 @@ reads this file and reads it again when it changed; it is replaced whole, so a
 reader never sees half of it. When a token was last used is not noted.
 """
 
+import contextlib
 import enum
 import hashlib
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
 
+from idlehands.house.audit import note
 from idlehands.house.files import locked, write_private
 from idlehands.house.home import Home, HouseError
 from idlehands.house.registry import check_name
 
+#: The server takes a token of so short a life as one of the HQ host's own command line.
+MOMENT_SECONDS = 60
 #: Digits of the hash by which a token is called in lists; it opens nothing.
 _ID_DIGITS = 12
 #: Tokens that expired longer ago are forgotten when one is made.
@@ -80,7 +84,21 @@ def create(home: Home, role: TokenRole, name: str, *, days: float | None = None)
     _change(
         home, lambda entries: [*filter(lambda one: one.is_valid(now - _FORGOTTEN_SECONDS), entries), entry]
     )
+    until = "for ever" if days is None else f"for {days:g} days"
+    note(home, "token.created", subject=name, detail=f"token {entry.id} ({role.value}), {until}")
     return token
+
+
+@contextlib.contextmanager
+def momentary(home: Home, role: TokenRole, name: str) -> Iterator[str]:
+    """Yield a token for one question of the command line of the HQ host, which ends with the context."""
+    token, now = secrets.token_urlsafe(32), int(time.time())
+    entry = StoredToken(name, role, hash_of(token), now, now + MOMENT_SECONDS)
+    _change(home, lambda entries: [*entries, entry])
+    try:
+        yield token
+    finally:
+        _change(home, lambda entries: [one for one in entries if one.sha256 != entry.sha256])
 
 
 def ensure(home: Home, role: TokenRole, name: str, file: Path) -> None:
@@ -117,6 +135,8 @@ def remove(home: Home, chosen: Callable[[StoredToken], bool]) -> list[StoredToke
 
     if home.tokens_file.exists():
         _change(home, without)
+    for one in gone:
+        note(home, "token.revoked", subject=one.name, detail=f"token {one.id} ({one.role.value})")
     return gone
 
 

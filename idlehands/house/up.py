@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 
+from idlehands.house.audit import act_as
 from idlehands.house.components import AgentOptions, build_components
 from idlehands.house.files import LockTaken, locked
 from idlehands.house.furnish import database_uri_file, external_database, furnish
@@ -38,6 +39,7 @@ def up(home: Home, options: AgentOptions | None = None, say: Callable[[str], Non
             broker lets strangers in, or a process ends again and again before it was ever ready.
     """
     options, say = options or AgentOptions(), say or _print
+    act_as("house", "house")
     with alone(home) as lock:
         agents = furnish(home, agents=options.count)
         components = build_components(home, agents, options)

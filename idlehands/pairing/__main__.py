@@ -1,4 +1,4 @@
-"""`python -m idlehands.pairing ID`: the pairing that the page asked for, in a process of its own.
+"""`python -m idlehands.pairing ID WHO`: the pairing that the page asked for, in a process of its own.
 
 Started by `idlehands up` and tied to it by standard input. Lets in agents only.
 """
@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from idlehands.house.audit import act_as
 from idlehands.house.home import HouseError, read_home
 from idlehands.pairing.hosting import PairOptions, Screen, host_pairing
 from idlehands.pairing.join_token import JoinToken
@@ -27,6 +28,7 @@ def main() -> int:
     threading.Thread(target=_end_with_house, name="tie", daemon=True).start()
     home = read_home()
     files = PairingFiles(home.path)
+    act_as(sys.argv[2] if len(sys.argv) > 2 else "", "page")
     status = PageStatus(sys.argv[1], "waiting")
 
     def change(**changes: object) -> None:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from idlehands.house.audit import note
 from idlehands.house.home import Home, HouseError
 from idlehands.house.registry import Role
 from idlehands.pairing import issuing
@@ -104,6 +105,7 @@ def _receive(
         if desk.wrong_tries > seen_tries:
             seen_tries = desk.wrong_tries
             screen.say(f"A machine showed a wrong token ({seen_tries} of 5).")
+            note(home, "pairing.wrong-token", outcome="refused", detail=f"try {seen_tries} of 5")
         if desk.closed is not None:
             screen.say(f"Pairing is over: {desk.closed}")
             return False
@@ -118,9 +120,18 @@ def _receive(
             desk.close("not_allowed", "A person at the HQ host did not allow it.")
             visit.answer.put(Refusal("not_allowed", "A person at the HQ host did not allow it."))
             visit.over.wait(_STORE_SECONDS)
+            _note(home, "pairing.refused", visit.application, options, outcome="refused")
             screen.say("Not allowed; the token is void. `idlehands pair` makes a new one.")
             return False
         return _let_in(home, options, screen, desk, visit, token)
+
+
+def _note(
+    home: Home, what: str, application: Application, options: PairOptions, outcome: str = "done"
+) -> None:
+    detail = f"as {options.role.value}, at {application.address}, words {words_of(application.public_key)}"
+    unasked = ", nobody was asked (--auto)" if options.auto else ""
+    note(home, what, subject=application.name, outcome=outcome, detail=detail + unasked)
 
 
 def _ask(options: PairOptions, screen: Screen, visit: Visit) -> bool | None:
@@ -141,6 +152,7 @@ def _let_in(
     home: Home, options: PairOptions, screen: Screen, desk: Desk, visit: Visit, token: JoinToken
 ) -> bool:
     application = visit.application
+    _note(home, "pairing.allowed", application, options)
     desk.close("used", "This join token was used. `idlehands pair` on the HQ host makes a new one.")
     try:
         admission = issuing.admit(

@@ -17,6 +17,8 @@ from bus.memory_bus import MemoryBus, MemoryHub
 from dash_app.page import Page
 from dash_app.script_folders import ScriptFolders
 from dash_app.server import build_server
+from hq.rest.audit import is_noted
+from hq.rest.audit_trail import AuditTrail
 from hq.rest.house import CLIENT, build_house
 from hq.rest.sessions import Entry, Sessions, write_entry
 from hq.rest.tokens import TokenFile
@@ -81,6 +83,9 @@ class Premises:
         hub = MemoryHub()
         self.hq = LittleHq(MemoryBus(hub, "hq"), uri)
         self.house = build_house(MemoryBus(hub, CLIENT), uri)
+        self.house.trail = AuditTrail(
+            folder / "audit", self.house.asking, lambda note: is_noted(self.house.database, note)
+        )
         self.page = Page(
             self.house,
             Sessions(folder / "logins", folder / "sessions"),

@@ -1,0 +1,114 @@
+"""`audit`: who got in, tried to, or changed who may."""
+
+import contextlib
+import datetime
+import re
+import secrets
+import time
+from collections.abc import Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from idlehands.cli import options
+from idlehands.cli.exits import USAGE, Stop
+
+if TYPE_CHECKING:
+    from idlehands.client.rest import Rest
+
+_AGO = re.compile(r"(\d{1,6})([smhd])")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_WORD = re.compile(r"[a-z-]{1,31}(\.[a-z-]{1,31})?")
+_PAGE = 1000
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("audit")(audit)
+
+
+def audit(
+    who: Annotated[
+        str | None, typer.Option("--who", metavar="NAME", help="Who did it, or whom it was done to.")
+    ] = None,
+    what: Annotated[
+        str | None,
+        typer.Option("--what", metavar="WORD", help="Such as token.created, or token for all of these."),
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option("--since", metavar="WHEN", help="Such as 30m, 12h, 7d, or a date: 2026-11-22."),
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many at most.")] = 50,
+    json: options.Json = False,
+) -> None:
+    """Show logins, tokens, certificates, pairings and refused attempts, the newest first. On the HQ host.
+
+    --json: one JSON document a line.
+    """
+    from idlehands.cli.printing import print_lines, print_table
+
+    if what is not None and not _WORD.fullmatch(what):
+        raise Stop(USAGE, f"--what {what!r} is no word of the audit log, such as token.created or token")
+    query = {"who": who, "what": what, "since": None if since is None else _parse_since(since, time.time())}
+    with _as_admin() as rest:
+        rows = list(islice(rest.pages("/audit", "entries", limit=min(limit, _PAGE), **query), limit))
+    if json:
+        print_lines(rows)
+        return
+    print_table(
+        ("when", "what", "who", "subject", "from", "outcome", "detail"),
+        [
+            (
+                _moment(row["at"]),
+                row["what"] if row["count"] == 1 else f"{row['what']} x{row['count']}",
+                row["who"],
+                row["subject"],
+                row["source"],
+                row["outcome"],
+                row["detail"],
+            )
+            for row in rows
+        ],
+        "Nothing of that kind is in the audit log.",
+    )
+
+
+@contextlib.contextmanager
+def _as_admin() -> Iterator["Rest"]:
+    """Yield REST with a token that ends with the context: whoever has the house's folder is its admin."""
+    from idlehands.cli.opening import open_client
+    from idlehands.client.rest import Rest
+    from idlehands.house.files import write_private
+    from idlehands.house.home import COMMAND_LINE, read_home
+    from idlehands.house.tokens import TokenRole, momentary
+
+    home = read_home()
+    file = home.run / f"token-{secrets.token_hex(8)}"
+    with open_client() as client, momentary(home, TokenRole.ADMIN, COMMAND_LINE) as token:
+        try:
+            write_private(file, token)
+            rest = Rest(client.rest.url, file, home.pki / "ca.pem", https_only=home.is_https)
+            try:
+                yield rest
+            finally:
+                rest.close()
+        finally:
+            file.unlink(missing_ok=True)
+
+
+def _parse_since(text: str, now: float) -> float:
+    found = _AGO.fullmatch(text)
+    if found is not None:
+        return max(now - int(found[1]) * _SECONDS[found[2]], 0.0)
+    try:
+        return max(datetime.datetime.fromisoformat(text).astimezone().timestamp(), 0.0)
+    except (ValueError, OverflowError):
+        raise Stop(
+            USAGE, f"--since {text!r} is neither like 30m, 12h or 7d nor a date like 2026-11-22"
+        ) from None
+
+
+def _moment(at: float) -> Any:
+    return datetime.datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M:%S")
