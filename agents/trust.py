@@ -9,13 +9,18 @@ import logging
 import threading
 from collections import OrderedDict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from bus.signing import UNKNOWN_SIGNER, SignatureRefused, Signed, check_signature, stamp
 from schemas.messages import Grant
-from schemas.specs import ScriptRef, ScriptSignature
+from schemas.specs import JobSpec, ScriptRef, ScriptSignature
 from schemas.trust import FILE_NAME, TrustList
+
+if TYPE_CHECKING:
+    # Its library is loaded with the first grant.
+    from trust.scripts import Statement
 
 log = logging.getLogger(__name__)
 
@@ -73,8 +78,8 @@ class Trust:
         self._list: TrustList | None = None
         self._trouble = ""
         self._lock = threading.Lock()
-        #: What signatures turned out to say, "" before their word, or why they do not hold.
-        self._known: OrderedDict[tuple[str, ScriptSignature], str] = OrderedDict()
+        #: What signatures turned out to say, or why they do not hold.
+        self._known: OrderedDict[tuple[str, ScriptSignature], Statement | str] = OrderedDict()
 
     def check(self, signed: Signed) -> None:
         """Return when HQ has signed this message.
@@ -98,7 +103,7 @@ class Trust:
     def judge(self, grant: Grant) -> str:
         """Return why the owner's rules do not let this script run here, or "" when they do."""
         rules = self._rules()
-        return self._trouble if rules is None else self._judge(grant.spec.script, rules)
+        return self._trouble if rules is None else self._judge(grant.spec, rules)
 
     def changed(self) -> bool:
         """Tell whether the rules changed since this was last asked."""
@@ -108,9 +113,10 @@ class Trust:
         self._told = found
         return True
 
-    def _judge(self, script: ScriptRef, rules: TrustList) -> str:
+    def _judge(self, spec: JobSpec, rules: TrustList) -> str:
         from trust.keys import key_id
 
+        script = spec.script
         signature = script.signature
         if script.bundle in rules.denied:
             return "its owner has denied this script"
@@ -126,31 +132,38 @@ class Trust:
                 f"its owner does not trust the author of this script (key {signature.key[:16]}): "
                 "`idlehands trust author add NAME KEY` there does"
             )
-        if broken := self._why_broken(author.key, script, signature):
-            return broken
+        said = self._said(author.key, script, signature)
+        if isinstance(said, str):
+            return said
+        if said.arguments is not None:
+            from trust.arguments import why_refused
+
+            if why := why_refused(said.arguments, spec.params, spec.argv):
+                return why
         if rules.scripts == "listed" and script.bundle not in rules.allowed:
             command = f"`idlehands trust allow {script.bundle}`"
             return f"its owner runs listed scripts only: {command} there lists this one"
         return ""
 
-    def _why_broken(self, public: str, script: ScriptRef, signature: ScriptSignature) -> str:
+    def _said(self, public: str, script: ScriptRef, signature: ScriptSignature) -> "Statement | str":
+        """Return what the author signed, or why that is no word for this script."""
         known = (f"{public} {script.bundle} {script.entry}", signature)
         if known in self._known:
             self._known.move_to_end(known)
             return self._known[known]
         from trust.scripts import StatementBroken, read_statement
 
-        why = ""
+        said: Statement | str
         try:
             said = read_statement(public, signature.statement, signature.signature)
             if (said.bundle, said.entry) != (script.bundle, script.entry):
-                why = "its author signed another script than the one that is to run"
+                said = "its author signed another script than the one that is to run"
         except StatementBroken as error:
-            why = f"the script is not what its author signed: {error}"
-        self._known[known] = why
+            said = f"the script is not what its author signed: {error}"
+        self._known[known] = said
         if len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)
-        return why
+        return said
 
     def _rules(self) -> TrustList | None:
         """Return the rules as they stand in the file now, None when they cannot be read."""

@@ -17,7 +17,7 @@ class ScriptSignature(Spec, frozen=True):
 
     #: SHA-256 of the author's public key.
     key: Sha256
-    #: The signed JSON text, as it was signed: `name`, `bundle`, `entry` and `author`.
+    #: The signed JSON text, as it was signed: `name`, `bundle`, `entry`, `author`, `version`, `arguments`.
     statement: Annotated[str, Meta(max_length=2048)]
     #: Base64.
     signature: Annotated[str, Meta(max_length=128)]

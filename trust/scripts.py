@@ -7,6 +7,7 @@ afterwards, and compares what it says with the script that is to run.
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from trust.arguments import Argument
 from trust.dsse import sign, verify
 from trust.keys import key_id, public_hex
 
@@ -15,7 +16,7 @@ PAYLOAD_TYPE = "application/vnd.idlehands.script+json"
 _LONGEST = 2048
 
 
-class Statement(msgspec.Struct, frozen=True):
+class Statement(msgspec.Struct, frozen=True, omit_defaults=True):
     """What an author signs. A newer version may say more: unknown fields are ignored."""
 
     #: What people call the script.
@@ -26,6 +27,10 @@ class Statement(msgspec.Struct, frozen=True):
     entry: str
     #: What the author calls themselves. Who they are is told by the key alone.
     author: str
+    #: The author's own word for how new it is.
+    version: str = ""
+    #: All that it may be given; None: whatever whoever submits it likes.
+    arguments: tuple[Argument, ...] | None = None
 
 
 class StatementBroken(Exception):

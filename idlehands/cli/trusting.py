@@ -14,6 +14,7 @@ from idlehands.cli.exits import REFUSED, USAGE, Stop, say
 
 if TYPE_CHECKING:
     from schemas.trust import TrustList
+    from trust.arguments import Argument
 
 _HEX = re.compile(r"[0-9a-f]{64}")
 Folder = Annotated[
@@ -56,6 +57,21 @@ def sign(
     bundle: Annotated[
         Path | None, typer.Option("--bundle", metavar="FILE", help="Also write the bundle, a tar.gz.")
     ] = None,
+    version: Annotated[
+        str, typer.Option("--version", metavar="TEXT", help="Your own word for how new it is; signed too.")
+    ] = "",
+    argument: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--argument",
+            metavar="NAME[:TYPE]",
+            help="Sign it for this argument; agents refuse all others. text, number, integer, boolean, or "
+            "words to choose from: --argument mode:fast,slow.",
+        ),
+    ] = None,
+    no_arguments: Annotated[
+        bool, typer.Option("--no-arguments", help="Sign it for no arguments at all.")
+    ] = False,
 ) -> None:
     """Print SCRIPT's reference, signed by its author, as a job spec takes it. Nothing is submitted."""
     from idlehands.bundle import build_bundle
@@ -73,13 +89,31 @@ def sign(
         say(f"Your scripts run where `idlehands trust author add {author_key.stem} {public}` was said.")
         return
     built = build_bundle(script, include or [])
-    signed = sign_reference(ScriptRef(built.sha256, built.entry, name=script.stem[:200]), author_key)
+    reference = ScriptRef(built.sha256, built.entry, name=script.stem[:200])
+    named = None if not argument and not no_arguments else tuple(map(_parse_argument, argument or ()))
+    signed = sign_reference(reference, author_key, version=version, arguments=named)
     if bundle is not None:
         try:
             bundle.write_bytes(built.content)
         except OSError as error:
             raise Stop(REFUSED, f"Cannot write {bundle}: {error.strerror}") from None
     print_json(signed)
+
+
+def _parse_argument(text: str) -> "Argument":
+    from trust.arguments import TYPES, Argument
+
+    name, _, kind = text.partition(":")
+    if not name:
+        raise Stop(USAGE, f"--argument {text!r} is not NAME, NAME:TYPE or NAME:WORD,WORD")
+    if not kind or kind in TYPES:
+        return Argument(name, kind or "any")  # type: ignore[arg-type]
+    choices = tuple(kind.split(","))
+    if len(choices) < 2 or not all(choices):
+        raise Stop(
+            USAGE, f"--argument {text!r}: {kind!r} is none of {', '.join(TYPES)} nor words to choose from"
+        )
+    return Argument(name, "text", choices)
 
 
 def list_rules(certificate: Folder = None, json: options.Json = False) -> None:

@@ -5,11 +5,15 @@ each machine, by `idlehands trust`.
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec.structs import asdict, replace
 
 from idlehands.client.errors import ClientError
 from schemas.specs import ScriptRef, ScriptSignature
+
+if TYPE_CHECKING:
+    from trust.arguments import Argument
 
 
 class AuthorKeyUnusable(ClientError):
@@ -30,8 +34,20 @@ def make_author_key(file: Path) -> str:
         raise AuthorKeyUnusable(str(error)) from error
 
 
-def sign_reference(script: ScriptRef, key_file: Path) -> ScriptRef:
+def sign_reference(
+    script: ScriptRef,
+    key_file: Path,
+    *,
+    version: str = "",
+    arguments: "tuple[Argument, ...] | None" = None,
+) -> ScriptRef:
     """Return the reference with its author's word for it. The author calls themselves as the file is called.
+
+    Args:
+        script: The script.
+        key_file: The author's key.
+        version: The author's own word for how new it is.
+        arguments: All that the script may be given; None: whatever whoever submits it likes.
 
     Raises:
         AuthorKeyUnusable: If the file holds no author key.
@@ -42,7 +58,7 @@ def sign_reference(script: ScriptRef, key_file: Path) -> ScriptRef:
 
     try:
         key = load_signing_key(key_file)
-        said = Statement(script.name, script.bundle, script.entry, key_file.stem[:200])
+        said = Statement(script.name, script.bundle, script.entry, key_file.stem[:200], version, arguments)
         return replace(script, signature=ScriptSignature(**asdict(sign_script(key, said))))
     except (KeyUnusable, ValueError) as error:
         raise AuthorKeyUnusable(f"cannot sign {script.entry}: {error}") from error

@@ -8,6 +8,7 @@ works: so the refusal is the checks' doing.
 import base64
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -24,6 +25,7 @@ from schemas.trust import TrustedAuthor, TrustList
 from tests.contract.protocol_house import proves
 from tests.contract.signed_house import AGENT, BOOT, EPOCH, JOB, OTHER, SCRIPT, TOKEN, SignedHouse
 from tests.fixtures.broker import eventually
+from trust.arguments import Argument
 from trust.dsse import encode_for_signing
 from trust.keys import key_id, load_signing_key
 from trust.scripts import Statement, sign_script
@@ -205,10 +207,16 @@ def test_a_rotated_key_of_hq_is_followed_as_soon_as_it_is_listed(house: SignedHo
 # --- scripts ------------------------------------------------------------------------------
 
 
-def signed_script(house: SignedHouse, by: str, script: ScriptRef = SCRIPT, **said: str) -> ScriptRef:
+def signed_script(house: SignedHouse, by: str, script: ScriptRef = SCRIPT, **said: Any) -> ScriptRef:
     """Return the script with the word of `by` for it, or for something else."""
     file = house.folder / "house.key" if by == "house" else house.folder / by / "sign.key"
-    words = {"name": script.name, "bundle": script.bundle, "entry": script.entry, "author": by, **said}
+    words: dict[str, Any] = {
+        "name": script.name,
+        "bundle": script.bundle,
+        "entry": script.entry,
+        "author": by,
+        **said,
+    }
     found = sign_script(load_signing_key(file), Statement(**words))
     return replace(script, signature=ScriptSignature(found.key, found.statement, found.signature))
 
@@ -244,6 +252,26 @@ def test_an_authors_word_for_another_script_is_none_for_this(
     grant = house.grant(house.claim(), script=signed_script(house, "house", **other))
 
     assert "another script" in why_declined(house, grant)
+
+
+@proves("P65")
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [({"params": {"rate": "x"}}, "'rate'"), ({"params": {"b": 1}}, "'b'"), ({"argv": ("--b",)}, "words")],
+)
+def test_a_script_signed_for_its_arguments_begins_with_no_others(
+    house: SignedHouse, given: dict[str, Any], why: str
+) -> None:
+    script = signed_script(house, "house", version="1.2", arguments=(Argument("rate", "number"),))
+    grants = house.grant(house.claim(), script=script)
+    changed = tuple(replace(one, spec=replace(one.spec, **given)) for one in grants.grants)
+    assert why in why_declined(house, replace(grants, grants=changed))
+
+    grants = house.grant(house.claim(TOKEN + 1), script=script)
+    changed = tuple(replace(one, spec=replace(one.spec, params={"rate": 0.5})) for one in grants.grants)
+    house.hq.publish(topics.GRANT, replace(grants, grants=changed), agent=AGENT)
+
+    eventually(lambda: len(house.runner.began) == 1, 30)
 
 
 @proves("P65")

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from hq.core.decide.arguments import why_not_signed, why_space_not_signed
 from hq.core.state import State
 from schemas.events import (
     AnyEvent,
@@ -139,6 +140,8 @@ def _submit(specs: tuple[JobSpec, ...], submitter: str, ids: Ids) -> Decided:
     jobs: list[str] = []
     for spec in specs:
         _check_spec(spec)
+        if why := why_not_signed(spec):
+            raise Refused("bad_spec", f"the script cannot be run like this: {why}")
         jobs.append(ids.make("j"))
         events.append(JobSubmitted(jobs[-1], spec, submitter))
     return events, {"jobs": jobs}
@@ -167,6 +170,8 @@ def _check_sweep(spec: SweepSpec) -> None:
     size = len(msgspec.json.encode(spec.job))
     if size > MAX_SWEEP_JOB_BYTES:
         raise Refused("too_big", f"a sweep's job has {size} bytes, at most {MAX_SWEEP_JOB_BYTES}")
+    if why := why_space_not_signed(spec):
+        raise Refused("bad_spec", f"the script cannot be run like this: {why}")
     if not spec.space:
         raise Refused("bad_space", "the space is empty: name at least one parameter to vary")
     for name, dimension in spec.space.items():
