@@ -5,6 +5,7 @@ renews what is about to expire.
 """
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -13,16 +14,21 @@ from idlehands.house.files import make_private_folder, write_private
 from idlehands.house.home import COMMAND_LINE, Home, HouseError
 from idlehands.house.registry import RESERVED, Role, publish_issued, read_issued
 from idlehands.house.serving import ensure_web_certificate
-from idlehands.house.trusting import ensure_author
+from idlehands.house.trusting import TrustListUnusable, ensure_author
 
 SERVICES = ("hq", "web", "search")
 
 
-def furnish(home: Home, *, agents: int) -> list[str]:
+def furnish(home: Home, *, agents: int, say: Callable[[str], None] | None = None) -> list[str]:
     """Issue what is missing for the services, the command line and `agents` agents of this machine.
 
+    Args:
+        home: The house.
+        agents: How many.
+        say: Takes a line for each agent that cannot run. Without it, one such agent is an error.
+
     Returns:
-        The agents' names.
+        The names of the agents that can run.
 
     Raises:
         HouseError: If something cannot be read or written.
@@ -35,13 +41,23 @@ def furnish(home: Home, *, agents: int) -> list[str]:
         ensure_web_certificate(home)
     pki.ensure(home, COMMAND_LINE, Role.OPERATOR, home.client(COMMAND_LINE))
     tokens.ensure(home, tokens.TokenRole.OPERATOR, COMMAND_LINE, home.client(COMMAND_LINE) / "token")
-    names = _agent_names(home, agents)
-    for name in names:
-        pki.ensure(home, name, Role.AGENT, home.agent(name))
-        tokens.ensure(home, tokens.TokenRole.AGENT, name, home.agent(name) / "token")
+    names = [name for name in _agent_names(home, agents) if _ensure_agent(home, name, say)]
     # Of an older house, or a restored one, there is none yet.
     publish_issued(home.pki, read_issued(home.pki))
     return names
+
+
+def _ensure_agent(home: Home, name: str, say: Callable[[str], None] | None) -> bool:
+    """Tell whether the agent has all that it needs. What its owner wrote wrongly stops it, and nobody else."""
+    try:
+        pki.ensure(home, name, Role.AGENT, home.agent(name))
+    except TrustListUnusable as error:
+        if say is None:
+            raise
+        say(f"The agent {name} does not run: {error} Then start the house again.")
+        return False
+    tokens.ensure(home, tokens.TokenRole.AGENT, name, home.agent(name) / "token")
+    return True
 
 
 def external_database() -> str | None:

@@ -15,6 +15,10 @@ from idlehands.house.registry import read_issued
 from schemas.trust import FILE_NAME, TrustedAuthor, TrustList
 from trust.keys import KeyUnusable, ensure_signing_key, public_hex
 
+class TrustListUnusable(HouseError):
+    """The rules of one agent cannot be understood; nothing of that agent begins until they can."""
+
+
 #: The author who speaks for what operators submit unsigned.
 HOUSE = "house"
 
@@ -84,7 +88,8 @@ def read_trust_list(folder: Path) -> TrustList:
     """Return the rules of the agent whose certificate is in `folder`.
 
     Raises:
-        HouseError: If there are none, or they cannot be understood.
+        TrustListUnusable: If they cannot be read or understood.
+        HouseError: If there are none.
     """
     file = folder / FILE_NAME
     try:
@@ -96,9 +101,12 @@ def read_trust_list(folder: Path) -> TrustList:
             "the HQ host makes one."
         ) from None
     except OSError as error:
-        raise HouseError(f"{file} cannot be read: {error.strerror or error}.") from error
+        raise TrustListUnusable(f"{file} cannot be read: {error.strerror or error}.") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise HouseError(f"{file} cannot be understood: {error}. Correct it by hand.") from error
+        raise TrustListUnusable(
+            f"{file} cannot be understood: {error}. Correct it by hand, or remove it to begin with the first "
+            "rules again: this HQ, and the author `house`."
+        ) from error
 
 
 def write_trust_list(folder: Path, rules: TrustList) -> None:

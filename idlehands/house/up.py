@@ -41,7 +41,7 @@ def up(home: Home, options: AgentOptions | None = None, say: Callable[[str], Non
     options, say = options or AgentOptions(), say or _print
     act_as("house", "house")
     with alone(home) as lock:
-        agents = furnish(home, agents=options.count)
+        agents = furnish(home, agents=options.count, say=say)
         components = build_components(home, agents, options)
         check_ports(home)
         _check_external_database()

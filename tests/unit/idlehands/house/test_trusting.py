@@ -90,3 +90,18 @@ def test_a_list_with_a_mistake_is_refused_and_left_as_it_is(home: Home, content:
         furnish(home, agents=1)
 
     assert file.read_text() == content
+
+
+def test_rules_that_cannot_be_understood_stop_that_agent_and_nobody_else(home: Home) -> None:
+    first, second = furnish(home, agents=2)
+    (home.agent(first) / "trust.json").write_text('{"hq": [], "authorz": []}')
+    said: list[str] = []
+
+    assert furnish(home, agents=2, say=said.append) == [second]
+
+    (line,) = said
+    assert f"The agent {first} does not run" in line
+    assert str(home.agent(first) / "trust.json") in line
+    (home.agent(first) / "trust.json").unlink()
+    assert furnish(home, agents=2, say=said.append) == [first, second]
+    assert read_trust_list(home.agent(first)) == first_trust_list(home)
