@@ -48,7 +48,7 @@ def furnish(home: Home, *, agents: int, say: Callable[[str], None] | None = None
 
 
 def _ensure_agent(home: Home, name: str, say: Callable[[str], None] | None) -> bool:
-    """Tell whether the agent has all that it needs. What its owner wrote wrongly stops it, and nobody else."""
+    """Tell whether the agent can run. What its owner wrote wrongly stops it, and nobody else."""
     try:
         pki.ensure(home, name, Role.AGENT, home.agent(name))
     except TrustListUnusable as error:

@@ -15,6 +15,7 @@ from idlehands.house.registry import read_issued
 from schemas.trust import FILE_NAME, TrustedAuthor, TrustList
 from trust.keys import KeyUnusable, ensure_signing_key, public_hex
 
+
 class TrustListUnusable(HouseError):
     """The rules of one agent cannot be understood; nothing of that agent begins until they can."""
 
