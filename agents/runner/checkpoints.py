@@ -32,6 +32,7 @@ FILES_AT_MOST = 10_000
 _RULES = Rules(FILES_AT_MOST, BYTES_AT_MOST + 64 * 1024**2, is_zipped=False, is_a_scripts_own=True)
 #: A file that was written to this recently may be half written.
 _QUIET_SECONDS = 1.0
+_QUIET_TRIES = 5
 #: Storing takes at most one part in so many of the time, and of the network.
 _SHARE = 20
 _BYTES_PER_SECOND = 2 * 1024**2
@@ -146,11 +147,16 @@ class Checkpoints:
     def _run(self) -> None:
         # The first one soon: a script that writes one at all has something to lose.
         pause = min(self._site.checkpoint_seconds, _QUIET_SECONDS)
+        in_vain = 0
         while not self._over.wait(pause):
+            quiet = min(_QUIET_SECONDS, self._site.checkpoint_seconds / 2)
+            in_vain += 1
             if self._store(
                 patience_seconds=self._site.upload_patience_seconds,
-                quiet_seconds=min(_QUIET_SECONDS, self._site.checkpoint_seconds / 2),
+                # One that writes all the time has to be taken in the middle of it, as a kill would.
+                quiet_seconds=quiet if in_vain <= _QUIET_TRIES else 0.0,
             ):
+                in_vain = 0
                 pause = max(
                     self._site.checkpoint_seconds,
                     _SHARE * self._cost_seconds,

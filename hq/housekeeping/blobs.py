@@ -86,6 +86,10 @@ def _sweep_orphans(database: Database[dict[str, Any]], *, dry_run: bool) -> int:
     """Delete the chunks of uploads, and of deletions, that died with their process."""
     old = ObjectId.from_datetime(datetime.datetime.now(datetime.UTC) - _ORPHAN_AGE)
     orphans = 0
+    if not dry_run:
+        # Its chunks go below, or are a blob.
+        began = datetime.datetime.now(datetime.UTC) - _ORPHAN_AGE
+        database["uploads"].delete_many({"at": {"$lt": began}})
     for identity in database[CHUNKS].distinct("files_id", {"n": 0, "files_id": {"$lt": old}}):
         if database[FILES].find_one({"_id": identity}, {"_id": 1}) is None:
             orphans += 1

@@ -23,7 +23,7 @@ from hq.rest.database import Database, Document
 
 BUCKET = "blobs"
 MAX_BLOB_BYTES = 256 * 1024 * 1024
-_PIECE_BYTES = 255 * 1024
+PIECE_BYTES = 255 * 1024
 #: Chunks of an upload that its process did not live to finish.
 _ORPHAN_AGE = datetime.timedelta(hours=6)
 log = logging.getLogger(__name__)
@@ -65,14 +65,14 @@ class Blobs:
             WrongContent: If the content has another hash.
             BlobTooBig: If it is over the limit.
         """
-        await self._make_ready()
+        await self.make_ready()
         found = await self.find(sha256)
         if found is not None:
             await self.note_wanted(found)
             # The sender is heard out, so that a wrong body is an error also the second time.
             await _verified(sha256, pieces)
             return False
-        bucket = AsyncGridFSBucket(self._writing(), BUCKET, chunk_size_bytes=_PIECE_BYTES)
+        bucket = AsyncGridFSBucket(self.writing(), BUCKET, chunk_size_bytes=PIECE_BYTES)
         upload = bucket.open_upload_stream(sha256)
         try:
             digest, size = hashlib.sha256(), 0
@@ -92,6 +92,24 @@ class Blobs:
                 await upload.abort()
             raise
         return True
+
+    async def read_from(self, found: Document, start: int, length: int) -> AsyncIterator[bytes]:
+        """Yield `length` bytes from `start` on. Only who has the whole can check its hash.
+
+        Raises:
+            BlobDamaged: If pieces are missing; the reader is then short of bytes.
+        """
+        try:
+            stream = await AsyncGridFSBucket(self._database, BUCKET).open_download_stream(found["_id"])
+            await stream.seek(start)
+            while length > 0:
+                piece = await stream.read(min(length, PIECE_BYTES))
+                if not piece:
+                    raise BlobDamaged("a blob is shorter than its entry says")
+                length -= len(piece)
+                yield piece
+        except CorruptGridFile as error:
+            raise BlobDamaged(str(error)) from error
 
     async def read(self, found: Document, sha256: str) -> AsyncIterator[bytes]:
         """Yield the content in pieces. The last piece comes only if the whole has the right hash.
@@ -117,12 +135,14 @@ class Blobs:
     def _files(self) -> Any:
         return self._database.get_collection(f"{BUCKET}.files", read_concern=ReadConcern("majority"))
 
-    def _writing(self) -> Database:
+    def writing(self) -> Database:
+        """Return the database for what must not be lost once it was answered."""
         return self._database.client.get_database(
             self._database.name, write_concern=WriteConcern(w="majority", j=True, wtimeout=10_000)
         )
 
-    async def _make_ready(self) -> None:
+    async def make_ready(self) -> None:
+        """Make the indexes and clean up, once."""
         if self._ready:
             return
         await self._database[f"{BUCKET}.files"].create_index("filename", unique=True, name="sha256")

@@ -23,6 +23,7 @@ from hq.rest.database import Database, open_database
 from hq.rest.live import Live
 from hq.rest.problems import Problem
 from hq.rest.tokens import Principal
+from hq.rest.uploads import Uploads
 
 #: The name under which HQ knows us and lets us act on behalf of others.
 CLIENT = "web"
@@ -45,6 +46,7 @@ class House:
     requests: RequestCounts = field(default_factory=RequestCounts)
     _database: Database | None = None
     _blobs: Blobs | None = None
+    _uploads: Uploads | None = None
 
     @property
     def database(self) -> Database:
@@ -58,6 +60,12 @@ class House:
         if self._blobs is None:
             self._blobs = Blobs(self.database)
         return self._blobs
+
+    @property
+    def uploads(self) -> Uploads:
+        if self._uploads is None:
+            self._uploads = Uploads(self.blobs)
+        return self._uploads
 
     def start(self) -> None:
         """Connect to the broker in the background."""

@@ -83,6 +83,8 @@ RULES: tuple[Rule, ...] = (
         {"GET": BLOB_READERS, "HEAD": BLOB_READERS, "PUT": BLOB_WRITERS},
         body=BLOB_BODY,
     ),
+    Rule(f"{API}/blobs/{{sha256}}/pieces", {"GET": BLOB_WRITERS}),
+    Rule(f"{API}/blobs/{{sha256}}/pieces/{{offset}}", {"PUT": BLOB_WRITERS}, body=BLOB_BODY),
 )
 
 

@@ -20,6 +20,7 @@ SAMPLES = {
     "sweep": "s" + "a" * 12,
     "sha256": hashlib.sha256(CONTENT).hexdigest(),
     "file": "page.js",
+    "offset": "0?total=2",
 }
 #: Neither routes nor rules.
 ELSEWHERE = (

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from pymongo import MongoClient
 
+from tests.fixtures.broker import eventually
 from tests.unit.dash_app.conftest import LittleHouse
 from tests.unit.dash_app.little_house import raw
 
@@ -138,3 +139,138 @@ def test_a_blob_over_the_limit_is_refused_before_it_is_sent(house: LittleHouse) 
 
     assert answer.startswith(b"HTTP/1.1 413 ")
     assert b'"code":"too_big"' in answer
+
+
+# --- in pieces ---------------------------------------------------------------------------
+
+PIECE = 255 * 1024
+
+
+def send(client: httpx.Client, content: bytes, offset: int, end: int, name: str = "") -> httpx.Response:
+    path = f"{API}/{name or sha256(content)}/pieces/{offset}"
+    return client.put(path, params={"total": len(content)}, content=content[offset:end])
+
+
+@pytest.mark.parametrize("size", [1, PIECE, 3 * PIECE + 7])
+def test_a_blob_that_comes_in_pieces_is_whole_at_the_last_one(operator: httpx.Client, size: int) -> None:
+    content = os.urandom(size)
+    pieces = f"{API}/{sha256(content)}/pieces"
+    offset = 0
+    while offset < size:
+        assert operator.get(f"{API}/{sha256(content)}").status_code == 404
+        assert operator.get(pieces).json() == {"received": offset, "whole": False}
+        answer = send(operator, content, offset, offset + PIECE).json()
+        offset = answer["received"]
+
+    assert answer == {"received": size, "whole": True} == operator.get(pieces).json()
+    assert operator.get(f"{API}/{sha256(content)}").content == content
+
+
+def test_a_piece_that_breaks_off_is_kept_as_far_as_it_came(house: LittleHouse) -> None:
+    content = os.urandom(4 * PIECE)
+    files, _ = chunks_of(house)
+
+    def breaking() -> Iterator[bytes]:
+        yield content[: 2 * PIECE + 100]
+        raise OSError("the cable was pulled")
+
+    with house.client("agent") as agent:
+        with pytest.raises(OSError, match="cable"):
+            agent.put(f"{API}/{sha256(content)}/pieces/0", params={"total": len(content)}, content=breaking())
+
+        def is_whole() -> bool:
+            # The server may still be at what came first.
+            there = agent.get(f"{API}/{sha256(content)}/pieces").json()["received"]
+            assert there % PIECE == 0
+            return send(agent, content, there, len(content)).status_code == 200
+
+        eventually(is_whole, 60)
+        assert agent.get(f"{API}/{sha256(content)}").content == content
+    assert chunks_of(house) == (files + 1, 0)
+
+
+def test_pieces_of_wrong_content_leave_nothing(house: LittleHouse, operator: httpx.Client) -> None:
+    content, name = os.urandom(PIECE + 9), sha256(b"another")
+    files, _ = chunks_of(house)
+    assert send(operator, content, 0, PIECE, name).json()["received"] == PIECE
+
+    answer = send(operator, content, PIECE, len(content), name)
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "wrong_hash")
+    assert operator.get(f"{API}/{name}/pieces").json() == {"received": 0, "whole": False}
+    assert chunks_of(house) == (files, 0)
+
+
+def test_a_piece_that_does_not_follow_is_refused(operator: httpx.Client) -> None:
+    content = os.urandom(2 * PIECE)
+
+    answer = send(operator, content, PIECE, 2 * PIECE)
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "wrong_offset")
+    assert "0 bytes are there" in answer.json()["detail"]
+
+
+def test_each_uploader_has_an_upload_of_its_own(house: LittleHouse, operator: httpx.Client) -> None:
+    content = os.urandom(2 * PIECE)
+    send(operator, os.urandom(2 * PIECE), 0, PIECE, sha256(content))  # not what it says
+
+    with house.client("agent") as agent:
+        assert agent.get(f"{API}/{sha256(content)}/pieces").json()["received"] == 0
+        assert send(agent, content, 0, len(content)).json()["whole"]
+        assert agent.get(f"{API}/{sha256(content)}").content == content
+
+
+@pytest.mark.parametrize(
+    ("total", "sent", "code"), [(8 * 1024**3 + 1, 5, "too_big"), (3, 5, "too_big"), (8 * 1024**3, 5, None)]
+)
+def test_more_than_was_announced_or_is_allowed_is_refused(
+    operator: httpx.Client, total: int, sent: int, code: str | None
+) -> None:
+    answer = operator.put(
+        f"{API}/{sha256(os.urandom(9))}/pieces/0", params={"total": total}, content=b"x" * sent
+    )
+
+    assert answer.json().get("code") == code
+
+
+# --- parts -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("asked", "start", "end"),
+    [
+        ("bytes=0-", 0, 600_000),
+        ("bytes=1-", 1, 600_000),
+        ("bytes=300000-", 300_000, 600_000),
+        ("bytes=599999-", 599_999, 600_000),
+        ("bytes=5-9", 5, 10),
+        ("bytes=5-99999999", 5, 600_000),
+    ],
+)
+def test_a_part_is_what_was_asked_for(operator: httpx.Client, asked: str, start: int, end: int) -> None:
+    content = bytes(range(256)) * 2344
+    content = content[:600_000]
+    operator.put(f"{API}/{sha256(content)}", content=content)
+
+    part = operator.get(f"{API}/{sha256(content)}", headers={"range": asked})
+
+    assert part.status_code == 206
+    assert part.content == content[start:end]
+    assert part.headers["content-range"] == f"bytes {start}-{end - 1}/600000"
+
+
+@pytest.mark.parametrize("asked", ["bytes=-5", "bytes=9-5", "bytes=0-1,3-4", "lines=1-2", "nonsense"])
+def test_a_range_that_is_not_understood_gets_the_whole(operator: httpx.Client, asked: str) -> None:
+    operator.put(f"{API}/{sha256(b'0123456789')}", content=b"0123456789")
+
+    answer = operator.get(f"{API}/{sha256(b'0123456789')}", headers={"range": asked})
+
+    assert (answer.status_code, answer.content) == (200, b"0123456789")
+
+
+def test_a_range_beyond_the_end_says_how_long_it_is(operator: httpx.Client) -> None:
+    operator.put(f"{API}/{sha256(b'0123456789')}", content=b"0123456789")
+
+    answer = operator.get(f"{API}/{sha256(b'0123456789')}", headers={"range": "bytes=10-"})
+
+    assert (answer.status_code, answer.headers["content-range"]) == (416, "bytes */10")

@@ -19,6 +19,9 @@ class BlobServer(ThreadingHTTPServer):
         self.requests: list[str] = []
         self.failures: list[int] = []
         self.truncate = False
+        #: Uploads in pieces, as far as they came; and after how many bytes the next transfers break off.
+        self.pieces: dict[str, bytes] = {}
+        self.break_after: list[int] = []
 
     @property
     def url(self) -> str:
@@ -32,21 +35,52 @@ class _Handler(BaseHTTPRequestHandler):
         name = self._begin()
         if name is None:
             return
+        if name.endswith("/pieces"):
+            self._get_pieces(name.removesuffix("/pieces"))
+            return
         content = self.server.blobs.get(name)
         if content is None:
             self._answer(404, b'{"code": "not_found"}')
             return
-        self.send_response(200)
+        start = int((self.headers["Range"] or "bytes=0-").removeprefix("bytes=").removesuffix("-"))
+        if start and start >= len(content):
+            self._answer(416, b"{}")
+            return
+        content = content[start:]
+        self.send_response(206 if start else 200)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
-        self.wfile.write(content[: len(content) // 2] if self.server.truncate else content)
+        if self.server.truncate or self.server.break_after:
+            end = self.server.break_after.pop(0) if self.server.break_after else len(content) // 2
+            content = content[:end]
+        self.wfile.write(content)
+
+    def _get_pieces(self, name: str) -> None:
+        received = len(self.server.pieces.get(name, b""))
+        whole = name in self.server.blobs
+        self._answer(200, b'{"received": %d, "whole": %s}' % (received, b"true" if whole else b"false"))
 
     def do_PUT(self) -> None:
         content = self.rfile.read(int(self.headers["Content-Length"]))
         name = self._begin()
-        if name is not None:
+        if name is None:
+            return
+        if "/pieces/" not in name:
             self.server.blobs[name] = content
             self._answer(201, b"{}")
+            return
+        name, _, rest = name.partition("/pieces/")
+        offset, total = (int(number) for number in rest.split("?total="))
+        there = self.server.pieces.get(name, b"")
+        assert offset == len(there)
+        if self.server.break_after:
+            self.server.pieces[name] = there + content[: self.server.break_after.pop(0)]
+            self.close_connection = True
+            return
+        self.server.pieces[name] = there + content
+        if offset + len(content) == total:
+            self.server.blobs[name] = self.server.pieces.pop(name)
+        self._get_pieces(name)
 
     def _begin(self) -> str | None:
         self.server.requests.append(f"{self.command} {self.path}")

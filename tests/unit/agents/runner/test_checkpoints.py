@@ -248,9 +248,12 @@ def test_the_same_files_give_the_same_archive(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         (tmp_path / name / "b").write_text("b")
         (tmp_path / name / "a").write_text("a")
-    limits = {"bytes_at_most": 100, "entries_at_most": 10, "keep_times": False}
-
-    packed = [pack(tmp_path / name, tmp_path / f"{name}.tar", **limits) for name in ("one", "two")]  # type: ignore[arg-type]
+    packed = [
+        pack(
+            tmp_path / name, tmp_path / f"{name}.tar", bytes_at_most=100, entries_at_most=10, keep_times=False
+        )
+        for name in ("one", "two")
+    ]
 
     assert packed[0] == packed[1]
     assert packed[0].files == 2
@@ -265,10 +268,10 @@ def test_a_folder_that_became_a_link_is_not_followed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("limit", "words"), [({"bytes_at_most": 9}, "9 bytes"), ({"entries_at_most": 1}, "1 files")]
+    ("bytes_at_most", "entries_at_most", "words"), [(9, 10, "9 bytes"), (100, 1, "1 files")]
 )
 def test_a_folder_over_the_limits_is_not_packed_and_leaves_nothing(
-    tmp_path: Path, limit: dict[str, int], words: str
+    tmp_path: Path, bytes_at_most: int, entries_at_most: int, words: str
 ) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
@@ -276,7 +279,7 @@ def test_a_folder_over_the_limits_is_not_packed_and_leaves_nothing(
         (folder / name).write_bytes(b"12345")
 
     with pytest.raises(PackTooBig, match=words):
-        pack(folder, tmp_path / "a.tar", **({"bytes_at_most": 100, "entries_at_most": 10} | limit))
+        pack(folder, tmp_path / "a.tar", bytes_at_most=bytes_at_most, entries_at_most=entries_at_most)
 
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
 

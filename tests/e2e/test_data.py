@@ -1,0 +1,151 @@
+"""What survives a machine, in a real house: checkpoints, artifacts, datasets."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agents.runner.workspace import INJECTED
+from idlehands.bundle import build_bundle
+from idlehands.client import Client
+from idlehands.house.components import AgentOptions
+from idlehands.house.running import RunningHouse, start_house
+from schemas.events import CheckpointStored, JobClaimed
+from schemas.specs import JobSpec, ScriptRef
+from tests.e2e.workplace import Workplace, at_work
+from tests.fixtures.broker import eventually
+
+pytestmark = pytest.mark.process
+TRAINING = Path(__file__).with_name("training_script.py")
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHouse]:
+    """A house whose two agents store checkpoints often."""
+    folder = tmp_path_factory.mktemp("house") / "house"
+    often = {"IDLEHANDS_CHECKPOINT_SECONDS": "0.2"}
+    with start_house(folder, AgentOptions(count=2, slots=2), wait_seconds=120, environment=often) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def work(house: RunningHouse, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
+    """A client of that house."""
+    with at_work(house, tmp_path_factory.mktemp("ledger") / "ledger") as workplace:
+        yield workplace
+
+
+def store(client: Client, script: Path) -> ScriptRef:
+    bundle = build_bundle(script)
+    return ScriptRef(client.put_blob(bundle.content), bundle.entry, script.stem)
+
+
+def run_by_hand(script: Path, *argv: str) -> dict[str, Any]:
+    """Return what a script prints last when nobody interrupts it."""
+    environment = os.environ | {"PYTHONPATH": str(INJECTED)}
+    done = subprocess.run(
+        [sys.executable, script, *argv], env=environment, capture_output=True, check=True, timeout=120
+    )
+    last: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return last
+
+
+# --- checkpoints -------------------------------------------------------------------------
+
+
+def holder(work: Workplace, job: str) -> JobClaimed | None:
+    """Return the claim of the attempt that runs now; None while none does."""
+    if work.client.job(job)["status"] != "running":
+        return None
+    claims = [event for event in work.events([job]) if isinstance(event, JobClaimed)]
+    return claims[-1] if claims else None
+
+
+def wait_holder(work: Workplace, job: str, after: int = 0) -> JobClaimed:
+    """Return the claim of an attempt that runs and has a later token than that."""
+    found: list[JobClaimed] = []
+
+    def runs() -> bool:
+        claim = holder(work, job)
+        found[:] = [claim] if claim is not None and claim.token > after else []
+        return bool(found)
+
+    eventually(runs, 90)
+    return found[0]
+
+
+def stored_by(work: Workplace, job: str, token: int) -> int:
+    """Return how many checkpoints of an attempt HQ has recorded."""
+    return sum(
+        isinstance(event, CheckpointStored) and event.checkpoint.token == token
+        for event in work.events([job])
+    )
+
+
+def interrupt(work: Workplace, job: str, number: signal.Signals, checkpoints: int) -> int:
+    """End the agent that runs the job, once so many checkpoints are stored; return the attempt's token.
+
+    What lies on that machine is lost with it.
+    """
+    claim = wait_holder(work, job)
+    eventually(lambda: stored_by(work, job, claim.token) >= checkpoints, 60)
+    if number is signal.SIGKILL:
+        work.kill(f"agent-{claim.agent}")
+        folder = work.house.home.agent(claim.agent) / "home" / "checkpoints"
+        shutil.rmtree(folder / job, ignore_errors=True)
+        (folder / f"{job}.token").unlink(missing_ok=True)
+    else:
+        work.send(f"agent-{claim.agent}", number)
+    return claim.token
+
+
+def starts_of(work: Workplace, job: str) -> list[int]:
+    """Return at which epoch each attempt began."""
+    lines = [line for row in work.client.logs(job) for line in row["lines"]]
+    return [int(line.rpartition(" ")[2]) for line in lines if line.startswith("begins at epoch")]
+
+
+def train_with_interruptions(
+    work: Workplace, framework: str, epochs: int, ends: list[signal.Signals]
+) -> None:
+    params = {"framework": framework, "epochs": epochs, "pause": 0.15}
+    expected = run_by_hand(TRAINING, "--framework", framework, "--epochs", str(epochs), "--pause", "0")
+    made = work.client.submit([JobSpec(store(work.client, TRAINING), params, max_starts=50)])
+    job = made.jobs[0]
+    work.client.job(job, at_least=made.position)
+
+    for number in ends:
+        token = interrupt(work, job, number, random.randint(1, 3))
+        wait_holder(work, job, after=token)
+
+    assert work.wait_final([job], 180) == {job: "succeeded"}
+    accepted = [row for row in work.client.job(job)["results"] if row["verdict"] == "accepted"]
+    assert accepted[0]["result"]["result"] == expected
+    starts = starts_of(work, job)
+    assert starts[0] == 0
+    assert min(starts[1:]) > 0
+    assert work.client.job(job).get("checkpoint") is None
+
+
+def test_a_job_whose_machines_die_goes_on_from_its_last_checkpoint(work: Workplace) -> None:
+    train_with_interruptions(work, "numpy", 40, [signal.SIGKILL])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(4))
+def test_training_with_torch_that_is_killed_at_random_ends_as_if_nothing_had_been(
+    work: Workplace, seed: int
+) -> None:
+    random.seed(seed)
+    # One loss each on two machines makes a job dead: of the others their owners want them back.
+    ends = random.sample([signal.SIGKILL, *[signal.SIGTERM] * 3], 4)
+
+    train_with_interruptions(work, "torch", 100, ends)
