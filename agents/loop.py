@@ -119,7 +119,7 @@ class AgentLoop:
     def _take_in(self, item: Any, now: float, progress: list[Progress], lines: list[LogLines]) -> None:
         match item:
             case Inbound():
-                if self._lookout is not None and item.topic is topics.OFFER:
+                if self._lookout is not None and item.topic in (topics.OFFER, topics.GRANT):
                     # Work comes: what was seen two seconds ago may not hold any more.
                     self._lookout.poke()
                 self._core.hear(item, now)
@@ -183,10 +183,15 @@ class AgentLoop:
         results: list[AttemptResult] = []
         done: list[tuple[str, int]] = []
         with self._bus.batch():
+            # First: that a script begins is said before it does.
+            for effect in effects:
+                if isinstance(effect, Send):
+                    self._send(effect)
+        with self._bus.batch():
             for effect in effects:
                 match effect:
                     case Send():
-                        self._send(effect)
+                        pass
                     case Start(grant=grant):
                         self._runner.start(grant)
                     case Stop(job=job, token=token, at_once=at_once, unwanted=unwanted):

@@ -56,6 +56,8 @@ class JobClaimed(Event, frozen=True):
     agent: Name
     boot: Boot
     nonce: Nonce
+    #: Granted on a claim sent ahead: the agent may never have heard of it.
+    standing: bool = False
 
 
 class JobHeld(Event, frozen=True):

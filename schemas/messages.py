@@ -20,6 +20,7 @@ from schemas.names import (
     Nonce,
     Seconds,
     ShortText,
+    StandingNonce,
     Text,
     Token,
 )
@@ -49,6 +50,20 @@ class AttemptReport(Message, frozen=True):
     checkpoint: Checkpoint | None = None
 
 
+class StandingClaim(Message, frozen=True):
+    """A claim of the next jobs that fit, sent ahead: HQ may grant them without an offer."""
+
+    #: Of the HQ that may use it.
+    epoch: Epoch
+    nonce: StandingNonce
+    #: At most so many grants.
+    count: Count
+
+    def nonce_of(self, number: int) -> str:
+        """Return the nonce of the grant with this number, counted from 0."""
+        return f"{self.nonce}{number:08x}"
+
+
 class Heartbeat(Message, frozen=True):
     boot: Boot
     #: Random per process start: tells two machines with one certificate apart.
@@ -65,6 +80,8 @@ class Heartbeat(Message, frozen=True):
     degraded: Text = ""
     #: What this boot refused of what came in HQ's name, by reason.
     refused: Annotated[dict[ShortText, Count], Meta(max_length=32)] = field(default_factory=dict)
+    #: Takes the place of the one in the heartbeat before; None: offers only.
+    standing: StandingClaim | None = None
 
 
 class Claim(Message, frozen=True):

@@ -25,6 +25,7 @@ TOKEN_BITS = 20
 Epoch = Annotated[int, Meta(ge=0, le=2**33)]
 Boot = Annotated[int, Meta(ge=1, le=2**53 - 1)]
 Nonce = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}(?!\n)$", description="128 random bits, hex.")]
+StandingNonce = Annotated[str, Meta(pattern=r"^[0-9a-f]{24}(?!\n)$", description="96 random bits, hex.")]
 SecretName = Annotated[str, Meta(pattern=VARIABLE_PATTERN, description="Name of a secret, as of a variable.")]
 Key = Annotated[str, Meta(min_length=1, max_length=128, description="Idempotency key.")]
 ShortText = Annotated[str, Meta(max_length=200)]

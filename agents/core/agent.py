@@ -18,6 +18,7 @@ from agents.core.attempts import AttemptKey, Attempts, Claimed, Held
 from agents.core.deliveries import Deliveries
 from agents.core.effects import Behave, Effect, Freeze, Send, Spool, Start, Stop, Unspool, Vacate, WindDown
 from agents.core.heartbeats import Heartbeats
+from agents.core.standing import StandingClaims
 from agents.core.timing import (
     CHANGE_SECONDS,
     CLAIM_SECONDS,
@@ -101,6 +102,7 @@ class AgentCore:
         self._policy = Decision()
         self._ending = False
         self._claims: dict[AttemptKey, Claimed] = {}
+        self._standing = StandingClaims(make_nonce)
         self._deliveries = Deliveries()
         #: Results that the spool did not take: undelivered, or delivered and kept to try it with.
         self._unwritten: dict[AttemptKey, AttemptResult] = {}
@@ -149,6 +151,7 @@ class AgentCore:
         for key in self._claims:
             self._declines.append(Decline(*key, self._doubt))
         self._claims.clear()
+        self._standing.drop()
         self._heartbeats.changed(now)
         self._send_declines()
 
@@ -176,6 +179,7 @@ class AgentCore:
     def _follow(self, epoch: int) -> None:
         if epoch > self.epoch:
             self.epoch = epoch
+            self._standing.drop()  # they were for the HQ before
             if not self._heartbeats.carry_facts:
                 # The HQ before may have died with the facts, or this one began from an older backup.
                 self._heartbeats.tell_facts_again()
@@ -211,6 +215,9 @@ class AgentCore:
         """Return how many of the slots may be used now: somebody may want half of the cores."""
         return min(self.slots, max(1, self._facts.cores // 2)) if self._policy.half_cores else self.slots
 
+    def _claims_ahead(self) -> bool:
+        return self.epoch > 0 and not self._why_not_claim()
+
     def _on_grants(self, grants: Grants, now: float) -> None:
         self._follow(grants.epoch)
         self._doubt = ""
@@ -231,11 +238,20 @@ class AgentCore:
         if key in self.attempts:
             return
         claim = self._claims.pop(key, None)
-        if claim is None or claim.nonce != grant.nonce:
+        if claim is None:
+            sent_at = self._standing.take(grant.nonce, now)
+            why = self._why_not_claim()
+        else:
+            sent_at = claim.sent_at if claim.nonce == grant.nonce else None
+            why = ""
+        if sent_at is None:
             self.rejected["no_such_claim"] += 1
             self._declines.append(Decline(*key, "the claim was dropped, its answer came too late"))
             return
-        lease_until = claim.sent_at + LEASE_SECONDS
+        if why:
+            self._declines.append(Decline(*key, why))  # it was claimed ahead, and things have changed since
+            return
+        lease_until = sent_at + LEASE_SECONDS
         if now >= lease_until:
             self._declines.append(Decline(*key, "the grant came after its lease had ended"))
             return
@@ -396,6 +412,7 @@ class AgentCore:
         self.set_guest(GuestState(False, "the agent is stopping"), now)
         self._ending = True
         self._claims.clear()  # grants that are on their way are handed back
+        self._standing.drop()
         for attempt in self.attempts.of(Phase.HELD):
             self.attempts.discard(attempt.key)
             self._declines.append(Decline(*attempt.key, "the agent is stopping"))
@@ -489,14 +506,19 @@ class AgentCore:
 
     def _fill_slots(self, now: float) -> None:
         free = self._open_slots - sum(not attempt.ended for attempt in self.attempts.of(Phase.RUNNING))
+        starts: list[Effect] = []
         while free > 0:
             attempt = self.attempts.first(Phase.HELD)
             if attempt is None or attempt.grant is None or now >= attempt.lease_until:
-                return
+                break
             self.attempts.move(attempt, Phase.RUNNING)
-            self._effects.append(Start(attempt.grant))
+            starts.append(Start(attempt.grant))
             self._heartbeats.changed(now)
             free -= 1
+        if starts and now >= self._heartbeats.due_at:
+            # Said before it is done: a machine that goes down under a job is known to have begun it.
+            self._send_heartbeat(now)
+        self._effects.extend(starts)
 
     def _write_again(self, now: float) -> None:
         if self._unwritten and now >= self._rewrite_at:
@@ -529,6 +551,7 @@ class AgentCore:
             facts=facts,
             degraded=self.degraded or self._doubt,
             refused=dict(self.rejected),
+            standing=self._standing.make(self.epoch, now) if self._claims_ahead() else None,
         )
         self._effects.append(Send(topics.HEARTBEAT, heartbeat))
 

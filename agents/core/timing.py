@@ -5,6 +5,8 @@ HEARTBEAT_SECONDS = 10.0
 LEASE_SECONDS = 30.0
 #: A claim that is unanswered this long is dropped.
 CLAIM_SECONDS = 10.0
+#: A grant on a standing claim is taken this long after the sending. HQ stops sooner to use one.
+STANDING_SECONDS = 20.0
 #: A change is told at once, but many changes in a row share a heartbeat.
 CHANGE_SECONDS = 0.5
 #: An attempt that waits behind others for longer is handed back.

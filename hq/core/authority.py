@@ -193,10 +193,12 @@ class Authority:
                     self._results -= self._reported(message)
                 self._contact.decide(recording, message, now)
             self._keep(batch, recording)
+        self._grant_ahead(batch, now, wall)
+        while not batch and self._release(now):
+            # Whose turn it was to be asked has its offer now; others may have claimed ahead.
+            self._grant_ahead(batch, now, wall)
         if batch:
             self._in_flight_since = now
-        else:
-            self._release(now)
         return tuple(batch)
 
     def committed(self, now: float) -> list[Change]:
@@ -207,10 +209,18 @@ class Authority:
         changes, self._changes = self._changes, []
         return changes
 
-    def _release(self, now: float) -> None:
+    def _release(self, now: float) -> bool:
+        """Publish what was held back, and offer; tell whether there was anything to offer."""
         self._outputs.extend(self._held_back)
         self._held_back.clear()
-        self._offer(now)
+        return self._offer(now)
+
+    def _grant_ahead(self, batch: list[Decision], now: float, wall: float) -> None:
+        """Decide what machines have claimed ahead: after all else, so that it goes into the same append."""
+        self.books.scheduler.expire(self.books.sightings, self.state.jobs, now)
+        recording = Recording(self.books, self._instance, now, wall)
+        self._contact.grant_ahead(recording, now)
+        self._keep(batch, recording)
 
     def _keep(self, batch: list[Decision], recording: Recording) -> None:
         decision = recording.finish()
@@ -300,7 +310,8 @@ class Authority:
         presence: Presence = message.data
         sighting = self.books.sightings.get(message.names["agent"])
         if sighting is not None and not presence.online and presence.boot == sighting.boot:
-            # A hint only: no offers until it is heard again. Leases run on.
+            # A hint only: no offers until it is heard again, and no grants. Leases run on.
+            sighting.standing = None
             sighting.cool_until = max(sighting.cool_until, now + 1.0)
 
     def _on_request(self, message: Inbound, now: float) -> None:
@@ -323,10 +334,11 @@ class Authority:
         else:
             self._waiting.append(message)
 
-    def _offer(self, now: float) -> None:
+    def _offer(self, now: float) -> bool:
         books = self.books
         books.scheduler.expire(books.sightings, self.state.jobs, now)
         offers = books.scheduler.schedule(self.state, books.sightings, now)
         for agent, offered in offers.items():
             data = Offers(self.state.epoch, tuple(offered))
             self._outputs.append(Publish(topics.OFFER, {"agent": agent}, data))
+        return bool(offers)

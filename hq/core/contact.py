@@ -1,5 +1,6 @@
 """What HQ says to agents: answers to heartbeats, grants, acknowledgements."""
 
+from itertools import islice
 from typing import Any
 
 from msgspec import Struct
@@ -31,6 +32,9 @@ from schemas.messages import (
     Results,
 )
 from schemas.states import AttemptState, Command, JobStatus, Phase
+
+#: Grants of one decision: what it weighs is bounded. The rest follows with the next.
+MAX_AHEAD = 500
 
 
 class HeartbeatAnswer(Struct, frozen=True):
@@ -218,6 +222,17 @@ class Contact:
         if grants or denials:
             data = Grants(self._state.epoch, tuple(grants), tuple(denials))
             recording.publish(topics.GRANT, data, agent=agent)
+
+    def grant_ahead(self, recording: Recording, now: float) -> None:
+        """Record what machines have claimed ahead, as far as there are jobs and room, and the grants."""
+        grants: dict[str, list[Grant]] = {}
+        claims = self._books.scheduler.claim_ahead(self._state, self._books.sightings, now)
+        for claimed in islice(claims, MAX_AHEAD):
+            recording.record(claimed)
+            grant = self._grant(claimed.job, claimed.token, claimed.agent, claimed.boot, claimed.nonce)
+            grants.setdefault(claimed.agent, []).append(grant)
+        for agent, granted in grants.items():
+            recording.publish(topics.GRANT, Grants(self._state.epoch, tuple(granted)), agent=agent)
 
     def _grant(self, job: str, token: int, agent: str, boot: int, nonce: str) -> Grant:
         found = self._state.jobs[job]

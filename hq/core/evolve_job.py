@@ -65,7 +65,10 @@ def _evolve_live(job: Job, event: JobEvent, moment: Moment) -> Job:
                 raise InvalidTransition(
                     f"claim {event.token} of job {job.id}: {job.status}, token {job.token}"
                 )
-            attempt = Attempt(event.token, event.agent, event.boot, event.nonce, AttemptState.LIVE, moment.at)
+            attempt = Attempt(
+                *(event.token, event.agent, event.boot, event.nonce, AttemptState.LIVE, moment.at),
+                standing=event.standing,
+            )
             return replace(
                 job,
                 status=JobStatus.RUNNING,

@@ -1,13 +1,18 @@
-"""Offers: which job goes to which machine. Changes nothing durable."""
+"""Which job goes to which machine: by an offer, or at once where the machine has claimed ahead.
+
+Changes nothing durable: what is claimed becomes so when its event is recorded.
+"""
 
 import heapq
 import math
 from collections import Counter, deque
+from collections.abc import Iterator
 
 from hq.core.queue import JobQueue, Kind, Party, party_of, script_of
 from hq.core.sightings import Sighting
 from hq.core.state import Job, State
 from hq.core.timing import OFFER_SECONDS
+from schemas.events import JobClaimed
 from schemas.messages import Offer
 from schemas.names import TOKEN_BITS
 
@@ -114,12 +119,41 @@ class Scheduler:
         return min((time for time in times if time is not None), default=None)
 
     def schedule(self, state: State, sightings: dict[str, Sighting], now: float) -> dict[str, list[Offer]]:
-        """Return new offers by agent, from committed state. The least loaded machine first."""
+        """Return new offers by agent, from committed state. The least loaded machine first.
+
+        Ends where it is the turn of a machine that claims ahead: see `claim_ahead`.
+        """
+        offers: dict[str, list[Offer]] = {}
+        for sighting, job in self._turns(state, sightings, now):
+            if sighting.claims_ahead(self._epoch, now):
+                break
+            offers.setdefault(sighting.name, []).append(self._offer(job, sighting, now))
+        return offers
+
+    def claim_ahead(self, state: State, sightings: dict[str, Sighting], now: float) -> Iterator[JobClaimed]:
+        """Yield the claims of machines that claimed ahead, in the same order as `schedule` offers.
+
+        Record each before the next is asked for. Ends where a machine that must be
+        asked comes first: it is offered a job when what is decided is committed.
+        """
+        for sighting, job in self._turns(state, sightings, now):
+            standing = sighting.standing
+            if standing is None or not standing.is_good(self._epoch, now):
+                return
+            token = self._next_token(job.id)
+            yield JobClaimed(job.id, token, sighting.name, sighting.boot, standing.use(), standing=True)
+
+    def _turns(
+        self, state: State, sightings: dict[str, Sighting], now: float
+    ) -> Iterator[tuple[Sighting, Job]]:
+        """Yield machines with the job that each should have next, the least loaded first.
+
+        Whoever asks for the next has given that job to that machine.
+        """
         if self.queue.wake(now):
             self.look_again()
-        offers: dict[str, list[Offer]] = {}
         if not len(self.queue) or now < self._settled_until:
-            return offers
+            return
         ready = [(*_relative_load(s), s) for s in sightings.values() if self._may_have_more(s, now)]
         heapq.heapify(ready)
         #: What each sort of machine would get next; valid until something is taken.
@@ -130,14 +164,13 @@ class Scheduler:
             if job is None:
                 heapq.heappop(ready)
                 continue
+            yield sighting, job
             next_for.clear()
-            offers.setdefault(sighting.name, []).append(self._offer(job, sighting, now))
             heapq.heapreplace(ready, (*_relative_load(sighting), sighting))
         # Looked at again when a machine's rest is over, and at the latest soon: ageing changes the order.
         rests = (max(s.cool_until, s.conflict_until) for s in sightings.values())
         self._settled_until = min((end for end in rests if end > now), default=math.inf)
         self._settled_until = min(self._settled_until, now + SETTLED_SECONDS)
-        return offers
 
     def _offer(self, job: Job, sighting: Sighting, now: float) -> Offer:
         token = self._next_token(job.id)

@@ -4,6 +4,7 @@ from msgspec import Struct, field
 
 from hq.core.leases import AttemptKey
 from hq.core.queue import Apart, Kind, script_of
+from hq.core.standing import Standing
 from hq.core.timing import FRESH_SECONDS, GUARD_SECONDS, LEASE_SECONDS
 from schemas.facts import MachineFacts
 from schemas.isolation import choose_level, strongest
@@ -60,6 +61,8 @@ class Sighting(Struct):
     occupied: set[AttemptKey] = field(default_factory=set)
     #: Offers that are out: key -> when they expire.
     offers: dict[AttemptKey, float] = field(default_factory=dict)
+    #: What it claimed ahead with its last heartbeat.
+    standing: Standing | None = None
     #: No offers before this time.
     cool_until: float = 0.0
     #: How often it went down under jobs since its last success.
@@ -99,6 +102,10 @@ class Sighting(Struct):
         if len(self.unwilling) > _UNWILLING_KEPT:
             del self.unwilling[next(iter(self.unwilling))]
 
+    def claims_ahead(self, epoch: int, now: float) -> bool:
+        """Tell whether it may be granted a job without an offer."""
+        return self.standing is not None and self.standing.is_good(epoch, now)
+
     def load(self) -> int:
         """Return how many attempts and offers it has."""
         return len(self.occupied) + len(self.offers)
@@ -123,6 +130,7 @@ class Sighting(Struct):
         self.degraded = heartbeat.degraded
         self.refused = heartbeat.refused
         self.phases = {(a.job, a.token): a.phase for a in heartbeat.attempts}
+        self.standing = Standing(heartbeat.standing, now) if heartbeat.standing else None
 
     def note_instance(self, heartbeat: Heartbeat, now: float) -> str:
         """Return why the sender must be refused, or "" when it is the only one of its name.

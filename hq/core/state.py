@@ -32,6 +32,8 @@ class Attempt(Struct, frozen=True):
     nonce: str
     state: AttemptState
     claimed_at: float
+    #: Granted on a claim that was sent ahead, before the agent knew of the job.
+    standing: bool = False
 
 
 class Job(Struct, frozen=True, kw_only=True):

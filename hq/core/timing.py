@@ -14,6 +14,9 @@ OFFER_SECONDS = 5.0
 LOOP_GAP_SECONDS = 5.0
 #: An agent that knows nothing of a grant this long after the claim has dropped it.
 CLAIM_SECONDS = 10.0
+#: A standing claim is used this long: until the next heartbeat, and so much less than agents take it
+#: that a grant has seconds to arrive.
+STANDING_SECONDS = 12.0
 #: An agent is offered work only if it was heard from within this time.
 FRESH_SECONDS = 3 * HEARTBEAT_SECONDS
 

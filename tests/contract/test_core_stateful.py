@@ -29,7 +29,7 @@ from hq.read_models.writer import Changes
 from schemas import events as ev
 from schemas.events import Decision
 from schemas.facts import AttemptResult, MachineFacts
-from schemas.messages import Reply
+from schemas.messages import Reply, StandingClaim
 from schemas.requests import (
     Cancel,
     CancelSweep,
@@ -91,6 +91,9 @@ class Agent:
         self.boot = 0
         self.held: dict[Key, Phase] = {}
         self.claimed: set[Key] = set()
+        #: Of claims sent ahead: the first parts of their nonces, and the nonces that were granted.
+        self.ahead: set[str] = set()
+        self.granted: set[str] = set()
         self.results: dict[Key, AttemptResult] = {}
 
 
@@ -105,6 +108,7 @@ class House(RuleBasedStateMachine):
         self.sweeps: list[str] = []
         self.answered: dict[str, Reply] = {}
         self.requests: dict[str, tuple[Any, str]] = {}
+        self.beats = 0
         #: How far each house's outputs, and the log, were looked at.
         self.seen = [0 for _ in self.houses]
         self.read = 0
@@ -216,18 +220,34 @@ class House(RuleBasedStateMachine):
 
     # --- agents ----------------------------------------------------------------------------
 
-    @rule(name=st.sampled_from(AGENTS), accepting=st.booleans(), old=st.sampled_from([0, 0, 0, 1]))
-    def heartbeat(self, name: str, accepting: bool, old: int) -> None:
+    @rule(
+        name=st.sampled_from(AGENTS),
+        accepting=st.booleans(),
+        old=st.sampled_from([0, 0, 0, 1]),
+        ahead=st.sampled_from([None, None, 0, 0, 0, -1]),
+    )
+    def heartbeat(self, name: str, accepting: bool, old: int, ahead: int | None = None) -> None:
+        """Of this boot or an older one, with a claim ahead for this HQ or an older one, or with none."""
         agent = self.agents[name]
         if agent.boot > old:
             held = [] if old else list(agent.held.items())
-            self.each(lambda house: house.heartbeat(name, *held, boot=agent.boot - old, accepting=accepting))
+            standing = None
+            if ahead is not None:
+                self.beats += 1
+                standing = StandingClaim(self.house.authority.state.epoch + ahead, f"{self.beats:024x}", 3)
+                agent.ahead.add(standing.nonce)
+            self.each(
+                lambda house: house.heartbeat(
+                    name, *held, boot=agent.boot - old, accepting=accepting, standing=standing
+                )
+            )
 
     @rule(name=st.sampled_from(AGENTS))
     def reboot(self, name: str) -> None:
         agent = self.agents[name]
         agent.boot += 1
         agent.claimed.clear()
+        agent.ahead.clear()
         agent.held = dict.fromkeys(agent.results, Phase.SPOOLED)
         held = list(agent.held.items())
         facts = MachineFacts(cores=agent.boot)
@@ -245,8 +265,10 @@ class House(RuleBasedStateMachine):
         agent = self.agents[name]
         for grant in self.house.grants(name):
             key = (grant.job, grant.token)
-            if grant.boot == agent.boot and key in agent.claimed:
+            ahead = grant.nonce[:24] in agent.ahead and grant.nonce not in agent.granted
+            if grant.boot == agent.boot and (key in agent.claimed or ahead):
                 agent.claimed.discard(key)
+                agent.granted.add(grant.nonce)
                 agent.held[key] = Phase.RUNNING
 
     @rule(name=st.sampled_from(AGENTS), pick=st.integers(0, 9), interrupted=st.booleans())
@@ -273,14 +295,14 @@ class House(RuleBasedStateMachine):
         if results:
             self.each(lambda house: house.deliver(*results, agent=sender))
 
-    @rule(name=st.sampled_from(AGENTS), steps=st.integers(1, 6), succeeds=st.booleans())
-    def work(self, name: str, steps: int, succeeds: bool) -> None:
+    @rule(name=st.sampled_from(AGENTS), steps=st.integers(1, 6), succeeds=st.booleans(), ahead=st.booleans())
+    def work(self, name: str, steps: int, succeeds: bool, ahead: bool = False) -> None:
         """An agent that does as it should, as far as it comes."""
         if self.agents[name].boot == 0:
             self.reboot(name)
             self.decide()
         for step in (
-            lambda: self.heartbeat(name, True, 0),
+            lambda: self.heartbeat(name, True, 0, 0 if ahead else None),
             lambda: self.claim(name, name, "c"),
             lambda: self.begin_granted(name),
             lambda: self.heartbeat(name, True, 0),
@@ -449,6 +471,7 @@ class Judge:
         self._lost: dict[str, set[str]] = defaultdict(set)
         self._revisions: dict[str, int] = defaultdict(int)
         self._keys: set[tuple[str, str]] = set()
+        self._ahead: set[tuple[str, str]] = set()
         self._results: set[Key] = set()
         self._state = State()
 
@@ -494,6 +517,9 @@ class Judge:
                 assert self._starts[job] < self.jobs[job].starts_allowed, "I8: granted beyond its starts"
                 assert len(self._lost[job]) < 2, "I8: granted again after two machines were lost"
                 self._tokens[job].append(event.token)
+                if event.standing:
+                    assert (event.agent, event.nonce) not in self._ahead, "I5: one claim was granted twice"
+                    self._ahead.add((event.agent, event.nonce))
             case ev.AttemptLost():
                 self._lost[job].add(event.agent)
                 self._starts[job] += event.token == self._tokens[job][-1]

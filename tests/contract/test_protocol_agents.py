@@ -1,6 +1,6 @@
 """docs/protocol.md, being an agent: what HQ answers to what agents say, and what an agent owes."""
 
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import Any
 
 import pytest
@@ -450,8 +450,9 @@ def core(**more: Any) -> AgentCore:
         "slots": 1,
         "facts": MachineFacts(),
         "spooled": [],
+        "make_nonce": lambda: NONCE,
     }
-    made = AgentCore(**{**defaults, **more}, now=0.0, draw=lambda: 0.0, make_nonce=lambda: NONCE)
+    made = AgentCore(**{**defaults, **more}, now=0.0, draw=lambda: 0.0)
     made.tick(0.0)
     made.hear(inbound("agent/attic/down/ack", {"epoch": 7, "boot": 2, "seq": 0}), 0.0)
     made.take_effects()
@@ -463,13 +464,13 @@ def offer(agent: AgentCore, now: float, token: int = 1, epoch: int = 7) -> None:
     agent.hear(inbound("agent/attic/down/offer", data), now)
 
 
-def grant(agent: AgentCore, now: float, token: int = 1, **more: Any) -> None:
+def grant(agent: AgentCore, now: float, token: int = 1, nonce: str = NONCE, **more: Any) -> None:
     named = {
         "job": "j" + "a" * 12,
         "token": token,
         "agent": "attic",
         "boot": 2,
-        "nonce": NONCE,
+        "nonce": nonce,
         "lease_seconds": 30.0,
     }
     whole = {**named, "spec": job_spec(**more)}
@@ -610,6 +611,210 @@ def test_an_agent_ignores_an_hq_that_was_replaced() -> None:
     assert sent(agent, topics.CLAIM) == []
     offer(agent, 1.2, epoch=8)
     assert len(sent(agent, topics.CLAIM)) == 1
+
+
+# --- claiming ahead ---------------------------------------------------------------------------
+
+AHEAD = {"epoch": 7, "nonce": "5" * 24, "count": 100}
+
+
+@proves("P72")
+def test_what_is_claimed_ahead_is_granted_by_the_append_that_stores_the_job(
+    hq: WireHq, agent: WireAgent
+) -> None:
+    agent.beat(standing=AHEAD)
+    before = len(hq.log)
+    hq.holds_commits = True
+    hq.put("client/olga/up/request", _submit())
+
+    assert [type(e) for d in hq.in_flight for e in d.events if hasattr(e, "token")] == [JobClaimed]
+    assert agent.hear("grant") == []
+    hq.commit()
+
+    (message,) = agent.hear("grant")
+    (granted,) = message["grants"]
+    assert (granted["nonce"], granted["agent"], granted["boot"]) == ("5" * 24 + "00000000", "attic", 1)
+    assert agent.hear("offer") == []
+    assert len(hq.log) == before + 2
+
+
+@proves("P72")
+def test_what_is_claimed_ahead_is_granted_by_the_append_that_ends_the_job_before(
+    hq: WireHq, agent: WireAgent
+) -> None:
+    agent.beat(standing=AHEAD)
+    first, second = hq.submit(2)
+    (message,) = agent.hear("grant")
+    assert [grant["job"] for grant in message["grants"]] == [first]
+    hq.holds_commits = True
+
+    agent.result(first, message["grants"][0]["token"], duration_seconds=60.0)
+    ended = [type(e) for d in hq.in_flight for e in d.events]
+    hq.commit()
+
+    assert ended == [JobSucceeded, JobClaimed]
+    (granted,) = agent.hear("grant")[0]["grants"]
+    assert (granted["job"], granted["nonce"]) == (second, "5" * 24 + "00000001")
+
+
+@proves("P72")
+def test_an_agent_claims_ahead_from_the_hq_that_it_has_heard() -> None:
+    agent = core()
+    agent.tick(0.95)
+
+    (beat,) = sent(agent, topics.HEARTBEAT)
+
+    assert beat.standing.epoch == 7
+    assert len(beat.standing.nonce) == 24
+
+
+@proves("P73")
+@pytest.mark.parametrize(
+    ("spoils_it", "grants"),
+    [
+        (lambda hq, agent: hq.later(12), 1),
+        (lambda hq, agent: hq.later(12.5), 0),
+        (lambda hq, agent: agent.beat(), 0),
+        (lambda hq, agent: agent.beat(standing={**AHEAD, "epoch": 6}), 0),
+        (lambda hq, agent: agent.beat(standing={**AHEAD, "count": 0}), 0),
+        (lambda hq, agent: _say_goodbye(hq), 0),
+    ],
+)
+def test_when_hq_asks_again_instead(hq: WireHq, agent: WireAgent, spoils_it: Any, grants: int) -> None:
+    agent.beat(standing=AHEAD)
+    spoils_it(hq, agent)
+
+    hq.submit()
+    hq.later(1.5)
+
+    assert len(agent.hear("grant")) == grants
+    assert len(agent.hear("offer")) == 1 - grants
+
+
+@proves("P73")
+@pytest.mark.parametrize(("late", "starts"), [(20.0, 1), (20.1, 0)])
+def test_a_grant_on_a_standing_claim_is_taken_for_20_seconds_and_once(late: float, starts: int) -> None:
+    numbers = count(1)
+    agent = core(make_nonce=lambda: f"{next(numbers):032x}")
+    agent.tick(0.95)
+    (beat,) = sent(agent, topics.HEARTBEAT)
+    nonce = beat.standing.nonce + "00000003"
+
+    grant(agent, 0.95 + late, nonce=nonce)
+    grant(agent, 0.95 + late, nonce=nonce, token=2)
+
+    effects = agent.take_effects()
+    assert len([e for e in effects if isinstance(e, Start)]) == starts
+    handed_back = [
+        d for e in effects if isinstance(e, Send) and e.topic is topics.DECLINE for d in e.data.declines
+    ]
+    assert len(handed_back) == 2 - starts
+
+
+@proves("P73", "P47")
+def test_the_lease_of_what_was_claimed_ahead_counts_from_the_heartbeat() -> None:
+    agent = core()
+    agent.tick(0.95)
+    (beat,) = sent(agent, topics.HEARTBEAT)
+    grant(agent, 8.0, nonce=beat.standing.nonce + "00000000", exclusive=True)
+    agent.tick(30.9)
+    assert [e for e in agent.take_effects() if isinstance(e, Stop)] == []
+
+    agent.tick(31.0)
+
+    assert len([e for e in agent.take_effects() if isinstance(e, Stop)]) == 1
+
+
+@proves("P74")
+def test_what_waits_goes_before_what_is_submitted_now(hq: WireHq, agent: WireAgent) -> None:
+    waiting = hq.submit(2)
+    agent.beat(standing=AHEAD)
+    (new,) = hq.submit()
+    (urgent,) = hq.submit(priority=1)
+    order = []
+    while messages := agent.hear("grant"):
+        for granted in messages[0]["grants"]:
+            order.append(granted["job"])
+            agent.result(granted["job"], granted["token"], duration_seconds=60.0)
+
+    assert order == [waiting[0], urgent, waiting[1], new]
+
+
+@proves("P74")
+def test_a_machine_that_must_be_asked_keeps_its_turn(hq: WireHq, agent: WireAgent) -> None:
+    agent.slots = 2
+    agent.beat(standing=AHEAD)
+    hq.submit()
+    other = WireAgent(hq, "cellar", letter="d")
+    other.beat()
+    agent.hear("grant")
+
+    (job,) = hq.submit()
+
+    assert other.offer()["job"] == job
+    assert agent.hear("grant") == []
+
+
+@proves("P75")
+def test_what_is_not_wanted_any_more_is_handed_back_uncounted(hq: WireHq, agent: WireAgent) -> None:
+    machine = core()
+    machine.tick(0.95)
+    (beat,) = sent(machine, topics.HEARTBEAT)
+    machine.set_guest(GuestState(False, "the owner is back"), 1.0)
+    machine.take_effects()
+    grant(machine, 1.1, nonce=beat.standing.nonce + "00000000")
+    (message,) = sent(machine, topics.DECLINE)
+    assert [decline.why for decline in message.declines] == ["the owner is back"]
+    agent.beat(standing=AHEAD)
+    (job,) = hq.submit()
+    token = agent.hear("grant")[0]["grants"][0]["token"]
+
+    agent.say("decline", declines=[{"job": job, "token": token, "why": "the owner is back"}])
+
+    assert len(hq.events(AttemptReturned)) == 1
+    assert hq.authority.state.jobs[job].interruptions == 0
+
+
+@proves("P75", "P37")
+@pytest.mark.parametrize(("phase", "event"), [("running", AttemptLost), (None, AttemptInterrupted)])
+def test_what_was_claimed_ahead_and_never_reported_costs_no_start(
+    hq: WireHq, agent: WireAgent, phase: str | None, event: type
+) -> None:
+    agent.beat(standing=AHEAD)
+    (job,) = hq.submit()
+    token = agent.hear("grant")[0]["grants"][0]["token"]
+    if phase:
+        agent.beat((job, token, phase))
+
+    WireAgent(hq, boot=2, letter="d").beat()
+
+    assert [e.token for e in hq.events(event)] == [token]  # type: ignore[union-attr]
+
+
+@proves("P75")
+def test_an_agent_says_that_a_script_begins_before_it_begins() -> None:
+    agent = core()
+    agent.tick(0.95)
+    (beat,) = sent(agent, topics.HEARTBEAT)
+
+    grant(agent, 2.0, nonce=beat.standing.nonce + "00000000")
+
+    said, begun = agent.take_effects()
+    assert isinstance(said, Send)
+    assert [report.phase for report in said.data.attempts] == ["running"]
+    assert isinstance(begun, Start)
+
+
+def _submit() -> bytes:
+    from tests.contract.protocol_house import envelope
+
+    return envelope("client/olga/up/request", {"kind": "submit", "jobs": [job_spec()]})
+
+
+def _say_goodbye(hq: WireHq) -> None:
+    from tests.contract.protocol_house import envelope
+
+    hq.put("agent/attic/presence", envelope("agent/attic/presence", {"online": False, "boot": 1}))
 
 
 # --- scripts that a machine runs for nobody -------------------------------------------------

@@ -3,12 +3,13 @@
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from agents.core.agent import AgentCore
 from agents.core.effects import Send, Spool, Start, Stop, Unspool
 from bus.port import Inbound
 from schemas.facts import AttemptResult, Failure, MachineFacts
-from schemas.messages import Grant
+from schemas.messages import Claims, Grant, Heartbeat
 from schemas.states import Outcome
 from tests.simulation.network import Clock, Network, World
 
@@ -48,6 +49,8 @@ class AgentNode:
         self.oracle = oracle
         self.hqs = hqs
         self.slots = slots
+        #: Whether it claims ahead. One of the version before does not.
+        self.stands = world.random.random() < 0.7
         self.clock = Clock(world)
         self.up = False
         self.paused = False
@@ -177,6 +180,9 @@ class AgentNode:
     def _perform(self, effect: Any) -> None:
         match effect:
             case Send(topic=topic, data=data):
+                if isinstance(data, Heartbeat) and not self.stands:
+                    data = replace(data, standing=None)
+                self.oracle.on_claimed(claimed_in(data), self.world.now)
                 message = Inbound(topic, {"agent": self.name}, "m", data)
                 for hq in self.hqs:
                     self.network.send(self.name, hq.name, lambda hq=hq: hq.receive(message))
@@ -238,3 +244,10 @@ class AgentNode:
         if execution.span_began is not None:
             execution.spans.append((execution.span_began, self.world.now))
             execution.span_began = None
+
+
+def claimed_in(data: Any) -> list[str]:
+    """Return what tells the claims in an agent's message: nonces, or the first part of those to come."""
+    if isinstance(data, Claims):
+        return [claim.nonce for claim in data.claims]
+    return [data.standing.nonce] if isinstance(data, Heartbeat) and data.standing else []

@@ -27,13 +27,14 @@ class HqNode:
     steps_down = True
 
     def __init__(
-        self, name: str, world: World, network: Network, store: Store, nodes: dict[str, Any]
+        self, name: str, world: World, network: Network, store: Store, nodes: dict[str, Any], oracle: Any
     ) -> None:
         self.name = name
         self.world = world
         self.network = network
         self.store = store
         self.nodes = nodes
+        self.oracle = oracle
         self.clock = Clock(world)
         self.authority: Authority | None = None
         self.up = False
@@ -152,6 +153,7 @@ class HqNode:
         authority.tick(now)
         batch = authority.decide(now, self.clock.wall())
         if batch:
+            self.oracle.on_decided(authority, batch)
             self._append(batch, self._life)
         self._perform()
         self._wake_later(authority.next_wake(now))

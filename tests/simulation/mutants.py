@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from agents.core import agent as agent_module
 from agents.core.agent import AgentCore
 from agents.core.effects import Send, Start, Unspool
+from agents.core.standing import StandingClaims
 from bus import topics
 from hq.core import authority, contact, evolve_job, leases, recording
 from hq.core.authority import Authority
@@ -20,6 +21,7 @@ from hq.core.bookkeeping import Bookkeeping
 from hq.core.leases import Leases
 from hq.core.outputs import Answer, Publish
 from hq.core.scheduler import Scheduler
+from hq.core.standing import Standing
 from hq.core.state import State
 from schemas.events import JobClaimed
 from schemas.messages import Grant
@@ -250,3 +252,48 @@ def losses_are_never_counted() -> None:
 def silence_of_hq_counts_against_agents() -> None:
     """After a long pause HQ ends leases instead of renewing them."""
     authority.LOOP_GAP_SECONDS = float("inf")
+
+
+@mutant
+def claims_ahead_never_expire() -> None:
+    """An agent takes a grant however late, and counts its lease from then."""
+
+    def take(self: Any, nonce: str, now: float) -> float | None:
+        sent = self._sent.get(nonce[:24])
+        if sent is None or nonce in sent.used:
+            return None
+        sent.used.add(nonce)
+        return now
+
+    StandingClaims.take = take  # type: ignore[method-assign]
+
+
+@mutant
+def a_claim_ahead_is_granted_twice() -> None:
+    Standing.use = lambda self: self.claim.nonce_of(0)  # type: ignore[method-assign]
+
+
+@mutant
+def claims_ahead_jump_the_queue() -> None:
+    """What was submitted just now is granted at once, whatever waits."""
+
+    def claim_ahead(self: Any, state: Any, sightings: Any, now: float) -> Any:
+        for sighting in sightings.values():
+            fits = sighting.claims_ahead(self._epoch, now) and self._may_have_more(sighting, now)
+            if fits and self.queue._queued and sighting.load() < sighting.slots:
+                job = max(self.queue._queued, key=lambda name: state.jobs[name].order)
+                nonce = sighting.standing.use()
+                yield JobClaimed(job, self._next_token(job), sighting.name, sighting.boot, nonce, True)
+
+    Scheduler.claim_ahead = claim_ahead  # type: ignore[method-assign]
+
+
+@mutant
+def what_was_claimed_ahead_counts_as_begun() -> None:
+    """A machine was off already when HQ granted it a job, and that costs the job a start."""
+    inner = evolve_job._evolve_live
+
+    def forget(job: Any, event: Any, moment: Any) -> Any:
+        return inner(job, replace(event, standing=False) if isinstance(event, JobClaimed) else event, moment)
+
+    evolve_job._evolve_live = forget  # type: ignore[assignment]

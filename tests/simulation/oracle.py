@@ -8,6 +8,7 @@ from collections import defaultdict
 from itertools import pairwise
 from typing import Any
 
+from hq.core.authority import Authority
 from hq.core.evolve import apply
 from hq.core.state import State
 from hq.core.timing import GUARD_SECONDS, LEASE_SECONDS
@@ -40,6 +41,10 @@ class Oracle:
         self._read = 0
         self._claims: dict[tuple[str, int], ev.JobClaimed] = {}
         self._results: set[tuple[str, int]] = set()
+        #: (agent, nonce) of every grant in the log.
+        self._nonces: set[tuple[str, str]] = set()
+        #: What agents claimed, by nonce or, ahead, by its first part; and when they sent it, in true time.
+        self._claimed: dict[str, float] = {}
 
     def plan_of(self, spec: JobSpec) -> Plan:
         return self.plans[spec.name]
@@ -52,6 +57,9 @@ class Oracle:
             for event in decision.events:
                 if isinstance(event, ev.JobClaimed):
                     self._claims[event.job, event.token] = event
+                    if (event.agent, event.nonce) in self._nonces:
+                        raise Violation(f"I5: one claim of {event.agent} was granted twice: {event}")
+                    self._nonces.add((event.agent, event.nonce))
                 result = getattr(event, "result", None)
                 if result is not None:
                     self._results.add((result.job, result.token))
@@ -67,9 +75,24 @@ class Oracle:
             raise Violation(f"I5: {key} was granted to {claim.agent} and began on {execution.agent}")
         if key in self._begun:
             raise Violation(f"I5: {key} began twice")
+        sent = self._claimed[grant.nonce[:24] if claim.standing else grant.nonce]
+        if execution.began - sent > LEASE_SECONDS * 1.01:
+            raise Violation(f"I2: {key} began {execution.began - sent:.1f} s after it was claimed")
         self._begun.add(key)
         self.specs[execution.job] = grant.spec
         self.ledger.append(execution)
+
+    def on_claimed(self, nonces: list[str], now: float) -> None:
+        self._claimed.update(dict.fromkeys(nonces, now))
+
+    def on_decided(self, authority: Authority, batch: tuple[ev.Decision, ...]) -> None:
+        """I17: nothing that was claimed ahead goes before what waits. All jobs here fit all machines."""
+        ahead = [e.job for d in batch for e in d.events if isinstance(e, ev.JobClaimed) and e.standing]
+        jobs, queue = authority.state.jobs, authority.books.scheduler.queue
+        orders = [jobs[job].order for job in ahead if job in jobs]
+        for job in jobs.values():
+            if orders and job.order < max(orders) and job.id in queue and not queue.is_delayed(job.id):
+                raise Violation(f"I17: {job.id} waits, and one that was submitted later was granted")
 
     def on_spooled(self, results: list[AttemptResult]) -> None:
         self.spooled.update((r.job, r.token) for r in results)
@@ -180,7 +203,9 @@ class Oracle:
             raise Violation(f"I8: {job} is dead after {starts} starts on {agents}")
         lost = sum(isinstance(e, ev.AttemptLost) for e in events)
         killed = sum(x.job == job and not x.finished for x in self.ledger)
-        unbegun = sum(isinstance(e, ev.JobClaimed) for e in events) - sum(x.job == job for x in self.ledger)
+        # What was granted on a claim sent ahead and never reported is no loss: it may never have arrived.
+        asked = [e.token for e in events if isinstance(e, ev.JobClaimed) and not e.standing]
+        unbegun = len(asked) - sum(x.job == job and x.token in asked for x in self.ledger)
         # Ended with a full spool, and the machine went down before HQ had the result.
         kept = self.spooled | self._results
         forgotten = sum(x.job == job and x.finished and (job, x.token) not in kept for x in self.ledger)

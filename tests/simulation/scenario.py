@@ -24,7 +24,10 @@ class House:
         self.store = Store(self.world)
         self.oracle = Oracle(self.store)
         self.nodes: dict[str, object] = {}
-        self.hqs = [HqNode(f"hq{i}", self.world, self.network, self.store, self.nodes) for i in range(hqs)]
+        self.hqs = [
+            HqNode(f"hq{i}", self.world, self.network, self.store, self.nodes, self.oracle)
+            for i in range(hqs)
+        ]
         rng = self.world.random
         self.agents = [
             AgentNode(f"agent{i}", rng.randint(1, 3), self.world, self.network, self.oracle, self.hqs)

@@ -112,7 +112,9 @@ def decide_boot(
 
     A start is used up when the attempt was last reported running, or was
     granted and never reported. Held attempts and spooled ones were not begun,
-    or are over: they cost nothing.
+    or are over: they cost nothing. Nor does one that was granted on a standing
+    claim and never reported: the machine may have been off by then, and an
+    agent says that it begins before it does.
 
     Args:
         attempts: The agent's attempts that are live or unheard.
@@ -129,7 +131,7 @@ def decide_boot(
         if attempt.state is AttemptState.CLOSED:
             continue
         phase = phases.get(key)
-        if phase in (None, Phase.RUNNING):
+        if phase is Phase.RUNNING or (phase is None and not attempt.standing):
             delay = backoff_seconds(job.starts + 1)
             why = f"{agent} went down while it ran"
             events.append(AttemptLost(job.id, attempt.token, agent, why, delay))

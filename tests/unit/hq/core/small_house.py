@@ -28,6 +28,7 @@ from schemas.messages import (
     Offer,
     Reply,
     Results,
+    StandingClaim,
 )
 from schemas.requests import Submit
 from schemas.specs import JobSpec, ScriptRef
@@ -119,6 +120,7 @@ class SmallHouse:
         accepting: bool = True,
         degraded: str = "",
         checkpoint: Checkpoint | None = None,
+        standing: StandingClaim | None = None,
     ) -> Ack | None:
         """Deliver a heartbeat, with that checkpoint of all it holds, and return what was answered at once."""
         known = self._seqs.get((agent, boot), -1)
@@ -127,7 +129,8 @@ class SmallHouse:
         reports = tuple(AttemptReport(*key, phase, checkpoint) for key, phase in held)
         guest = GuestState(accepting, "" if accepting else "the owner is at the keyboard")
         beat = Heartbeat(
-            boot, instance or instance_of(boot), seq, slots, slots, reports, guest, facts, degraded
+            *(boot, instance or instance_of(boot), seq, slots, slots, reports, guest, facts, degraded),
+            standing=standing,
         )
         before = len(self.outputs)
         self.send(topics.HEARTBEAT, beat, agent)
