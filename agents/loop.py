@@ -122,10 +122,12 @@ class AgentLoop:
                 if self._lookout is not None and item.topic in (topics.OFFER, topics.GRANT):
                     # Work comes: what was seen two seconds ago may not hold any more.
                     self._lookout.poke()
+                if self._lookout is not None and item.topic is topics.GUEST:
+                    self._lookout.wish(item.data)
                 self._core.hear(item, now)
-            case PolicySays(decision=decision, preset=preset, topics=wanted):
-                self._core.follow(decision, preset, now)
-                self._listen_to(wanted)
+            case PolicySays():
+                self._core.follow(item.decision, item.preset, now, item.house_wish)
+                self._listen_to(item.topics)
             case Plain(topic=topic, payload=payload):
                 if self._lookout is not None:
                     self._lookout.hear(topic, payload)

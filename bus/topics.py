@@ -61,6 +61,7 @@ RESULT = Topic("agent/{agent}/up/result", messages.Results, "idlehands.result", 
 OFFER = Topic("agent/{agent}/down/offer", messages.Offers, "idlehands.offer")
 GRANT = Topic("agent/{agent}/down/grant", messages.Grants, "idlehands.grant", signed=True)
 ACK = Topic("agent/{agent}/down/ack", messages.Ack, "idlehands.ack")
+GUEST = Topic("agent/{agent}/down/guest", messages.GuestOrder, "idlehands.guest")
 REQUEST = Topic("client/{client}/up/request", requests.AnyRequest, "idlehands.request")
 REPLY = Topic("client/{client}/down/reply", messages.Reply, "idlehands.reply")
 HQ_STATE = Topic("hq/state", messages.HqState, "idlehands.hq.state", retained=True)
@@ -72,7 +73,7 @@ SWEEP_EVENT = Topic("sweep/{sweep}/event", messages.SweepNotice, "idlehands.swee
 #: What agents and clients send to HQ.
 TO_HQ = (HEARTBEAT, CLAIM, DECLINE, PROGRESS, LOG, RESULT, REQUEST)
 #: What HQ sends to one agent.
-TO_AGENT = (OFFER, GRANT, ACK)
+TO_AGENT = (OFFER, GRANT, ACK, GUEST)
 #: What HQ tells everybody.
 NOTICES = (JOB_EVENT, JOB_PROGRESS, JOB_LOG, SWEEP_EVENT)
 ALL_TOPICS = (PRESENCE, *TO_HQ, *TO_AGENT, REPLY, HQ_STATE, *NOTICES)

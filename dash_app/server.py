@@ -18,6 +18,7 @@ from hq.rest import (
     audit_routes,
     blob_routes,
     certificate_routes,
+    guest_routes,
     house_routes,
     job_routes,
     metrics_routes,
@@ -81,7 +82,15 @@ def build_app(house: House, version: str, page: Page | None = None) -> FastAPI:
         return answer({"ok": True})
 
     api = APIRouter(prefix=API)
-    for part in (job_routes, sweep_routes, house_routes, audit_routes, certificate_routes, blob_routes):
+    for part in (
+        job_routes,
+        sweep_routes,
+        house_routes,
+        guest_routes,
+        audit_routes,
+        certificate_routes,
+        blob_routes,
+    ):
         api.include_router(part.build_router(house))
     app.include_router(api)
     app.include_router(metrics_routes.build_router(house))

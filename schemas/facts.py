@@ -40,6 +40,8 @@ class GuestState(Fact, frozen=True):
     frozen: Count = 0
     #: The owner's preset: polite, when-idle, nights or dedicated; "" from agents that have none.
     preset: ShortText = ""
+    #: What it was asked for through HQ and holds now: pause or drain.
+    house_wish: ShortText = ""
 
 
 class MetricPoint(Fact, frozen=True):

@@ -14,6 +14,7 @@ from schemas.names import (
     Boot,
     Count,
     Epoch,
+    GuestCommand,
     JobId,
     JsonObject,
     Name,
@@ -214,6 +215,15 @@ class Ack(Message, frozen=True):
     results: tuple[ResultAck, ...] = ()
     #: Why this machine gets no work at all, in words.
     refused: Text = ""
+
+
+class GuestOrder(Message, frozen=True):
+    """What somebody of the house asks of a machine: less work, or to take that back. Never more work."""
+
+    command: GuestCommand
+    #: None: until it is asked to resume.
+    seconds: Seconds | None = None
+    asked_by: ShortText = ""
 
 
 class HqState(Message, frozen=True):

@@ -4,7 +4,7 @@ The patterns end in `(?!\\n)$` because a bare `$` also matches before a
 trailing newline, in Python as in other languages.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
@@ -32,6 +32,9 @@ ShortText = Annotated[str, Meta(max_length=200)]
 Text = Annotated[str, Meta(max_length=8192)]
 Count = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 Seconds = Annotated[float, Meta(ge=0)]
+
+#: What a machine may be asked: to stand still, to take nothing new, or to go back to its owner's rules.
+GuestCommand = Literal["pause", "drain", "resume"]
 
 #: A free-form JSON object. `bus.codec` checks depth, integers and keys.
 JsonObject = dict[str, Any]

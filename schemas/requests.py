@@ -9,7 +9,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from schemas.audit import AuditNote
-from schemas.names import Count, JobId, JsonObject, Key, Name, SweepId
+from schemas.names import Count, GuestCommand, JobId, JsonObject, Key, Name, SweepId
 from schemas.specs import JobSpec, SweepSpec
 
 
@@ -99,6 +99,18 @@ class Explain(Request, tag="explain", kw_only=True, frozen=True):
     job: JobId
 
 
+class AskAgent(Request, tag="ask_agent", kw_only=True, frozen=True):
+    """Let a machine rest for a while, take nothing new, or go back to its owner's rules.
+
+    Changes nothing at HQ: the agent keeps it, and its heartbeats say what holds. Repeating it is the same.
+    """
+
+    agent: Name
+    command: GuestCommand
+    #: None: until it is asked to resume.
+    seconds: Annotated[float, Meta(gt=0, le=31_622_400)] | None = None
+
+
 class ReadSweeps(Request, tag="read_sweeps", kw_only=True, frozen=True):
     """The running sweeps with how many trials were proposed and are live."""
 
@@ -118,7 +130,7 @@ Change = (
     | Propose
     | Audit
 )
-Question = Ping | ReadStatus | Explain | ReadSweeps
+Question = Ping | ReadStatus | Explain | AskAgent | ReadSweeps
 AnyRequest = Change | Question
 
 CHANGES: tuple[type[Request], ...] = Change.__args__

@@ -356,7 +356,7 @@ class AgentCore:
             self._guest = guest
             self._heartbeats.changed(now)
 
-    def follow(self, decision: Decision, preset: str, now: float) -> None:
+    def follow(self, decision: Decision, preset: str, now: float, house_wish: str = "") -> None:
         """Do what the owner's policy decided: take nothing, let jobs stand still, go on or leave.
 
         A decision that differs from the last one in words only is told with the next heartbeat.
@@ -378,10 +378,13 @@ class AgentCore:
             gpu_reason=decision.gpu_reason[:200],
             frozen=frozen,
             preset=preset,
+            house_wish=house_wish,
         )
-        if before.essence != decision.essence or (frozen, preset) != (self._guest.frozen, self._guest.preset):
+        known, self._guest = self._guest, guest
+        if before.essence != decision.essence or (
+            (frozen, preset, house_wish) != (known.frozen, known.preset, known.house_wish)
+        ):
             self._heartbeats.changed(now)
-        self._guest = guest
         self._fill_slots(now)
         self._send_declines()
 

@@ -5,6 +5,7 @@ tells is only news: the loop wakes for nothing else.
 """
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from agents.guest.policy import decide
 from agents.guest.readings import Readings, Wish
 from agents.guest.settings import Preset, Settings, SettingsBroken, read_settings, settings_file
 from agents.guest.wishes import HOUSE, OWN, read_wish, write_file, write_wish
+from schemas.messages import GuestOrder
 
 BUSY_SECONDS = 0.25
 IDLE_SECONDS = 2.0
@@ -38,6 +40,8 @@ class PolicySays(Struct, frozen=True):
     decision: Decision
     preset: str = "dedicated"
     topics: tuple[str, ...] = ()
+    #: What holds of what was asked for through HQ; "" when nothing does.
+    house_wish: str = ""
 
 
 class Lookout:
@@ -104,8 +108,12 @@ class Lookout:
         self._heard = {**self._heard, topic: value}
         self._wake.set()
 
-    def wish(self, wish: Wish | None) -> None:
+    def wish(self, order: GuestOrder) -> None:
         """Take in what somebody of the house asks for, and keep it. It never overrules the owner."""
+        wish = None
+        if order.command != "resume":
+            wish = Wish(order.command, None if order.seconds is None else time.time() + order.seconds)
+        log.info("%s asks this machine to %s", order.asked_by or "somebody of the house", order.command)
         try:
             write_wish(self._home, HOUSE, wish)
         except OSError as error:
@@ -132,13 +140,15 @@ class Lookout:
         if self._broken:
             decision = _stand_still("rules", self._broken, self._settings.grace_seconds)
         topics = tuple(dict.fromkeys(parse_condition(text).topic for text in self._settings.only_while))
-        self._say(PolicySays(decision, self._settings.preset, topics), now)
+        asked = readings.house_wish
+        holds = asked.command if asked is not None and asked.holds(readings.unix) else ""
+        self._say(PolicySays(decision, self._settings.preset, topics, holds), now)
 
     def _say(self, says: PolicySays, now: float) -> None:
         told = self._told
         is_news = told is None or (
-            (told.decision.essence, told.preset, told.topics)
-            != (says.decision.essence, says.preset, says.topics)
+            (told.decision.essence, told.preset, told.topics, told.house_wish)
+            != (says.decision.essence, says.preset, says.topics, says.house_wish)
         )
         if is_news or (says != told and now - self._told_at >= _WORDS_SECONDS):
             self._told, self._told_at = says, now
@@ -148,7 +158,13 @@ class Lookout:
 
     def _note(self, says: PolicySays) -> None:
         """Write down what was decided, for `idlehands agent check`."""
-        noted = {"at": time.time(), "says": says, "saw": self._panorama.describe(), "heard": self._heard}
+        noted = {
+            "at": time.time(),
+            "pid": os.getpid(),
+            "says": says,
+            "saw": self._panorama.describe(),
+            "heard": self._heard,
+        }
         try:
             write_file(self._home / "guest-now.json", msgspec.json.encode(noted))
         except OSError as error:

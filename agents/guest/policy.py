@@ -225,7 +225,7 @@ def _wish_gates(wish: Wish | None, readings: Readings) -> Iterator[Gate]:
 def _strongest_wish(readings: Readings) -> Wish | None:
     """Return what counts: a pause before a drain, either before `dedicate`, which is the owner's alone."""
     wishes = [w for w in (readings.own_wish, readings.house_wish) if w is not None]
-    valid = [w for w in wishes if w.until is None or readings.unix < w.until]
+    valid = [wish for wish in wishes if wish.holds(readings.unix)]
     for command in ("pause", "drain"):
         for wish in valid:
             if wish.command == command:

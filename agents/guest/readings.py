@@ -18,6 +18,10 @@ class Wish(Struct, frozen=True, forbid_unknown_fields=True):
     #: Unix seconds; None: until somebody takes it back.
     until: float | None = None
 
+    def holds(self, unix: float) -> bool:
+        """Tell whether its time is not over."""
+        return self.until is None or unix < self.until
+
 
 class Readings(Struct, frozen=True):
     """One look at the machine."""

@@ -4,7 +4,7 @@
 """
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -25,7 +25,7 @@ class SettingsBroken(Exception):
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What the owner wrote. What is left out is as the preset has it; None takes a limit away."""
+    """What the owner wrote. What is left out is as the preset has it; 0 and false take such a limit away."""
 
     preset: Preset = "polite"
     #: polite: how long after the last input somebody still counts as there, and GPU jobs wait.
@@ -134,3 +134,39 @@ def check_settings(settings: Settings) -> Settings:
     except (CalendarBroken, ConditionBroken) as error:
         raise SettingsBroken(f"{key}: {error}") from None
     return settings
+
+
+def change_settings(settings: Settings, pairs: list[str]) -> Settings:
+    """Return rules with some set anew: `NAME=VALUE`, where VALUE is JSON, a plain word, or `usual`.
+
+    A list takes several values with commas between them.
+
+    Raises:
+        SettingsBroken: If there is no such rule or it does not take that value.
+    """
+    rules: dict[str, Any] = msgspec.to_builtins(settings)
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        name = name.strip().replace("-", "_")
+        if not equals or name not in Settings.__struct_fields__:
+            names = ", ".join(Settings.__struct_fields__)
+            raise SettingsBroken(f"{pair!r} sets no rule: write NAME=VALUE with one of {names}")
+        rules.pop(name, None)
+        if text.strip() != "usual":
+            rules[name] = _read_value(name, text.strip())
+    return parse_settings(msgspec.json.encode(rules))
+
+
+def _read_value(name: str, text: str) -> Any:
+    words = {"yes": True, "no": False, "none": None, "off": None}
+    if name in _LISTS and not text.startswith("["):
+        return [part.strip() for part in text.split(",") if part.strip()]
+    if text.lower() in words:
+        return words[text.lower()]
+    try:
+        return msgspec.json.decode(text.encode())
+    except msgspec.DecodeError:
+        return text
+
+
+_LISTS = ("nights", "exclusive_programs", "only_while")

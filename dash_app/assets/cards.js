@@ -44,6 +44,9 @@
       element("span", "card-state", card.word));
     const rest = card.jobs.length ? element("div", "card-jobs") : element("p", "card-why", card.why);
     card.jobs.forEach((one) => rest.append(job(one)));
+    if (card.jobs.length && card.why) {
+      rest.append(element("p", "card-why", card.why));
+    }
     made.replaceChildren(head, element("p", "card-about", card.about), slots(card), rest);
   }
 

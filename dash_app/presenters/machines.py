@@ -20,11 +20,19 @@ def state_of(agent: Document, running: list[Document]) -> tuple[str, str]:
         return "away", "Away: asleep, switched off or without network. Its jobs wait for it or go elsewhere."
     if heard["degraded"]:
         return "resting", plain(heard["degraded"], 300)
-    if running:
-        return "working", ""
-    if not heard["guest"]["accepting"]:
-        return "resting", plain(heard["guest"]["reason"] or "Its owner lets no jobs run now.", 300)
-    return "idle", "Ready for work."
+    guest = heard["guest"]
+    if not guest["accepting"]:
+        return "resting", _rests(guest, running)
+    less = f"Works {plain(guest['reason'], 300)}." if guest["reason"] else ""
+    return ("working", less) if running else ("idle", less or "Ready for work.")
+
+
+def _rests(guest: Document, running: list[Document]) -> str:
+    """Say why a machine takes nothing, and what becomes of what it has."""
+    why = plain(guest["reason"] or "Its owner lets no jobs run now.", 300)
+    if guest.get("frozen"):
+        return f"Paused: {why}"
+    return f"Takes nothing new: {why}" if running else why
 
 
 _WORDS = {

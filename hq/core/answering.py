@@ -21,8 +21,8 @@ from hq.core.explain import explain
 from hq.core.outputs import Answer, Output
 from hq.core.recording import Recording
 from schemas.events import RequestAnswered
-from schemas.messages import Reply, RequestError
-from schemas.requests import Delete, DeleteSweep, Explain, ReadSweeps, Retry, Submit
+from schemas.messages import GuestOrder, Reply, RequestError
+from schemas.requests import AskAgent, Delete, DeleteSweep, Explain, ReadSweeps, Retry, Submit
 from schemas.specs import JobSpec
 
 #: The only principal that may act for others: it has authenticated them.
@@ -75,6 +75,8 @@ class Answering:
             if isinstance(request, Explain):
                 result = {"job": request.job, "why": explain(request.job, self._books, now)}
                 recording.answer(message, Reply(message.id, True, self._state.position, result))
+            elif isinstance(request, AskAgent):
+                self._ask_agent(recording, message, request, now)
             elif isinstance(request, ReadSweeps):
                 recording.answer(
                     message, Reply(message.id, True, self._state.position, self._sweeps(request))
@@ -150,6 +152,20 @@ class Answering:
         recording.answer(message, Reply(message.id, True, recording.position, answer))
 
     # --- details -----------------------------------------------------------------
+
+    def _ask_agent(self, recording: Recording, message: Inbound, request: AskAgent, now: float) -> None:
+        """Pass on what an agent is asked. What it makes of it, its heartbeats say."""
+        asked_by = self._submitter(message)
+        sighting = self._books.sightings.get(request.agent)
+        if sighting is None:
+            raise Refused("unknown_agent", f"HQ has not heard of a machine {request.agent!r}")
+        if not sighting.is_fresh(now):
+            silent = f"{request.agent} was not heard for {now - sighting.seen_at:.0f} s, so it cannot be told"
+            raise Refused("agent_away", f"{silent}: ask again when it is back")
+        order = GuestOrder(request.command, request.seconds, asked_by)
+        recording.publish(topics.GUEST, order, agent=request.agent)
+        result = {"agent": request.agent, "command": request.command, "seconds": request.seconds}
+        recording.answer(message, Reply(message.id, True, self._state.position, result))
 
     def _submitter(self, message: Inbound) -> str:
         client = message.names["client"]

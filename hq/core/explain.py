@@ -42,16 +42,18 @@ def _why_no_agent(job: Job, books: Bookkeeping, now: float) -> str:
             reasons.append(f"{sighting.name}: {why}")
     if not fitting:
         return "no agent can run this, because " + "; ".join(reasons)
-    return "; ".join(f"{s.name}: {_why_not_there(s, now)}" for s in fitting[:5])
+    return "; ".join(f"{s.name}: {_why_not_there(s, job, now)}" for s in fitting[:5])
 
 
-def _why_not_there(sighting: Sighting, now: float) -> str:
+def _why_not_there(sighting: Sighting, job: Job, now: float) -> str:
     if not sighting.is_fresh(now):
         return f"not heard from for {now - sighting.seen_at:.0f} s"
     if now < sighting.conflict_until:
         return "two machines use its certificate"
     if not sighting.accepting:
         return sighting.reason or "its owner's policy does not allow jobs now"
+    if job.spec.needs.gpus and sighting.gpu_reason:
+        return sighting.gpu_reason
     if sighting.slots == 0:
         return "it has no slots"
     if sighting.load() >= sighting.slots:

@@ -46,6 +46,8 @@ class Sighting(Struct):
     accepting: bool = True
     #: The guest policy's reason, or the trouble that the agent reported.
     reason: str = ""
+    #: Why jobs that need a GPU may not run there now; "" when they may.
+    gpu_reason: str = ""
     degraded: str = ""
     #: Set by `note_facts` only.
     facts: MachineFacts = MachineFacts()
@@ -79,6 +81,8 @@ class Sighting(Struct):
         if isinstance(kind, Apart):
             return self.unwilling.get(kind.script) or self.misfit(kind.needs)
         needs = kind
+        if needs.gpus and self.gpu_reason:
+            return self.gpu_reason
         known = self.misfits.get(needs)
         if known is None:
             if len(self.misfits) >= _MISFITS_KEPT:
@@ -127,6 +131,9 @@ class Sighting(Struct):
         self.slots = heartbeat.slots
         self.accepting = heartbeat.guest.accepting and not heartbeat.degraded
         self.reason = heartbeat.degraded or heartbeat.guest.reason
+        guest = heartbeat.guest
+        why = guest.gpu_reason or "its owner lets no GPU job run now"
+        self.gpu_reason = "" if guest.accepting_gpu else why
         self.degraded = heartbeat.degraded
         self.refused = heartbeat.refused
         self.phases = {(a.job, a.token): a.phase for a in heartbeat.attempts}

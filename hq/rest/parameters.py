@@ -20,6 +20,7 @@ def _portable(pattern: str) -> str:
 #: Said in the document, and checked by the routes, which answer in words of their own.
 OnePathJob = Annotated[str, Path(json_schema_extra={"pattern": _portable(JOB_PATTERN)})]
 OnePathSweep = Annotated[str, Path(json_schema_extra={"pattern": _portable(SWEEP_PATTERN)})]
+OnePathAgent = Annotated[str, Path(json_schema_extra={"pattern": _portable(NAME_PATTERN)})]
 OnePathBlob = Annotated[str, Path(json_schema_extra={"pattern": "^[0-9a-f]{64}$"})]
 
 Limit = Annotated[int, Query(ge=1, le=1000, description="Most rows of one page.")]
@@ -55,6 +56,7 @@ IdempotencyKey = Annotated[
     ),
 ]
 
+_NAME = re.compile(NAME_PATTERN)
 _JOB = re.compile(JOB_PATTERN)
 _SWEEP = re.compile(SWEEP_PATTERN)
 
@@ -68,6 +70,17 @@ def checked_job(job: str) -> str:
     if not _JOB.match(job):
         raise not_found("job", job)
     return job
+
+
+def checked_agent(agent: str) -> str:
+    """Return the name.
+
+    Raises:
+        Problem: 404 when no machine can have it.
+    """
+    if not _NAME.match(agent):
+        raise not_found("agent", agent)
+    return agent
 
 
 def checked_sweep(sweep: str) -> str:

@@ -76,6 +76,7 @@ RULES: tuple[Rule, ...] = (
     _read(f"{API}/results"),
     Rule(f"{API}/audit", {"GET": ADMINS}),
     _read(f"{API}/agents"),
+    *(_write(f"{API}/agents/{{agent}}/{verb}") for verb in ("pause", "drain", "resume")),
     Rule(f"{API}/certificate", {"GET": BLOB_READERS}),
     _read(f"{API}/events"),
     Rule(

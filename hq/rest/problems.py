@@ -34,6 +34,7 @@ STATUS_OF_CODE = {
     "not_found": 404,
     "unknown_job": 404,
     "unknown_sweep": 404,
+    "unknown_agent": 404,
     "key_reused": 409,
     "too_big": 413,
     "busy": 503,

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from idlehands.cli import credentials, options
+from idlehands.cli import credentials, guesting, options
 from idlehands.cli.exits import REFUSED, UNREACHABLE, USAGE, Stop
 from idlehands.cli.pairing import become_agent
 
@@ -28,7 +28,14 @@ def register(app: typer.Typer) -> None:
     hq.command("compact")(hq_compact)
     app.add_typer(hq, name="hq")
     app.command("web")(web)
-    app.command("agent")(agent)
+    one = typer.Typer(
+        help="Run one agent (without a command), or say when jobs may run on this machine.",
+        invoke_without_command=True,
+        rich_markup_mode=None,
+    )
+    one.callback()(agent)
+    guesting.register(one)
+    app.add_typer(one, name="agent")
     credentials.register(app)
 
 
@@ -183,6 +190,7 @@ def web() -> None:
 
 
 def agent(
+    context: typer.Context,
     name: Annotated[
         str | None, typer.Option("--name", help="Of the agent; this machine's by default.")
     ] = None,
@@ -201,7 +209,12 @@ def agent(
     runner: Annotated[str | None, typer.Option("--runner", help="subprocess or noop.")] = None,
     isolation: options.LeastIsolation = None,
 ) -> None:
-    """Run one agent in the foreground: of the house here, or of the one that this machine has joined."""
+    """Run one agent in the foreground: of the house here, or of the one that this machine has joined.
+
+    With a command: say when jobs may run on this machine.
+    """
+    if context.invoked_subcommand is not None:
+        return
     least = options.checked_isolation(isolation)
     if (broker is None) != (certificate is None):
         raise Stop(USAGE, "Give both --broker and --certificate, or neither for the house on this machine")

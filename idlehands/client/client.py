@@ -22,7 +22,9 @@ from idlehands.client.following import Update, follow_job
 from idlehands.client.reading import Reading
 from idlehands.client.rest import Rest
 from schemas.messages import HqState
+from schemas.names import GuestCommand
 from schemas.requests import (
+    AskAgent,
     Cancel,
     CancelSweep,
     Delete,
@@ -225,6 +227,13 @@ class Client(Reading):
     def explain(self, job: str) -> str:
         """Return why a job is not running, in words. Raises as `request`."""
         return str(self._asking.ask(Explain(job=job), DEADLINE_SECONDS).result.get("why", ""))
+
+    def ask_agent(self, agent: str, command: GuestCommand, seconds: float | None = None) -> None:
+        """Ask a machine to pause or drain, for some time or until it is asked to resume. Raises as `request`.
+
+        Returns when HQ has passed it on; the machine's heartbeats say what it makes of it.
+        """
+        self._asking.ask(AskAgent(agent=agent, command=command, seconds=seconds), DEADLINE_SECONDS)
 
     # --- watching -------------------------------------------------------------
 

@@ -30,6 +30,8 @@ _ELSEWHERE = (
     "/opt/homebrew/opt/mosquitto/sbin",
     "/usr/local/opt/mosquitto/sbin",
 )
+#: What the household's devices say: agents' owners may make conditions of it.
+_HOME_TOPICS = "home/#"
 #: A broker that is flooded with what it must keep gives up itself, not the machine.
 _MEMORY_LIMIT = 1 << 30
 
@@ -190,7 +192,9 @@ def _rules(entry: Issued) -> list[str]:
     match entry.role:
         case Role.SERVICE if name == "hq":
             return [f"readwrite {root}/#", "write homeassistant/#"]
-        case Role.SERVICE | Role.OPERATOR:
+        case Role.OPERATOR:
+            return [*own, *notices, f"read {root}/agent/#", f"readwrite {_HOME_TOPICS}"]
+        case Role.SERVICE:
             return [*own, *notices, f"read {root}/agent/#"]
         case Role.VIEWER:
             return [*notices, f"read {root}/agent/+/presence", f"read {root}/agent/+/up/heartbeat"]
@@ -200,6 +204,7 @@ def _rules(entry: Issued) -> list[str]:
                 f"write {root}/agent/{name}/up/#",
                 f"read {root}/agent/{name}/down/#",
                 f"read {root}/hq/state",
+                f"read {_HOME_TOPICS}",
             ]
         case Role.BROKER:
             return []

@@ -118,6 +118,7 @@ class SmallHouse:
         slots: int = 2,
         facts: MachineFacts | None = None,
         accepting: bool = True,
+        gpu_reason: str = "",
         degraded: str = "",
         checkpoint: Checkpoint | None = None,
         standing: StandingClaim | None = None,
@@ -127,7 +128,8 @@ class SmallHouse:
         seq = known + 1 if seq is None else seq
         self._seqs[agent, boot] = max(known, seq)
         reports = tuple(AttemptReport(*key, phase, checkpoint) for key, phase in held)
-        guest = GuestState(accepting, "" if accepting else "the owner is at the keyboard")
+        why = "" if accepting else "the owner is at the keyboard"
+        guest = GuestState(accepting, why, accepting_gpu=not gpu_reason, gpu_reason=gpu_reason)
         beat = Heartbeat(
             *(boot, instance or instance_of(boot), seq, slots, slots, reports, guest, facts, degraded),
             standing=standing,

@@ -90,7 +90,9 @@ def test_only_hq_writes_outside_its_own_topics() -> None:
     assert rules["hq"] == ["readwrite idlehands/v1/#", "write homeassistant/#"]
     for name in ("web", "search", "cli"):
         writes = [rule for rule in rules[name] if not rule.startswith("read ")]
-        assert writes == [f"write idlehands/v1/client/{name}/up/#"]
+        # Home automation is an operator: what its devices say, agents make conditions of.
+        devices = ["readwrite home/#"] if name == "cli" else []
+        assert writes == [f"write idlehands/v1/client/{name}/up/#", *devices]
 
 
 @pytest.mark.parametrize("content", ["", "garbage", "1", "4194304"])

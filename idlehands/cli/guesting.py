@@ -1,0 +1,115 @@
+"""`agent check`, `policy`, `pause`, `resume`, `drain` and `dedicate`: the owner's word on this machine.
+
+They work on the agents' homes, without HQ and whether the agents run or not.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from idlehands.cli.exits import REFUSED, Stop
+
+Name = Annotated[
+    str | None, typer.Option("--name", help="One agent of the house here; all on this machine by default.")
+]
+AgentHome = Annotated[
+    Path | None, typer.Option("--home", metavar="DIR", help="Of an agent that was started with --home.")
+]
+For = Annotated[
+    str | None,
+    typer.Option("--for", metavar="TIME", help="Such as 30m, 1h or 2d; else until `agent resume`."),
+]
+
+
+def register(agent: typer.Typer) -> None:
+    """Add the commands below `agent`."""
+    agent.command("check")(check)
+    agent.command("policy")(policy)
+    agent.command("pause")(pause)
+    agent.command("drain")(drain)
+    agent.command("dedicate")(dedicate)
+    agent.command("resume")(resume)
+
+
+def check(name: Name = None, home: AgentHome = None) -> None:
+    """Print what each sensor of this machine sees, what the owner's rules make of it, and why."""
+    _ask("check", name, home)
+
+
+def policy(
+    preset: Annotated[
+        str | None, typer.Option("--preset", help="polite, when-idle, nights or dedicated.")
+    ] = None,
+    rule: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="NAME=VALUE", help="A rule, such as cpu_celsius=80; VALUE `usual` takes it back."
+        ),
+    ] = None,
+    name: Name = None,
+    home: AgentHome = None,
+) -> None:
+    """Show the owner's rules, or set some: when jobs may run on this machine. `docs/guest.md` lists them."""
+    words = [] if preset is None else ["--preset", preset]
+    for one in rule or ():
+        words += ["--set", one]
+    _ask("policy", name, home, *words)
+
+
+def pause(duration: For = None, name: Name = None, home: AgentHome = None) -> None:
+    """Leave me alone: jobs on this machine stand still at once, and leave if that lasts."""
+    _ask("pause", name, home, *_for(duration))
+
+
+def drain(duration: For = None, name: Name = None, home: AgentHome = None) -> None:
+    """Finish what runs on this machine and take nothing new."""
+    _ask("drain", name, home, *_for(duration))
+
+
+def dedicate(duration: For = None, name: Name = None, home: AgentHome = None) -> None:
+    """Run jobs on this machine whatever its rules say."""
+    _ask("dedicate", name, home, *_for(duration))
+
+
+def resume(name: Name = None, home: AgentHome = None) -> None:
+    """Take back `pause`, `drain` and `dedicate`, also what was asked for through HQ."""
+    _ask("resume", name, home)
+
+
+def find_agent_homes(name: str | None = None) -> list[Path]:
+    """Return the homes of the agents on this machine, or of one of them.
+
+    Raises:
+        Stop: If there is none.
+    """
+    from idlehands.house.home import default_home_path
+    from idlehands.pairing.joined import has_joined, joined_folder
+
+    if name is None and has_joined():
+        return [joined_folder() / "home"]
+    agents = default_home_path() / "agents"
+    found = sorted(path for path in agents.glob("*/home") if name in (None, path.parent.name))
+    if not found:
+        who = "agent" if name is None else f"agent {name}"
+        raise Stop(
+            REFUSED, f"No {who} ever ran here, in {agents}. Start it with `idlehands up`, or give its --home"
+        )
+    return found
+
+
+def _for(duration: str | None) -> tuple[str, ...]:
+    return () if duration is None else ("--for", duration)
+
+
+def _ask(verb: str, name: str | None, home: Path | None, *words: str) -> NoReturn:
+    """Turn into the agents' own program, which has the sensors and the rules."""
+    import os
+
+    argv = [sys.executable, "-P", "-m", "agents.guest", verb, *words]
+    for folder in [home] if home is not None else find_agent_homes(name):
+        argv += ["--home", str(folder)]
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execv(argv[0], argv)  # noqa: S606 - an argv list, no shell
