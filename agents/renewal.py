@@ -11,11 +11,18 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bus.certificate_files import RENEW_SECONDS, install, seconds_left
+from bus.certificate_files import (
+    RENEW_SECONDS,
+    install,
+    remember_rest,
+    remembered_rest,
+    seconds_left,
+)
 from bus.settings import BusSettingsError
 
 _PAUSE_SECONDS = 6 * 3600.0
 _FIRST_SECONDS = 60.0
+_EXPIRED_SECONDS = 300.0
 _TIMEOUT_SECONDS = 20.0
 _MOST_BYTES = 65_536
 log = logging.getLogger(__name__)
@@ -37,13 +44,30 @@ class Renewal:
         self._over.set()
 
     def _run(self) -> None:
-        pause = _FIRST_SECONDS
+        pause = 0.0 if self._is_over() else _FIRST_SECONDS
         while not self._over.wait(pause):
             pause = _PAUSE_SECONDS
             try:
-                renew(self._folder, self._rest_url())
+                url = self._rest_url()
+                remember_rest(self._folder, url)
+                renew(self._folder, url or remembered_rest(self._folder))
             except (BusSettingsError, OSError, ValueError) as error:
                 log.warning("the certificate could not be renewed: %s", error)
+            if self._is_over():
+                # Nobody at the broker talks to us any more: only the next certificate helps, or a person.
+                pause = _EXPIRED_SECONDS
+                log.error(
+                    "the certificate in %s has expired, and REST gave no later one. If that stays so, pair "
+                    "this machine anew: `idlehands pair --name NAME --replace` on the HQ host, and here "
+                    "`idlehands join` after removing the folder.",
+                    self._folder,
+                )
+
+    def _is_over(self) -> bool:
+        try:
+            return seconds_left(self._folder, time.time()) <= 0
+        except BusSettingsError:
+            return False
 
 
 def renew(folder: Path, rest_url: str, now: float | None = None) -> bool:

@@ -4,6 +4,7 @@ For who lives far from the CA: a renewed certificate is for the same key, which
 never leaves its folder. The bus reads the folder again with every connection.
 """
 
+import contextlib
 import os
 import secrets
 import ssl
@@ -14,6 +15,8 @@ from bus.settings import BusSettingsError, common_name, elements
 #: Certificates last 90 days; HQ's host renews them at 60.
 RENEW_SECONDS = 30 * 86_400.0
 _UTC_TIME = 0x17
+#: Where REST was last: who was away until the certificate had expired asks there for the next one.
+_REST_FILE = "rest-url"
 
 
 def seconds_left(folder: Path, now: float) -> float:
@@ -30,6 +33,21 @@ def seconds_left(folder: Path, now: float) -> float:
         return _expiry(_der((folder / "cert.pem").read_text())) - now
     except (OSError, ValueError, IndexError) as error:
         raise BusSettingsError(f"cannot read {folder / 'cert.pem'}: {error}") from None
+
+
+def remember_rest(folder: Path, url: str) -> None:
+    """Note where REST is; safe to repeat, and no trouble where it cannot be noted."""
+    if url and url != remembered_rest(folder):
+        with contextlib.suppress(OSError):
+            (folder / _REST_FILE).write_text(url)
+
+
+def remembered_rest(folder: Path) -> str:
+    """Return where REST was when it was last noted, "" when it never was."""
+    try:
+        return (folder / _REST_FILE).read_text()[:2000].strip()
+    except (OSError, ValueError):
+        return ""
 
 
 def install(folder: Path, pem: str) -> bool:

@@ -6,13 +6,20 @@ joined a house (`idlehands join`) it is that one. Elsewhere `IDLEHANDS_BROKER`
 issue` wrote) name it.
 """
 
+import contextlib
 import os
 import time
 from pathlib import Path
 
-from bus.certificate_files import RENEW_SECONDS, install, seconds_left
+from bus.certificate_files import (
+    RENEW_SECONDS,
+    install,
+    remember_rest,
+    remembered_rest,
+    seconds_left,
+)
 from bus.settings import BusSettings, BusSettingsError
-from idlehands.cli.exits import UNREACHABLE, USAGE, Stop, say
+from idlehands.cli.exits import REFUSED, UNREACHABLE, USAGE, Stop, say
 from idlehands.client import Client, connect
 from idlehands.client.errors import ClientError
 from idlehands.house.home import HouseError
@@ -54,6 +61,7 @@ def open_client() -> Client:
         HouseError: If there is no house.
     """
     settings = find_settings()
+    renew_expired(settings.certificate)
     client = connect(settings, https_only=_is_https(settings.certificate))
     _renew(settings.certificate, client)
     return client
@@ -73,13 +81,40 @@ def _is_https(folder: Path) -> bool:
     return folder == home.client(COMMAND_LINE) and home.is_https
 
 
+def renew_expired(folder: Path) -> None:
+    """Fetch the next certificate of a machine that joined and was away until its own had expired."""
+    from idlehands.client.rest import Rest
+    from idlehands.pairing.joined import joined_folder, read_joined
+
+    try:
+        if folder != joined_folder() or seconds_left(folder, time.time()) > 0:
+            return
+    except BusSettingsError:
+        # The connection says better what is wrong with it.
+        return
+    try:
+        url, https_only = remembered_rest(folder), read_joined().https
+        with contextlib.closing(Rest(url, folder / "token", https_only=https_only)) as rest:
+            install(folder, str(rest.get("/certificate")["certificate"]))
+    except (ClientError, BusSettingsError) as error:
+        raise Stop(
+            REFUSED,
+            f"The certificate in {folder} has expired and could not be renewed: {error}. Pair this machine "
+            f"anew: `idlehands pair --name {read_joined().name} --replace` on the HQ host, and here "
+            f"`idlehands join` after removing {folder}.",
+        ) from None
+
+
 def _renew(folder: Path, client: Client) -> None:
     """Fetch the next certificate of a machine that joined, when it is time; the next command uses it."""
     from idlehands.pairing.joined import joined_folder
 
-    if folder != joined_folder() or seconds_left(folder, time.time()) > RENEW_SECONDS:
+    if folder != joined_folder():
         return
     try:
+        remember_rest(folder, remembered_rest(folder) or client.rest.url)
+        if seconds_left(folder, time.time()) > RENEW_SECONDS:
+            return
         install(folder, client.read_certificate())
     except (ClientError, BusSettingsError) as error:
         say(f"The certificate in {folder} expires soon and could not be renewed: {error}")
