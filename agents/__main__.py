@@ -160,6 +160,8 @@ def _build_runner(
         hidden=[certificate, *_find_houses(certificate)],
         secrets_opener=SecretsOpener(certificate / "seal.key"),
         checkpoint_seconds=options.checkpoint_seconds,
+        is_warm=options.warm == "on",
+        threads=max(1, count_cores() // (options.slots or max(1, count_cores() // 2))),
     )
 
 
@@ -192,6 +194,12 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         default=float(os.environ.get("IDLEHANDS_CHECKPOINT_SECONDS") or 30.0),
         metavar="N",
         help="store the checkpoints of running scripts at most so often (default: 30)",
+    )
+    parser.add_argument(
+        "--warm",
+        choices=("on", "off"),
+        default=os.environ.get("IDLEHANDS_WARM") or "off",
+        help="off: a fresh interpreter for every script (default: on Linux, forked from warm ones)",
     )
     parser.add_argument(
         "--guest",

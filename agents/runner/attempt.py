@@ -12,9 +12,10 @@ from agents.runner.checkpoints import Checkpoints
 from agents.runner.delivery import deliver_saved, fit
 from agents.runner.failures import name_exit, name_failure
 from agents.runner.isolation import IsolationMissing
-from agents.runner.launch import Launch, Process, SandboxBroken
+from agents.runner.launch import Launch, SandboxBroken
 from agents.runner.masking import Mask
 from agents.runner.port import RunEnded, RunLog, RunProgress, RunStarted, RunStopped
+from agents.runner.process import ScriptProcess
 from agents.runner.result_line import RESULT_BYTES_AT_MOST
 from agents.runner.script_output import ResultTooLong, ScriptOutput
 from agents.runner.site import Site
@@ -93,7 +94,7 @@ class Attempt:
             return self._fail(name_failure("secrets_missing", str(error)))
         self._mask = Mask(secrets.values())
         self._output = ScriptOutput(self.grant.job, self.grant.token, self._mask)
-        launch = Launch(self.grant, self._site, self._workspace, level, secrets)
+        launch = Launch(self.grant, self._site, self._workspace, level, secrets, self.stop)
         try:
             return self._execute(launch, prepared)
         finally:
@@ -108,18 +109,16 @@ class Attempt:
             self._site.report(RunStarted(self.grant.job, self.grant.token))
         finally:
             # Whatever the report does, a process that runs must be watched to its end.
-            ending = self._watch(process, is_sandboxed=launch.is_sandboxed)
+            ending = self._watch(process, launch.find_tree(process, self._marker))
         try:
             return self._conclude(launch.correct(ending))
-        except SandboxBroken:
+        except SandboxBroken as error:
             self._output.finish(time.time())
             self._flush(final=True)
             if self.stop.event.is_set():
                 return self._fail(name_failure("stopped", "stopped on request"))
             said = self._output.tails["stderr"].text().strip()[-500:]
-            raise IsolationMissing(
-                f"bubblewrap could not make a sandbox: {said or 'it said nothing'}"
-            ) from None
+            raise IsolationMissing(f"{error}: {said or 'it said nothing'}") from None
 
     def _choose_level(self) -> Isolation:
         # HQ looked too, some time ago: what it knew may be of the machine as it was before.
@@ -159,9 +158,11 @@ class Attempt:
         entry = f"./{script.entry}" if script.entry.startswith("-") else script.entry
         return [self._site.interpreter, entry, *words]
 
-    def _watch(self, process: Process, *, is_sandboxed: bool) -> Ending:
-        marker = f"{self._site.marker}.{self._workspace.name}"
-        tree = Tree(process.pid, marker, only_encloses=is_sandboxed)
+    @property
+    def _marker(self) -> str:
+        return f"{self._site.marker}.{self._workspace.name}"
+
+    def _watch(self, process: ScriptProcess, tree: Tree) -> Ending:
         watch = Watch(process, tree, self.grant.spec.limits, self._output, self.stop, self._flush, self._look)
         try:
             return watch.run()

@@ -7,37 +7,51 @@ inside: how it ended, `inside.py` tells through a pipe.
 import os
 import subprocess
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from agents.runner.failures import name_failure
+from agents.runner.process import FreshProcess, ScriptProcess
 from agents.runner.sandbox import SECRETS
 from agents.runner.site import Site
-from agents.runner.watch import Ending
+from agents.runner.tree import Tree
+from agents.runner.watch import Ending, StopRequest
 from agents.runner.workspace import Workspace
 from schemas.facts import Failure
 from schemas.isolation import Isolation
 from schemas.messages import Grant
 
-Process = subprocess.Popen[bytes]
+#: What libraries for arithmetic ask for the number of their threads: all cores are not one attempt's.
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+if TYPE_CHECKING:
+    from agents.warm.launcher import Started
 
 
 class SandboxBroken(Exception):
-    """bubblewrap could not make the sandbox: the script never began, and that is not its fault."""
+    """The sandbox could not be made, or was lost: that is not the script's fault. Says what failed."""
 
 
 class Launch:
     """One start. Close it when the process is gone."""
 
     def __init__(
-        self, grant: Grant, site: Site, workspace: Workspace, level: Isolation, secrets: dict[str, bytes]
+        self,
+        grant: Grant,
+        site: Site,
+        workspace: Workspace,
+        level: Isolation,
+        secrets: dict[str, bytes],
+        stop: StopRequest,
     ) -> None:
-        self._grant, self._site, self._workspace = grant, site, workspace
+        self._grant, self._site, self._workspace, self._stop = grant, site, workspace, stop
         self.is_sandboxed = level == "strict"
         self._secrets = secrets
         self._report = -1
+        self._warm: Started | None = None
 
-    def start(self, words: list[str], stdin: bytes | None) -> Process | Failure:
+    def start(self, words: list[str], stdin: bytes | None) -> ScriptProcess | Failure:
         """Start the script and return its process, or the failure that says why there is none."""
         # A file, not a pipe: a script that never reads its stdin blocks nobody.
         source = self._workspace.private / "stdin.json"
@@ -45,7 +59,8 @@ class Launch:
             if stdin is not None:
                 source.write_bytes(stdin)
             with open(source if stdin is not None else "/dev/null", "rb") as opened:
-                return self._site.spawn(self._prepare(words, opened.fileno()))
+                warm = self._fork(words, opened.fileno())
+                return warm or self._site.spawn(self._prepare(words, opened.fileno()))
         except (OSError, ValueError, subprocess.SubprocessError) as error:
             why = "its command line is longer than this system allows; send the parameters on stdin"
             known = isinstance(error, OSError) and error.errno == 7
@@ -57,11 +72,13 @@ class Launch:
         Raises:
             SandboxBroken: If it never began.
         """
+        if self._warm is not None:
+            return self._correct_warm(ending, self._warm)
         if not self.is_sandboxed:
             return ending
         lines = self._read_report()
         if not lines:
-            raise SandboxBroken
+            raise SandboxBroken("bubblewrap could not make a sandbox")
         if len(lines) > 1:
             _, status, cpu, rss = lines[1].split()
             code = os.waitstatus_to_exitcode(int(status))
@@ -71,11 +88,19 @@ class Launch:
             return replace(ending, returncode=128 - ending.returncode)
         return ending
 
+    def find_tree(self, process: ScriptProcess, marker: str) -> Tree:
+        """Return the tree of what `start` returned."""
+        if self._warm is not None:
+            return Tree(process.pid, marker, end_sandbox=self._warm.process.end_sandbox)
+        return Tree(process.pid, marker, only_encloses=self.is_sandboxed)
+
     def close(self) -> None:
         """Give back what is open. Safe to repeat."""
         if self._report >= 0:
             os.close(self._report)
             self._report = -1
+        if self._warm is not None:
+            self._warm.lent.give_back()
 
     def _read_report(self) -> list[str]:
         try:
@@ -83,10 +108,52 @@ class Launch:
         except BlockingIOError:
             return []
 
+    def _correct_warm(self, ending: Ending, warm: "Started") -> Ending:
+        if not self._read_report() or warm.process.is_lost:
+            # Whatever it is, the next script does better without it.
+            warm.lent.give_back(broken=True)
+            raise SandboxBroken("the warm interpreter was lost")
+        return ending
+
+    def _fork(self, words: list[str], stdin: int) -> ScriptProcess | None:
+        """Return the script's process, forked from a warm interpreter; None when it must be started."""
+        warm = self._site.warm
+        # Secrets never come near an interpreter that others share.
+        if warm is None or self._grant.spec.secrets:
+            return None
+        from agents.warm.launcher import Request
+
+        places = [str(self._workspace.folder)]
+        if self.is_sandboxed:
+            self._workspace.make_checkpoints()
+            places.append(str(self._workspace.checkpoints))
+        script = self._grant.spec.script
+        request = Request(
+            bundle=script.bundle,
+            entry=script.entry,
+            folder=self._workspace.folder,
+            argv=words[1:],
+            environment=self._environment(),
+            stdin=stdin,
+            is_strict=self.is_sandboxed,
+            network=self.is_sandboxed and self._grant.spec.needs.network,
+            places=places,
+            temporary=str(self._workspace.private / "tmp"),
+        )
+        self._warm = warm.fork(request, self._stop.event.is_set)
+        if self._warm is None:
+            return None
+        self._report = self._warm.report
+        self._site.adopt(self._warm.process.pid)
+        return self._warm.process
+
     def _environment(self) -> dict[str, str]:
         environment = self._workspace.build_environment(
             os.environ, self._grant, self._site.marker, own_home=self.is_sandboxed
         )
+        if self._site.threads:
+            for variable in _THREAD_VARIABLES:
+                environment.setdefault(variable, str(self._site.threads))
         if self._grant.spec.secrets_as == "files":
             if self._secrets:
                 folder = SECRETS if self.is_sandboxed else str(self._workspace.private / "secrets")
@@ -99,7 +166,7 @@ class Launch:
                 )
         return environment | {name: os.fsdecode(value) for name, value in self._secrets.items()}
 
-    def _prepare(self, words: list[str], stdin: int) -> Callable[[], Process]:
+    def _prepare(self, words: list[str], stdin: int) -> Callable[[], FreshProcess]:
         """Return what starts the process; called again it would start another."""
         as_files = self._secrets if self._grant.spec.secrets_as == "files" else {}
         if not self.is_sandboxed:
@@ -108,7 +175,7 @@ class Launch:
         self._workspace.make_checkpoints()
         return lambda: self._popen_sandboxed(words, stdin, as_files)
 
-    def _popen_sandboxed(self, words: list[str], stdin: int, as_files: dict[str, bytes]) -> Process:
+    def _popen_sandboxed(self, words: list[str], stdin: int, as_files: dict[str, bytes]) -> FreshProcess:
         self._report, writer = os.pipe()
         os.set_blocking(self._report, False)
         passed = [writer]
@@ -134,8 +201,8 @@ class Launch:
             for descriptor in passed:
                 os.close(descriptor)
 
-    def _popen(self, words: list[str], stdin: int, passed: "tuple[()] | list[int]") -> Process:
-        return subprocess.Popen(
+    def _popen(self, words: list[str], stdin: int, passed: "tuple[()] | list[int]") -> FreshProcess:
+        return FreshProcess(
             words,
             stdin=stdin,
             stdout=subprocess.PIPE,

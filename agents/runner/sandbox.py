@@ -90,6 +90,32 @@ class Sandbox:
         flags += ["--chdir", str(folder), "--"]
         return [*flags, self._interpreter, "-I", "-S", str(INSIDE), str(report), *words]
 
+    @property
+    def has_own_users(self) -> bool:
+        """Tell whether sandboxes here have a user namespace of their own."""
+        return "--unshare-user" in self._command
+
+    def enclose_warm(self, words: list[str], *, folders: Iterable[Path], network: bool) -> list[str]:
+        """Return the command line that runs a warm interpreter in a sandbox without any job's files.
+
+        It keeps its capabilities in there, to make the sandboxes of its
+        scripts, and sees `folders` whole; its scripts do neither.
+        """
+        mounts = [*self._fixed_mounts()]
+        mounts += [("--tmpfs", place) for place in ("/tmp", "/var/tmp")]  # noqa: S108 - the sandbox's own
+        mounts += [("--bind", str(path), str(path)) for path in folders]
+        if network and os.path.exists(_RESOLV):
+            mounts.append(("--ro-bind", os.path.realpath(_RESOLV), _RESOLV))
+        mounts.sort(key=lambda mount: len(Path(mount[-1]).parts))
+        # A process that may do all in there forbids further user namespaces itself.
+        command = [word for word in self._command if word not in ("--disable-userns", "--cap-drop", "ALL")]
+        flags = [*command, "--cap-add", "ALL", *(() if network else ("--unshare-net",))]
+        for mount in mounts:
+            flags += mount
+        for place in ("/dev", *self._covers(), "/"):
+            flags += ["--remount-ro", place]
+        return [*flags, "--chdir", "/", "--", *words]
+
     def _covers(self) -> list[str]:
         return [
             mount[-1] for mount in self._fixed_mounts() if mount[0] == "--tmpfs" and mount[-1] in self._hidden

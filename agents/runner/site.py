@@ -5,6 +5,7 @@ child of its own by the session. So whatever else of the agent starts a
 process must leave it in the agent's session, or it will be taken for one.
 """
 
+import os
 import secrets
 import threading
 from collections.abc import Callable, Iterable
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from agents.blobs import Blobs
 from agents.bundles import BundleStore
+from agents.runner.bounds import bound
 from agents.runner.isolation import Isolations
 from agents.runner.port import ReportTo
 from agents.runner.sandbox import Sandbox
@@ -34,7 +36,12 @@ from schemas.names import Sha256
 if TYPE_CHECKING:
     from subprocess import Popen
 
+    from agents.runner.process import FreshProcess
+    from agents.warm.launcher import WarmLauncher
+
 _CHECKED_AT_MOST = 64
+#: What a sandbox must show for a warm interpreter to begin in it.
+WARM_INSIDE = Path(__file__).resolve().parent.parent / "warm" / "inside"
 #: How often what a running script leaves in its checkpoint folder is stored, at most.
 CHECKPOINT_SECONDS = 30.0
 
@@ -54,12 +61,16 @@ class Site:
         hidden: Iterable[Path] = (),
         secrets_opener: SecretsOpener | None = None,
         checkpoint_seconds: float = CHECKPOINT_SECONDS,
+        is_warm: bool = False,
+        threads: int = 0,
     ) -> None:
         self.home, self.report, self.blobs, self.interpreter = home, report, blobs, interpreter
         self.upload_patience_seconds = upload_patience_seconds
         self.checkpoint_seconds = checkpoint_seconds
         self.isolations = isolations
-        self.sandbox = Sandbox(isolations, interpreter, [home, *hidden], [INJECTED])
+        #: How many threads a library for arithmetic may use in one attempt; 0 leaves it alone.
+        self.threads = threads
+        self.sandbox = Sandbox(isolations, interpreter, [home, *hidden], [INJECTED, WARM_INSIDE])
         self._secrets_opener = secrets_opener
         self.bundles = BundleStore(home / "bundles", blobs)
         #: The home's word, so that a later agent finds orphans, and this process's own after the dot:
@@ -70,9 +81,12 @@ class Site:
         self._is_subreaper = False
         #: Children that this process waits for itself. Reaping one of them would lose its exit code.
         self._own: set[int] = set()
+        #: Children that outlive attempts: warm interpreters.
+        self._keepers: set[int] = set()
         #: The children from before the first script: they are not its orphans.
         self._older: set[tuple[int, int]] | None = None
         self._checked: dict[tuple[str, str], Failure | None] = {}
+        self.warm: WarmLauncher | None = self._make_warm() if is_warm and hasattr(os, "pidfd_open") else None
 
     def open_secrets(self, grant: Grant) -> dict[str, bytes]:
         """Return the values of a job's secrets by name.
@@ -84,21 +98,54 @@ class Site:
             raise SecretsUnopened("this agent has no key for secrets")
         return self._secrets_opener.open(grant) if self._secrets_opener else {}
 
-    def spawn(self, start: Callable[[], "Popen[bytes]"]) -> "Popen[bytes]":
+    def spawn(self, start: "Callable[[], FreshProcess]") -> "FreshProcess":
         """Start a process with the warden on guard, and remember it as one's own.
 
         Raises:
             OSError, ValueError: If it cannot be started.
         """
         with self._lock:
-            if not self._is_subreaper:
-                self._is_subreaper = become_subreaper()
-            if self._older is None:
-                self._older = {process.identity for process in find_adopted(set())}
-            self.warden.ensure()
+            self._guard()
             process = start()
+            bound(process.pid)
             self._own.add(process.pid)
             return process
+
+    def adopt(self, pid: int) -> None:
+        """Remember a process as one's own that a warm interpreter forked.
+
+        Raises:
+            OSError: If there is no warden for it.
+        """
+        with self._lock:
+            self._own.add(pid)
+            bound(pid)
+            self._guard()
+
+    def _spawn_keeper(self, start: "Callable[[], Popen[bytes]]") -> "Popen[bytes]":
+        with self._lock:
+            self._guard()
+            process = start()
+            self._keepers.add(process.pid)
+            return process
+
+    def _guard(self) -> None:
+        if not self._is_subreaper:
+            self._is_subreaper = become_subreaper()
+        if self._older is None:
+            self._older = {process.identity for process in find_adopted(set())}
+        self.warden.ensure()
+
+    def _make_warm(self) -> "WarmLauncher":
+        from agents.warm.launcher import WarmLauncher
+
+        return WarmLauncher(
+            home=self.home,
+            interpreter=self.interpreter,
+            sandbox=self.sandbox,
+            marker=self.marker,
+            spawn=self._spawn_keeper,
+        )
 
     def forget(self, pid: int) -> None:
         """Take note that a process has been waited for, and clean up after it.
@@ -132,11 +179,13 @@ class Site:
         return failure
 
     def close(self) -> None:
-        """Let the warden go."""
+        """End the warm interpreters and let the warden go."""
+        if self.warm is not None:
+            self.warm.close()
         with self._lock:
             self.warden.close()
 
     def _adopted(self) -> list[Process]:
         warden = self.warden.pid
-        found = find_adopted(self._own if warden is None else self._own | {warden})
+        found = find_adopted(self._own | self._keepers | ({warden} if warden is not None else set()))
         return [process for process in found if process.identity not in (self._older or ())]

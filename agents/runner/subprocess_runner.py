@@ -39,6 +39,8 @@ class SubprocessRunner:
         hidden: Iterable[Path] = (),
         secrets_opener: "SecretsOpener | None" = None,
         checkpoint_seconds: float | None = None,
+        is_warm: bool = False,
+        threads: int = 0,
     ) -> None:
         """Clean the home of what earlier attempts left; start nothing yet.
 
@@ -55,6 +57,8 @@ class SubprocessRunner:
             isolations: The levels that scripts are run at; `basic` alone by default.
             hidden: Folders that no script in `strict` may see, besides the home.
             secrets_opener: Opens the secrets that come with grants.
+            is_warm: Whether scripts may be forked from warm interpreters, where this system can.
+            threads: How many a library for arithmetic may use in one attempt; 0 leaves it alone.
             checkpoint_seconds: How often checkpoints of running scripts are stored at most; 30 by default.
         """
         self._home = Path(os.path.realpath(home))
@@ -66,6 +70,7 @@ class SubprocessRunner:
         self._hidden = tuple(hidden)
         self._secrets_opener = secrets_opener
         self._checkpoint_seconds = checkpoint_seconds
+        self._is_warm, self._threads = is_warm and sys.platform.startswith("linux"), threads
         self._site: Site | None = None
         self._lock = threading.Lock()
         self._attempts: dict[tuple[JobId, Token], tuple[Attempt, threading.Thread]] = {}
@@ -166,5 +171,7 @@ class SubprocessRunner:
                 hidden=self._hidden,
                 secrets_opener=self._secrets_opener,
                 checkpoint_seconds=self._checkpoint_seconds or CHECKPOINT_SECONDS,
+                is_warm=self._is_warm,
+                threads=self._threads,
             )
         return self._site

@@ -107,7 +107,14 @@ class Tree:
     and so its session's number, from being given to somebody else.
     """
 
-    def __init__(self, leader: int, marker: str, *, only_encloses: bool = False) -> None:
+    def __init__(
+        self,
+        leader: int,
+        marker: str,
+        *,
+        only_encloses: bool = False,
+        end_sandbox: Callable[[], None] | None = None,
+    ) -> None:
         """Begin with the leader.
 
         Args:
@@ -115,10 +122,11 @@ class Tree:
             marker: In the environment of all of the tree that did not drop it.
             only_encloses: The leader is a sandbox around the script: asked to end, it would not ask the
                 script but kill it.
+            end_sandbox: Kills all that is in the leader's sandbox, when the leader is not a sandbox itself.
         """
         self._leader = leader
         self._marker = marker
-        self._only_encloses = only_encloses
+        self._only_encloses, self._end_sandbox = only_encloses, end_sandbox
         self._seen: set[tuple[int, int]] = set()
 
     def find(self) -> list[Process]:
@@ -165,6 +173,8 @@ class Tree:
 
     def kill(self, seconds: float = 10.0) -> int:
         """Kill until none is left; return how many are after `seconds`."""
+        if self._end_sandbox is not None:
+            self._end_sandbox()
         if not _IS_LINUX:
             _send_group(self._leader, KILL)
         return kill_all(self.find, seconds)

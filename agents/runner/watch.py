@@ -9,12 +9,12 @@ import selectors
 import threading
 import time
 from collections.abc import Callable
-from subprocess import Popen
 
 from msgspec import Struct
 
 from agents.runner.manners import Manners, apply_manners
 from agents.runner.output import LINE_BYTES
+from agents.runner.process import ScriptProcess
 from agents.runner.script_output import ScriptOutput
 from agents.runner.tree import TERM, Tree
 from schemas.specs import Limits
@@ -121,7 +121,7 @@ class Watch:
 
     def __init__(
         self,
-        process: "Popen[bytes]",
+        process: ScriptProcess,
         tree: Tree,
         limits: Limits,
         output: ScriptOutput,
@@ -166,7 +166,7 @@ class Watch:
                 self._pipes += 1
         self._selector.register(self._stop.fileno(), selectors.EVENT_READ, "stop")
         try:
-            self._pidfd = os.pidfd_open(self._process.pid)
+            self._pidfd = self._process.open_exit()
             self._selector.register(self._pidfd, selectors.EVENT_READ, "exit")
         except (AttributeError, OSError):
             self._pidfd = -1
@@ -186,7 +186,7 @@ class Watch:
             else:
                 self._read(key.fd, key.data)
         now = time.monotonic()
-        if self._pidfd < 0 and self._drain_until is None and self._has_exited():
+        if self._pidfd < 0 and self._drain_until is None and self._process.has_exited():
             self._note_exit()
         self._check_stop(now)
         self._check_stand(now)
@@ -283,22 +283,10 @@ class Watch:
         self._drain_until = time.monotonic() + patience
         self._kill_at = None
 
-    def _has_exited(self) -> bool:
-        try:
-            return os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-        except (AttributeError, OSError):
-            return self._process.poll() is not None
-
     def _wait(self, seconds: float) -> Ending:
-        if self._process.returncode is None and hasattr(os, "wait4"):
-            _, status, usage = os.wait4(self._process.pid, 0)
-            self._process.returncode = os.waitstatus_to_exitcode(status)
-            scale = 1024 * 1024 if os.uname().sysname == "Darwin" else 1024
-            cpu, rss = usage.ru_utime + usage.ru_stime, usage.ru_maxrss / scale
-        else:
-            self._process.wait()
-            cpu = rss = 0.0
-        return Ending(self._process.returncode, self._reason, seconds, cpu, rss)
+        cpu, rss = self._process.wait_with_usage()
+        code = self._process.wait()
+        return Ending(code, self._reason, seconds, cpu, rss)
 
     def _close(self) -> None:
         self._selector.close()

@@ -1,0 +1,171 @@
+"""Turns a forked child into what `python script.py` would be, up to the script's first line."""
+
+import builtins
+import ctypes
+import io
+import marshal
+import os
+import sys
+import time
+from types import ModuleType
+from typing import Any
+
+from . import cradle, ending
+from .importing import Importer
+from .serving import Order
+
+_READ_BYTES = 1 << 20
+
+
+def become(order: Order) -> "tuple[Any, dict[str, Any], list[BaseException]]":
+    """Return the script's code, its namespace, and what went wrong with compiling it, if it did."""
+    try:
+        return _become(order)
+    except BaseException as error:
+        os.write(2, f"the warm interpreter could not begin: {error!r}\n".encode("utf-8", "replace"))
+        os._exit(70)
+
+
+def _become(received: Order) -> "tuple[Any, dict[str, Any], list[BaseException]]":
+    source, *streams, report = received.descriptors
+    order = marshal.loads(_read_all(source))  # noqa: S302 - from the agent alone
+    if received.in_cradle:
+        cradle.move_in(order)
+    os.setsid()
+    for number, descriptor in enumerate(streams):
+        os.dup2(descriptor, number)
+        os.close(descriptor)
+    _replace_environment(order["environment"], received.importer)
+    os.chdir(order["folder"])
+    sys.argv[:] = order["argv"]
+    sys.orig_argv[:] = [sys.executable, *order["argv"]]
+    sys.path.insert(0, order["path"])
+    _open_streams()
+    _begin_anew(order["threads"], received.importer)
+    path = order["script"]
+    namespace = _make_main(path)
+    code, failed = _load(order["code"], path)
+    os.write(report, b"began\n")
+    os.close(report)
+    return code, namespace, failed
+
+
+def _read_all(descriptor: int) -> bytes:
+    parts, at = [], 0
+    while True:
+        part = os.pread(descriptor, _READ_BYTES, at)
+        if not part:
+            break
+        parts.append(part)
+        at += len(part)
+    os.close(descriptor)
+    return b"".join(parts)
+
+
+def _load(packed: bytes | None, path: str) -> "tuple[Any, list[BaseException]]":
+    if packed is not None:
+        code = marshal.loads(packed)  # noqa: S302 - compiled by the agent from the script
+        import _imp
+
+        # Compiled once for many attempts, each of which has a folder of its own.
+        _imp._fix_co_filename(code, path)  # type: ignore[attr-defined,unused-ignore]
+        return code, []
+    with open(path, "rb") as file:
+        source = file.read()
+    try:
+        return compile(source, path, "exec", dont_inherit=True), []
+    except Exception as error:
+        return None, [error.with_traceback(None)]
+
+
+def _replace_environment(variables: "dict[str, str]", importer: Importer) -> None:
+    wanted = {**importer.variables, **variables}
+    for name in [name for name in os.environ if name not in wanted]:
+        os.unsetenv(name)
+    for name, value in wanted.items():
+        if os.environ.get(name) != value:
+            os.putenv(name, value)
+    # Most are what they were; and the order is that of a process that was started with them.
+    known: Any = os.environ
+    known._data.clear()
+    for name, value in wanted.items():
+        known._data[known.encodekey(name)] = known.encodevalue(value)
+    # Others read the environment of a process where the kernel put it, and so find whose script this is.
+    address, room = importer.variables_room
+    content = b"".join(os.fsencode(f"{name}={value}") + b"\0" for name, value in variables.items())
+    ctypes.memmove(address, content[: room - 1].ljust(room, b"\0"), room)
+
+
+def _open_streams() -> None:
+    old = sys.__stdin__, sys.__stdout__, sys.__stderr__
+    new = [_open_stream(number, like) for number, like in enumerate(old)]
+    sys.stdin, sys.stdout, sys.stderr = new
+    sys.__stdin__, sys.__stdout__, sys.__stderr__ = new  # type: ignore[misc]
+
+
+def _open_stream(number: int, like: Any) -> Any:
+    is_raw = isinstance(like.buffer, io.RawIOBase)
+    mode = "rb" if number == 0 else "wb"
+    buffer: Any = open(number, mode, 0 if is_raw else -1, closefd=False)  # noqa: SIM115 - stays open
+    (buffer if is_raw else buffer.raw).name = like.name
+    stream: Any = io.TextIOWrapper(
+        *(buffer, like.encoding, like.errors, "\n"),
+        line_buffering=like.line_buffering,
+        write_through=like.write_through,
+    )
+    stream.mode = like.mode
+    return stream
+
+
+def _begin_anew(threads: int, importer: Importer) -> None:
+    """Draw again what is drawn once in a process, and forget what was remembered of the place."""
+    modules: dict[str, Any] = dict(sys.modules)
+    for name in modules:
+        if name == "inside" or name.startswith("inside."):
+            del sys.modules[name]
+    ending.note_modules()
+    if "random" in modules:
+        modules["random"].seed()
+    if "numpy.random" in modules:
+        modules["numpy.random"].seed()
+    if "torch" in modules:
+        modules["torch"].default_generator.seed()
+        if threads > 1:
+            modules["torch"].set_num_threads(threads)
+    # One is what they were imported with.
+    if threads > 1:
+        for setter in importer.setters:
+            setter(threads)
+    if "tempfile" in modules:
+        modules["tempfile"].tempdir = None
+        modules["tempfile"]._name_sequence = None
+    if "uuid" in modules:
+        modules["uuid"]._node = None
+    if "logging" in modules:
+        modules["logging"]._startTime = time.time()
+    if "linecache" in modules:
+        modules["linecache"].clearcache()
+    process = modules.get("multiprocessing.process")
+    if process is not None:
+        process.ORIGINAL_DIR = os.getcwd()
+        process._current_process = type(process._current_process)()
+        process._parent_process = None
+    matplotlib = modules.get("matplotlib")
+    if matplotlib is not None:
+        # In `strict` the home is another one for each attempt.
+        matplotlib.get_configdir.cache_clear()
+        matplotlib.get_cachedir.cache_clear()
+
+
+def _make_main(path: str) -> "dict[str, Any]":
+    module = ModuleType("__main__")
+    namespace = module.__dict__
+    loader = sys.modules["_frozen_importlib_external"].SourceFileLoader
+    namespace["__loader__"] = loader("__main__", path)
+    if sys.version_info < (3, 14):
+        namespace["__annotations__"] = {}
+    namespace["__builtins__"] = builtins
+    namespace["__file__"] = path
+    namespace["__cached__"] = None
+    sys.modules["__main__"] = module
+    return namespace

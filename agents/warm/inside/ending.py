@@ -1,0 +1,148 @@
+"""The end of a forked script as an interpreter's own would be, short of taking the libraries apart.
+
+Traceback or `SystemExit`, threads, `atexit`, streams, and the end of all that
+the script made, destructors included. What was there before the script
+stays untouched: to free it would copy all of its memory first.
+"""
+
+import atexit
+import gc
+import os
+import signal
+import sys
+import weakref
+from typing import Any
+
+from . import kernel
+
+_older = dict(sys.modules)
+_CLEARED = (
+    *("path", "argv", "ps1", "ps2", "last_type", "last_value", "last_traceback"),
+    *("path_hooks", "path_importer_cache", "meta_path"),
+)
+
+
+def note_modules() -> None:
+    """Remember the modules that are there before the script."""
+    _older.clear()
+    _older.update(sys.modules)
+
+
+def finish(failed: "list[BaseException]") -> None:
+    """Tell how the script ended and end the process; never returns."""
+    code = 0
+    interrupted = False
+    if failed:
+        interrupted = isinstance(failed[0], KeyboardInterrupt)
+        code = _tell(failed.pop())
+    threading = sys.modules.get("threading")
+    if threading is not None:
+        try:
+            threading._shutdown()  # type: ignore[attr-defined,unused-ignore]
+        except BaseException as error:
+            _say_ignored(error, threading)
+    atexit._run_exitfuncs()
+    is_flushed = _flush()
+    _clear_modules()
+    is_flushed = _flush() and is_flushed
+    kernel.libc.fflush(None)
+    if interrupted:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
+    os._exit((code if is_flushed or code else 120) & 0xFF)
+
+
+def _tell(error: BaseException) -> int:
+    """Return the exit code for what the script raised, once its traceback is out."""
+    if isinstance(error, SystemExit):
+        return _leave(error)
+    sys.last_type, sys.last_value, sys.last_traceback = type(error), error, error.__traceback__
+    hook = getattr(sys, "excepthook", None)
+    if hook is None:
+        _say("sys.excepthook is missing\n")
+        sys.__excepthook__(type(error), error, error.__traceback__)
+        return 1
+    worse: Any = None
+    try:
+        hook(type(error), error, error.__traceback__)
+    except BaseException as found:
+        worse = found
+    if isinstance(worse, SystemExit):
+        return _leave(worse)
+    if worse is not None:
+        worse.__traceback__ = worse.__traceback__.tb_next
+        worse.__context__ = None
+        _say("Error in sys.excepthook:\n")
+        sys.__excepthook__(type(worse), worse, worse.__traceback__)
+        _say("\nOriginal exception was:\n")
+        sys.__excepthook__(type(error), error, error.__traceback__)
+    return 1
+
+
+def _leave(error: SystemExit) -> int:
+    value = error.code
+    if value is None:
+        return 0
+    if isinstance(value, int):
+        return int(value) if -(2**63) <= value < 2**63 else -1
+    _say(f"{value}\n")
+    return 1
+
+
+def _say(text: str) -> None:
+    try:
+        if sys.stderr is not None:
+            sys.stderr.write(text)
+            sys.stderr.flush()
+    except Exception:
+        return
+
+
+def _say_ignored(error: BaseException, where: Any) -> None:
+    _say(f"Exception ignored in: {where!r}\n")
+    sys.__excepthook__(type(error), error, error.__traceback__)
+
+
+def _flush() -> bool:
+    fine = True
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None and not stream.closed:
+                stream.flush()
+        except BaseException as error:
+            fine = fine and stream is not sys.stdout
+            if stream is sys.stdout:
+                _say_ignored(error, stream)
+    return fine
+
+
+def _clear_modules() -> None:
+    """Let go of all that the script brought, in the order in which an interpreter does."""
+    for name in _CLEARED:
+        if hasattr(sys, name):
+            setattr(sys, name, None)
+    sys.stdin, sys.stdout, sys.stderr = sys.__stdin__, sys.__stdout__, sys.__stderr__
+    left = []
+    modules: dict[str, Any] = sys.modules
+    for name in list(modules):
+        if _older.get(name) is not modules[name]:
+            try:
+                left.append(weakref.ref(modules[name]))
+            except TypeError:
+                continue
+            finally:
+                modules[name] = None
+    gc.collect()
+    while left:
+        held = left.pop()()
+        if held is not None:
+            _clear(getattr(held, "__dict__", {}))
+
+
+def _clear(namespace: "dict[str, Any]") -> None:
+    for name in list(namespace):
+        if isinstance(name, str) and name.startswith("_") and not name.startswith("__"):
+            namespace[name] = None
+    for name in list(namespace):
+        if isinstance(name, str) and name != "__builtins__":
+            namespace[name] = None

@@ -1,0 +1,147 @@
+"""Imports modules ahead of scripts, and notices what must not be inherited: threads, CUDA, output, handlers.
+
+A module that does more at import than define things would be another one in
+a fork than in a fresh interpreter. It is told as the spoiler, and this
+interpreter should then not be forked any more.
+"""
+
+import ctypes
+import os
+import signal
+import sys
+import weakref
+from importlib import import_module
+from typing import Any
+
+#: How libraries for arithmetic are told how many threads they may use.
+_SETTERS = (
+    ("openblas", ("scipy_openblas_set_num_threads64_", "scipy_openblas_set_num_threads")),
+    ("openblas", ("openblas_set_num_threads64_", "openblas_set_num_threads")),
+    ("libgomp", ("omp_set_num_threads",)),
+    ("libiomp", ("omp_set_num_threads",)),
+    ("libomp", ("omp_set_num_threads",)),
+    ("libmkl_rt", ("MKL_Set_Num_Threads",)),
+    ("libblis", ("bli_thread_set_num_threads",)),
+)
+
+
+class Importer:
+    """What this interpreter has imported for its scripts."""
+
+    def __init__(self) -> None:
+        #: Descriptors that modules opened at import; they belong to a script that imports them.
+        self.descriptors: set[int] = set()
+        #: Variables that modules set at import.
+        self.variables: dict[str, str] = {}
+        #: Functions that take a number of threads.
+        self.setters: list[Any] = []
+        self.variables_room = _find_room()
+
+    def take(self, names: "list[str]") -> "dict[str, Any]":
+        """Import modules and return the report for the agent."""
+        spoiled: tuple[str, str] | None = None
+        before = _read_descriptors()
+        for name in names:
+            why = self._import(name)
+            if why:
+                spoiled = (name, why)
+                break
+        self.descriptors |= _read_descriptors() - before
+        self.setters = _find_setters()
+        _keep_libraries()
+        return {
+            "names": sorted({name.partition(".")[0] for name in sys.modules} - {"inside", "__main__"}),
+            "spoiled": spoiled,
+            "rss_kb": _read_resident(),
+        }
+
+    def _import(self, name: str) -> str:
+        """Return why the import must not be inherited, or ""."""
+        variables, folder = dict(os.environ), os.getcwd()
+        handlers = [signal.getsignal(number) for number in signal.valid_signals()]
+        held = [os.dup(1), os.dup(2)]
+        said = os.memfd_create("said", os.MFD_CLOEXEC)
+        why = ""
+        try:
+            for descriptor in (1, 2):
+                os.dup2(said, descriptor)
+            import_module(name)
+        except ModuleNotFoundError as error:
+            # The script will be told the same.
+            is_it = error.name in (name, name.partition(".")[0])
+            why = "" if is_it else f"it lacks {error.name}"
+        except BaseException as error:
+            why = f"its import fails: {error!r}"
+        finally:
+            for descriptor, original in zip((1, 2), held, strict=True):
+                os.dup2(original, descriptor)
+                os.close(original)
+            if os.fstat(said).st_size:
+                why = why or "it prints at import"
+            os.close(said)
+        if [signal.getsignal(number) for number in signal.valid_signals()] != handlers:
+            why = why or "it handles signals"
+        if os.getcwd() != folder:
+            why = why or "it changes the working directory"
+        for variable, value in os.environ.items():
+            if variables.get(variable) != value:
+                self.variables[variable] = value
+        if any(variable not in os.environ for variable in variables):
+            why = why or "it removes variables of the environment"
+        return why or _find_threads() or _find_cuda()
+
+
+def _keep_libraries() -> None:
+    """Let no child take apart, at its end, what was there before it: that takes long, and is not its own."""
+    for finalizer in list(weakref.finalize._registry):  # type: ignore[attr-defined]
+        finalizer.atexit = False
+
+
+def _find_threads() -> str:
+    count = len(os.listdir("/proc/self/task"))
+    return f"it starts {count - 1} threads at import" if count > 1 else ""
+
+
+def _find_cuda() -> str:
+    cuda = sys.modules.get("torch.cuda")
+    return "it begins to use the GPU at import" if cuda is not None and cuda.is_initialized() else ""
+
+
+def _read_descriptors() -> "set[int]":
+    found = set()
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            os.fstat(int(name))
+            found.add(int(name))
+        except OSError:
+            continue
+    return found
+
+
+def _read_resident() -> int:
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1024
+
+
+def _find_setters() -> "list[Any]":
+    with open("/proc/self/maps") as file:
+        paths = {line.split(None, 5)[5].strip() for line in file if ".so" in line}
+    found = []
+    for path in sorted(paths):
+        file_name = os.path.basename(path)
+        for word, names in _SETTERS:
+            if word in file_name:
+                library = ctypes.CDLL(path)
+                found += [getattr(library, name) for name in names if hasattr(library, name)]
+    return found
+
+
+def _find_room() -> "tuple[int, int]":
+    """Return where the kernel reads this process's environment for others, as address and length."""
+    with open("/proc/self/stat", "rb") as file:
+        line = file.read()
+    fields = line[line.rindex(b")") + 2 :].split()
+    # The C library still points there, so its variables get another place first.
+    for name, value in os.environ.items():
+        os.putenv(name, value)
+    return int(fields[47]), int(fields[48]) - int(fields[47])
