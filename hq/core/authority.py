@@ -29,6 +29,7 @@ from hq.core.decide.deletion import decide_tidying
 from hq.core.outputs import LookUp, LookUpSweep, Output, Publish, RecordProgress
 from hq.core.recording import Recording
 from hq.core.refusals import Kind, Refusals, Report
+from hq.core.scheduler import AHEAD_SECONDS
 from hq.core.state import Change, State
 from hq.core.timing import CLAIM_SECONDS, LOOP_GAP_SECONDS
 from schemas.audit import AuditNote
@@ -61,13 +62,22 @@ class Authority:
     Args:
         state: The fold of the log up to and including this epoch's `EpochBegan`.
         instance: 128 random bits, new at every start: the log's `op` is made from it.
+        ahead_seconds: How short a job must be by experience to be granted on a standing claim.
     """
 
     def __init__(
-        self, state: State, *, instance: str, now: float, wall: float, version: str = "", rest: str = ""
+        self,
+        state: State,
+        *,
+        instance: str,
+        now: float,
+        wall: float,
+        version: str = "",
+        rest: str = "",
+        ahead_seconds: float = AHEAD_SECONDS,
     ) -> None:
         self.state = state
-        self.books = Bookkeeping(state, now, wall)
+        self.books = Bookkeeping(state, now, wall, ahead_seconds)
         self._instance = instance
         self._contact = Contact(self.books)
         self._answering = Answering(self.books, version)

@@ -7,7 +7,7 @@ import heapq
 from collections import Counter
 
 from hq.core.leases import AttemptKey, Leases
-from hq.core.scheduler import Scheduler
+from hq.core.scheduler import AHEAD_SECONDS, Scheduler
 from hq.core.sightings import Sighting
 from hq.core.state import Attempt, Job, State
 from hq.core.timing import LEADERSHIP_SECONDS, OFFER_SECONDS
@@ -23,11 +23,11 @@ FORWARDED_PER_SECOND = 50
 class Bookkeeping:
     """The volatile tables. All times are on HQ's monotonic clock, `wall` is Unix seconds."""
 
-    def __init__(self, state: State, now: float, wall: float) -> None:
+    def __init__(self, state: State, now: float, wall: float, ahead_seconds: float = AHEAD_SECONDS) -> None:
         self.state = state
         self.wall = wall
         self.leases = Leases(now)
-        self.scheduler = Scheduler(state.epoch)
+        self.scheduler = Scheduler(state.epoch, ahead_seconds)
         self.sightings: dict[str, Sighting] = {}
         #: Attempts of each agent that are live or unheard.
         self.open: dict[str, set[AttemptKey]] = {}

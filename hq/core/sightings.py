@@ -106,10 +106,6 @@ class Sighting(Struct):
         if len(self.unwilling) > _UNWILLING_KEPT:
             del self.unwilling[next(iter(self.unwilling))]
 
-    def claims_ahead(self, epoch: int, now: float) -> bool:
-        """Tell whether it may be granted a job without an offer."""
-        return self.standing is not None and self.standing.is_good(epoch, now)
-
     def load(self) -> int:
         """Return how many attempts and offers it has."""
         return len(self.occupied) + len(self.offers)

@@ -17,6 +17,7 @@ from bus.topics import DEFAULT_ROOT
 from hq.core.authority import Authority
 from hq.core.evolve import apply
 from hq.core.outputs import Answer, LookUp, LookUpSweep, Publish, RecordProgress
+from hq.core.scheduler import AHEAD_SECONDS
 from hq.core.state import Job, State
 from schemas.events import AnyEvent, Decision, EpochBegan
 from schemas.specs import JobSpec
@@ -46,7 +47,12 @@ def envelope(name: str, data: dict[str, Any], message_id: str = "m", **more: Any
 class WireHq:
     """HQ without I/O. `log` holds what is committed, `sent` what was published."""
 
-    def __init__(self, decisions: list[Decision] | None = None, epoch: int = EPOCH) -> None:
+    def __init__(
+        self,
+        decisions: list[Decision] | None = None,
+        epoch: int = EPOCH,
+        ahead_seconds: float = AHEAD_SECONDS,
+    ) -> None:
         self.now, self.wall = 1000.0, 1_800_000_000.0
         self.log: list[Decision] = list(decisions or [])
         self.sent: list[Sent] = []
@@ -66,7 +72,13 @@ class WireHq:
         apply(state, began)
         self._specs.update({job.id: job.spec for job in state.jobs.values()})
         self.authority = Authority(
-            state, instance=INSTANCE, now=self.now, wall=self.wall, version="1", rest="http://127.0.0.1:1"
+            state,
+            instance=INSTANCE,
+            now=self.now,
+            wall=self.wall,
+            version="1",
+            rest="http://127.0.0.1:1",
+            ahead_seconds=ahead_seconds,
         )
         self.step()
 

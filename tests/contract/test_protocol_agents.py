@@ -1,5 +1,6 @@
 """docs/protocol.md, being an agent: what HQ answers to what agents say, and what an agent owes."""
 
+import math
 from itertools import count, pairwise
 from typing import Any
 
@@ -618,10 +619,36 @@ def test_an_agent_ignores_an_hq_that_was_replaced() -> None:
 AHEAD = {"epoch": 7, "nonce": "5" * 24, "count": 100}
 
 
+@pytest.fixture
+def eager() -> WireHq:
+    """HQ for which every job is short."""
+    return WireHq(ahead_seconds=math.inf)
+
+
 @proves("P72")
-def test_what_is_claimed_ahead_is_granted_by_the_append_that_stores_the_job(
+def test_only_jobs_that_are_short_by_experience_and_not_exclusive_are_granted_without_an_offer(
     hq: WireHq, agent: WireAgent
 ) -> None:
+    def granted_ahead(**spec: Any) -> bool:
+        agent.beat(standing=AHEAD | {"nonce": f"{agent.seq + 1:024x}"})
+        (job,) = hq.submit(**spec)
+        ahead = agent.hear("grant")
+        offered = [one["token"] for message in agent.hear("offer") for one in message["offers"]]
+        token = ahead[0]["grants"][0]["token"] if ahead else offered[0]
+        if offered:
+            agent.claim(job, token)
+        agent.result(job, token, duration_seconds=0.01 if "script" not in spec else 0.1)
+        return bool(ahead)
+
+    longer = {"bundle": "1" * 64, "entry": "script.py"}
+    assert [granted_ahead() for _ in range(2)] == [False, True]
+    assert granted_ahead(exclusive=True) is False
+    assert [granted_ahead(script=longer) for _ in range(2)] == [False, False]
+
+
+@proves("P72")
+def test_what_is_claimed_ahead_is_granted_by_the_append_that_stores_the_job(eager: WireHq) -> None:
+    hq, agent = eager, WireAgent(eager)
     agent.beat(standing=AHEAD)
     before = len(hq.log)
     hq.holds_commits = True
@@ -639,9 +666,8 @@ def test_what_is_claimed_ahead_is_granted_by_the_append_that_stores_the_job(
 
 
 @proves("P72")
-def test_what_is_claimed_ahead_is_granted_by_the_append_that_ends_the_job_before(
-    hq: WireHq, agent: WireAgent
-) -> None:
+def test_what_is_claimed_ahead_is_granted_by_the_append_that_ends_the_job_before(eager: WireHq) -> None:
+    hq, agent = eager, WireAgent(eager)
     agent.beat(standing=AHEAD)
     first, second = hq.submit(2)
     (message,) = agent.hear("grant")
@@ -680,7 +706,8 @@ def test_an_agent_claims_ahead_from_the_hq_that_it_has_heard() -> None:
         (lambda hq, agent: _say_goodbye(hq), 0),
     ],
 )
-def test_when_hq_asks_again_instead(hq: WireHq, agent: WireAgent, spoils_it: Any, grants: int) -> None:
+def test_when_hq_asks_again_instead(eager: WireHq, spoils_it: Any, grants: int) -> None:
+    hq, agent = eager, WireAgent(eager)
     agent.beat(standing=AHEAD)
     spoils_it(hq, agent)
 
@@ -726,7 +753,8 @@ def test_the_lease_of_what_was_claimed_ahead_counts_from_the_heartbeat() -> None
 
 
 @proves("P74")
-def test_what_waits_goes_before_what_is_submitted_now(hq: WireHq, agent: WireAgent) -> None:
+def test_what_waits_goes_before_what_is_submitted_now(eager: WireHq) -> None:
+    hq, agent = eager, WireAgent(eager)
     waiting = hq.submit(2)
     agent.beat(standing=AHEAD)
     (new,) = hq.submit()
@@ -741,7 +769,8 @@ def test_what_waits_goes_before_what_is_submitted_now(hq: WireHq, agent: WireAge
 
 
 @proves("P74")
-def test_a_machine_that_must_be_asked_keeps_its_turn(hq: WireHq, agent: WireAgent) -> None:
+def test_a_machine_that_must_be_asked_keeps_its_turn(eager: WireHq) -> None:
+    hq, agent = eager, WireAgent(eager)
     agent.slots = 2
     agent.beat(standing=AHEAD)
     hq.submit()
@@ -756,7 +785,8 @@ def test_a_machine_that_must_be_asked_keeps_its_turn(hq: WireHq, agent: WireAgen
 
 
 @proves("P75")
-def test_what_is_not_wanted_any_more_is_handed_back_uncounted(hq: WireHq, agent: WireAgent) -> None:
+def test_what_is_not_wanted_any_more_is_handed_back_uncounted(eager: WireHq) -> None:
+    hq, agent = eager, WireAgent(eager)
     machine = core()
     machine.tick(0.95)
     (beat,) = sent(machine, topics.HEARTBEAT)
@@ -778,8 +808,9 @@ def test_what_is_not_wanted_any_more_is_handed_back_uncounted(hq: WireHq, agent:
 @proves("P75", "P37")
 @pytest.mark.parametrize(("phase", "event"), [("running", AttemptLost), (None, AttemptInterrupted)])
 def test_what_was_claimed_ahead_and_never_reported_costs_no_start(
-    hq: WireHq, agent: WireAgent, phase: str | None, event: type
+    eager: WireHq, phase: str | None, event: type
 ) -> None:
+    hq, agent = eager, WireAgent(eager)
     agent.beat(standing=AHEAD)
     (job,) = hq.submit()
     token = agent.hear("grant")[0]["grants"][0]["token"]

@@ -52,6 +52,8 @@ def test_a_job_submitted_with_mosquitto_pub_runs_and_mosquitto_sub_sees_all_of_i
     spec = {
         "script": {"bundle": put_blob(house, bundle.content), "entry": bundle.entry},
         "params": {"ledger": str(work.ledger), "tag": "by hand", "seconds": 1.5},
+        # Such a job is always offered. Others may be granted to an agent that has claimed ahead.
+        "exclusive": True,
     }
     message = {
         "specversion": "1.0",

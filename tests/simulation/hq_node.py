@@ -1,5 +1,6 @@
 """One HQ process in the simulation: the production authority with a simulated shell."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -23,6 +24,8 @@ class HqNode:
 
     #: Appends `EpochBegan` first: the fence. Mutants change it.
     fences = True
+    #: How short jobs must be to be granted ahead: here mostly all of them.
+    ahead_seconds = math.inf
     #: Stops when another HQ has taken its position.
     steps_down = True
 
@@ -102,7 +105,9 @@ class HqNode:
 
     def _lead(self, state: State, instance: str) -> None:
         now = self.clock.monotonic()
-        self.authority = Authority(state, instance=instance, now=now, wall=self.clock.wall())
+        self.authority = Authority(
+            state, instance=instance, now=now, wall=self.clock.wall(), ahead_seconds=self.ahead_seconds
+        )
         self.led_since = self.world.now
         self._ping(self._life)
         self._step()

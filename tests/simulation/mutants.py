@@ -62,8 +62,8 @@ def offers_burn_starts() -> None:
 def no_lease_recovery_at_start() -> None:
     inner = Bookkeeping.__init__
 
-    def forget(self: Any, state: Any, now: float, wall: float) -> None:
-        inner(self, state, now, wall)
+    def forget(self: Any, state: Any, now: float, wall: float, ahead_seconds: float) -> None:
+        inner(self, state, now, wall, ahead_seconds)
         self.leases = Leases(now)
 
     Bookkeeping.__init__ = forget  # type: ignore[method-assign]
@@ -279,9 +279,11 @@ def claims_ahead_jump_the_queue() -> None:
 
     def claim_ahead(self: Any, state: Any, sightings: Any, now: float) -> Any:
         for sighting in sightings.values():
-            fits = sighting.claims_ahead(self._epoch, now) and self._may_have_more(sighting, now)
-            if fits and self.queue._queued and sighting.load() < sighting.slots:
-                job = max(self.queue._queued, key=lambda name: state.jobs[name].order)
+            free = self._may_have_more(sighting, now) and sighting.load() < sighting.slots
+            waiting = [state.jobs[name] for name in self.queue._queued]
+            waiting = [job for job in waiting if free and self._standing_for(sighting, job, now)]
+            if waiting:
+                job = max(waiting, key=lambda one: one.order).id
                 nonce = sighting.standing.use()
                 yield JobClaimed(job, self._next_token(job), sighting.name, sighting.boot, nonce, True)
 

@@ -4,6 +4,7 @@
 not to, commits. Everything that was published is kept in `outputs`.
 """
 
+import math
 from itertools import count
 from typing import Any
 
@@ -64,6 +65,9 @@ def failure(key: Key, message: str = "exit code 1") -> AttemptResult:
 class SmallHouse:
     """One HQ and whoever the test plays."""
 
+    #: How short jobs must be to be granted ahead to whoever claims ahead: here all of them.
+    ahead_seconds = math.inf
+
     def __init__(self, decisions: tuple[Decision, ...] = (), epoch: int = EPOCH, now: float = 1000.0) -> None:
         self.now = now
         self.wall = WALL
@@ -84,7 +88,14 @@ class SmallHouse:
         self.decisions.append(began)
         self.store((began,))
         state = self.load()
-        self.authority = Authority(state, instance=instance, now=self.now, wall=self.wall, version="0")
+        self.authority = Authority(
+            state,
+            instance=instance,
+            now=self.now,
+            wall=self.wall,
+            version="0",
+            ahead_seconds=self.ahead_seconds,
+        )
         self._take()
 
     def store(self, batch: tuple[Decision, ...]) -> None:

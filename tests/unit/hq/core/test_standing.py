@@ -3,6 +3,7 @@
 import pytest
 
 from bus import topics
+from hq.core.scheduler import AHEAD_SECONDS
 from schemas import events as ev
 from schemas.messages import Presence, StandingClaim
 from schemas.requests import Cancel, Submit
@@ -199,3 +200,32 @@ def test_a_grant_that_nobody_knows_of_is_given_up_after_the_lease(house: SmallHo
 
     (event,) = house.of(ev.AttemptInterrupted)
     assert "knows nothing of it" in event.why
+
+
+@pytest.mark.parametrize(
+    ("seconds", "exclusive", "ahead_of_asking"),
+    [(0.05, False, True), (0.051, False, False), (0.01, True, False), (None, False, False)],
+)
+def test_by_default_only_what_is_short_by_experience_is_granted_without_an_offer(
+    seconds: float | None, exclusive: bool, ahead_of_asking: bool
+) -> None:
+    class Careful(SmallHouse):
+        ahead_seconds = AHEAD_SECONDS
+
+    house = Careful()
+    house.boot("attic")
+    house.heartbeat("attic", standing=ahead())
+    if seconds is not None:
+        house.authority.books.scheduler.note_duration(spec().script.bundle, seconds)
+
+    house.submit(spec(exclusive=exclusive))
+
+    assert len(house.grants()) == ahead_of_asking
+    assert len(house.offers()) == 1 - ahead_of_asking
+
+
+def test_short_jobs_and_others_keep_their_order(house: SmallHouse) -> None:
+    jobs = house.submit(spec(exclusive=True), spec(), spec(exclusive=True), spec())
+
+    assert [offer.job for offer in house.offers()] == [jobs[0]]
+    assert [grant.job for grant in house.grants()] == [jobs[1]]
