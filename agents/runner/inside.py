@@ -21,6 +21,7 @@ def main(report: int, words: "list[str]") -> None:
     child = os.fork()
     if child == 0:
         try:
+            _bound()
             os.setsid()
             os.execv(words[0], words)  # noqa: S606 - an argv list, no shell
         except OSError as error:
@@ -34,6 +35,17 @@ def main(report: int, words: "list[str]") -> None:
     line = f"ended {status} {usage.ru_utime + usage.ru_stime:.6f} {usage.ru_maxrss}\n"
     os.write(report, line.encode())
     os._exit(0)
+
+
+def _bound() -> None:
+    """Set what `agents.runner.bounds` sets from outside: there the sandbox may be faster."""
+    import resource
+
+    for name, most in (("CORE", 0), ("NOFILE", 65_536), ("NPROC", 16_384)):
+        which = getattr(resource, f"RLIMIT_{name}")
+        limits = resource.getrlimit(which)
+        soft, hard = (most if one < 0 else min(one, most) for one in limits)
+        resource.setrlimit(which, (soft, hard))
 
 
 def _await(child: int) -> int:

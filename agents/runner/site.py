@@ -126,6 +126,7 @@ class Site:
         with self._lock:
             self._guard()
             process = start()
+            bound(process.pid)
             self._keepers.add(process.pid)
             return process
 
