@@ -40,13 +40,26 @@ class Packed(NamedTuple):
     files: int
 
 
-class _Found(NamedTuple):
+class Found(NamedTuple):
+    """A file, folder or link below the folder; valid until the next one is asked for."""
+
     name: str
     kind: str
     status: os.stat_result
     #: The folder that it is in: a descriptor, or a path where there are none.
     parent: int | str
     own: str
+
+    def move(self, place: Path) -> None:
+        """Move it to `place`, a link as a link.
+
+        Raises:
+            OSError: If that is not possible.
+        """
+        if isinstance(self.parent, str):
+            os.rename(os.path.join(self.parent, self.own), place)
+        else:
+            os.rename(self.own, place, src_dir_fd=self.parent)
 
 
 def read_signature(folder: Path, entries_at_most: int) -> Signature:
@@ -57,7 +70,7 @@ def read_signature(folder: Path, entries_at_most: int) -> Signature:
         OSError: If it cannot be read.
     """
     found: list[Entry] = []
-    for one in _walk(folder):
+    for one in walk(folder):
         found.append((one.name, one.kind, one.status.st_size, one.status.st_mtime_ns))
         if len(found) > entries_at_most:
             raise PackTooBig(f"it has more than {entries_at_most} files")
@@ -95,7 +108,7 @@ def _add_all(
     tar: tarfile.TarFile, folder: Path, bytes_at_most: int, entries_at_most: int, keep_times: bool
 ) -> int:
     size = count = files = 0
-    for one in _walk(folder):
+    for one in walk(folder):
         count += 1
         member = tarfile.TarInfo(one.name)
         member.mtime = one.status.st_mtime if keep_times else 0
@@ -127,7 +140,7 @@ def _check_room(size: int, bytes_at_most: int, count: int, entries_at_most: int)
         raise PackTooBig(f"it has more than {entries_at_most} files")
 
 
-def _walk(folder: Path) -> Iterator[_Found]:
+def walk(folder: Path) -> Iterator[Found]:
     """Yield all entries in the order of their names, a folder before what is in it."""
     if not _HAS_FOLDER_DESCRIPTORS:
         if folder.is_dir() and not folder.is_symlink():
@@ -143,7 +156,7 @@ def _walk(folder: Path) -> Iterator[_Found]:
         os.close(descriptor)
 
 
-def _walk_below(parent: int | str, prefix: str, depth: int) -> Iterator[_Found]:
+def _walk_below(parent: int | str, prefix: str, depth: int) -> Iterator[Found]:
     if depth > _DEEPEST:
         raise PackTooBig(f"it has folders in folders, more than {_DEEPEST} deep")
     with os.scandir(parent) as entries:
@@ -155,18 +168,18 @@ def _walk_below(parent: int | str, prefix: str, depth: int) -> Iterator[_Found]:
             continue
         name = prefix + entry.name
         if stat.S_ISREG(status.st_mode):
-            yield _Found(name, "file", status, parent, entry.name)
+            yield Found(name, "file", status, parent, entry.name)
         elif stat.S_ISLNK(status.st_mode):
-            yield _Found(name, "link", status, parent, entry.name)
+            yield Found(name, "link", status, parent, entry.name)
         elif stat.S_ISDIR(status.st_mode):
-            here = _Found(name, "folder", status, parent, entry.name)
+            here = Found(name, "folder", status, parent, entry.name)
             yield here
             with _entered(here) as inner:
                 yield from _walk_below(inner, f"{name}/", depth + 1)
 
 
 @contextlib.contextmanager
-def _entered(one: _Found) -> Iterator[int | str]:
+def _entered(one: Found) -> Iterator[int | str]:
     if isinstance(one.parent, str):
         yield os.path.join(one.parent, one.own)
         return
@@ -177,13 +190,13 @@ def _entered(one: _Found) -> Iterator[int | str]:
         os.close(descriptor)
 
 
-def _open(one: _Found, flags: int) -> int:
+def _open(one: Found, flags: int) -> int:
     if isinstance(one.parent, str):
         return os.open(os.path.join(one.parent, one.own), flags | getattr(os, "O_BINARY", 0))
     return os.open(one.own, flags, dir_fd=one.parent)
 
 
-def _read_link(one: _Found) -> str:
+def _read_link(one: Found) -> str:
     if isinstance(one.parent, str):
         return os.readlink(os.path.join(one.parent, one.own))
     return os.readlink(one.own, dir_fd=one.parent)

@@ -5,7 +5,19 @@ from typing import Annotated
 from msgspec import Meta, Struct, field
 
 from schemas.isolation import Isolation
-from schemas.names import Count, JobId, JsonObject, Name, Seconds, Sha256, ShortText, Text, Token
+from schemas.names import (
+    ArtifactName,
+    Count,
+    DatasetName,
+    JobId,
+    JsonObject,
+    Name,
+    Seconds,
+    Sha256,
+    ShortText,
+    Text,
+    Token,
+)
 from schemas.states import Outcome
 
 
@@ -71,6 +83,15 @@ class Checkpoint(Fact, frozen=True):
     bytes: Count
 
 
+class Artifact(Fact, frozen=True):
+    """A file that an attempt left behind, stored as a blob."""
+
+    #: What it was saved as, or its path below the working directory.
+    name: ArtifactName
+    sha256: Sha256
+    bytes: Count
+
+
 class AttemptResult(Fact, frozen=True):
     """How one attempt ended. Written to the agent's spool before it is first sent."""
 
@@ -95,3 +116,8 @@ class AttemptResult(Fact, frozen=True):
     notes: tuple[Text, ...] = ()
     #: The last one that was stored, of an attempt that did not succeed.
     checkpoint: Checkpoint | None = None
+    artifacts: Annotated[tuple[Artifact, ...], Meta(max_length=1000)] = ()
+    #: A blob: interpreter, packages and machine, as JSON. Equal for all attempts in the same environment.
+    environment: Sha256 | None = None
+    #: The versions of the datasets that its parameters named.
+    datasets: Annotated[dict[DatasetName, Sha256], Meta(max_length=100)] = field(default_factory=dict)

@@ -18,6 +18,10 @@ Name = Annotated[str, Meta(pattern=NAME_PATTERN, description="Name of a principa
 JobId = Annotated[str, Meta(pattern=JOB_PATTERN, description="Job id, given by HQ.")]
 SweepId = Annotated[str, Meta(pattern=SWEEP_PATTERN, description="Sweep id, given by HQ.")]
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}(?!\n)$", description="SHA-256, lower-case hex.")]
+#: A path with `/` that stays below a folder; `schemas.paths` checks the rest.
+ArtifactName = Annotated[str, Meta(min_length=1, max_length=255, description="Path below the results.")]
+DATASET_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,62}(?!\n)$"
+DatasetName = Annotated[str, Meta(pattern=DATASET_PATTERN, description="Name of a dataset.")]
 #: Fencing token: epoch * 2**20 + counter, so it fits a double exactly.
 Token = Annotated[int, Meta(ge=1, le=2**53 - 1)]
 #: How many bits of a token count the offers of a job within one epoch.

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct, field
 
 from schemas.isolation import Isolation
-from schemas.names import JobId, JsonObject, Name, SecretName, Sha256, ShortText, SweepId, Text
+from schemas.names import ArtifactName, JobId, JsonObject, Name, SecretName, Sha256, ShortText, SweepId, Text
 
 
 class Spec(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -53,6 +53,18 @@ class Limits(Spec, frozen=True):
 
     wall_seconds: Annotated[float, Meta(ge=0, le=31_536_000)] = 0
     output_mb: Annotated[int, Meta(ge=1, le=65_536)] = 1024
+    #: Of all files together that an attempt leaves behind. What is over that is left out, and noted.
+    artifacts_mb: Annotated[int, Meta(ge=0, le=1_048_576)] = 1024
+
+
+class Source(Spec, frozen=True):
+    """Which state of a git repository a script was submitted from."""
+
+    commit: Annotated[str, Meta(pattern=r"^[0-9a-f]{40,64}(?!\n)$")]
+    #: Whether files that git knows differed from that commit.
+    dirty: bool = False
+    #: A blob with the difference, as `git diff` prints it; None when there is none or it is too large.
+    diff: Sha256 | None = None
 
 
 #: positional: values in order. flags: `--learning-rate 0.1`. stdin: one JSON object.
@@ -86,6 +98,9 @@ class JobSpec(Spec, frozen=True):
     secrets: Annotated[tuple[SecretName, ...], Meta(max_length=16)] = ()
     #: environment: variables of these names. files: `$IDLEHANDS_SECRETS/NAME`.
     secrets_as: SecretStyle = "environment"
+    #: Globs below the working directory, such as `out/*.png` or `**/*.csv`: files to keep when it ended.
+    artifacts: Annotated[tuple[ArtifactName, ...], Meta(max_length=32)] = ()
+    source: Source | None = None
     sweep: SweepId | None = None
     trial: Annotated[int, Meta(ge=0)] | None = None
 

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from agents.bundles import BundleMissing, BundleUnreachable
 from agents.runner.arguments import build_stdin, build_words
 from agents.runner.checkpoints import Checkpoints
-from agents.runner.delivery import deliver_saved, fit
+from agents.runner.delivery import deliver_artifacts, fit
 from agents.runner.failures import name_exit, name_failure
 from agents.runner.isolation import IsolationMissing
 from agents.runner.launch import Launch, SandboxBroken
@@ -204,7 +204,7 @@ class Attempt:
         series = self._output.series.all()
         if self._output.series.was_thinned:
             notes = (*notes, "the metric series was thinned evenly to fit the limits of a result")
-        saved = deliver_saved(self._workspace, self._site, self.stop)
+        saved, artifacts = deliver_artifacts(self._workspace, self._site, self.stop, self.grant.spec)
         result = AttemptResult(
             self.grant.job,
             self.grant.token,
@@ -220,6 +220,7 @@ class Attempt:
             max_rss_mb=ending.max_rss_mb,
             output_bytes=self._output.bytes_seen,
             notes=tuple(note[:8000] for note in (*notes, *saved)),
+            artifacts=artifacts,
         )
         # Before it may become a file or a blob.
         result = self._mask.cover_result(result)

@@ -10,16 +10,17 @@ from pathlib import Path
 import msgspec
 
 from agents.blobs import BlobUnavailable
+from agents.runner.artifacts import FILES_AT_MOST, take_artifacts
 from agents.runner.failures import name_failure
 from agents.runner.site import Site
 from agents.runner.watch import StopRequest
 from agents.runner.workspace import Workspace
-from schemas.facts import AttemptResult, Failure
+from schemas.facts import Artifact, AttemptResult, Failure
+from schemas.specs import JobSpec
 from schemas.states import Outcome
 
 #: Of the 256 KiB of a message, what one result may take with room for its envelope.
 RESULT_BYTES_AT_MOST = 180 * 1024
-_SAVED_AT_MOST = 32
 
 
 def fit(result: AttemptResult, workspace: Workspace, site: Site, stop: StopRequest) -> AttemptResult:
@@ -36,26 +37,43 @@ def fit(result: AttemptResult, workspace: Workspace, site: Site, stop: StopReque
     return result
 
 
-def deliver_saved(workspace: Workspace, site: Site, stop: StopRequest) -> tuple[str, ...]:
-    """Store what the script handed in with `save()` as blobs; return one note for each file."""
+def deliver_artifacts(
+    workspace: Workspace, site: Site, stop: StopRequest, spec: JobSpec
+) -> tuple[tuple[str, ...], tuple[Artifact, ...]]:
+    """Store the files that the script leaves behind as blobs; return notes, and those that are stored.
+
+    What is beyond the limits is left out; what cannot be stored now is kept on this machine.
+    """
     try:
-        taken = workspace.take_saved()
+        taken = take_artifacts(workspace, spec.artifacts)
     except OSError as error:
-        return (f"what the script saved could not be taken over: {error}"[:8000],)
-    notes = []
-    for name, path in list(taken.items())[:_SAVED_AT_MOST]:
+        return (f"what the script saved could not be taken over: {error}"[:8000],), ()
+    notes: list[str] = []
+    stored: list[Artifact] = []
+    room = spec.limits.artifacts_mb * 1024 * 1024
+    for number, (name, path) in enumerate(taken.items()):
+        if len(stored) >= FILES_AT_MOST or len(notes) >= 2 * FILES_AT_MOST:
+            notes.append(f"{len(taken) - number} more were left out: at most {FILES_AT_MOST} files are kept")
+            break
         if isinstance(path, str):
             notes.append(f"saved {name!r}: left out, {path}"[:8000])
             continue
         size = path.stat().st_size
+        if size > room:
+            limit = spec.limits.artifacts_mb
+            notes.append(f"saved {name}: left out, with its {size} bytes it is over the {limit} MiB allowed")
+            continue
         try:
             sha256 = _hash(path)
             _upload(sha256, path, site, stop)
-            notes.append(f"saved {name}: blob {sha256}, {size} bytes")
-        except BlobUnavailable as error:
-            kept = _keep(workspace, name, path)
+        except (BlobUnavailable, OSError) as error:
+            kept = _keep(workspace, name.replace("/", "_"), path)
             notes.append(f"saved {name}: could not be sent to REST ({error}); it is kept {kept}"[:8000])
-    return tuple(notes)
+            continue
+        room -= size
+        stored.append(Artifact(name, sha256, size))
+        notes.append(f"saved {name}: blob {sha256}, {size} bytes")
+    return tuple(notes), tuple(stored)
 
 
 def _without_result(

@@ -20,6 +20,8 @@ from hq.log.documents import RAW_CODEC
 from hq.read_models.models import JOBS, RESULTS, SWEEPS
 
 FILES = "blobs.files"
+#: What REST keeps of datasets: their versions are blobs.
+DATASETS = "datasets"
 CHUNKS = "blobs.chunks"
 #: Set when somebody asked whether the blob is there, and will perhaps refer to it.
 WANTED = "wanted"
@@ -30,7 +32,12 @@ _SHA256 = re.compile(rb"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 _PARTS: dict[str, dict[str, int]] = {
     JOBS: {"spec": 1, "checkpoint": 1},
     SWEEPS: {"spec": 1},
-    RESULTS: {"result.result_blob": 1, "result.notes": 1, "result.result": 1, "params": 1},
+    RESULTS: {
+        **{f"result.{part}": 1 for part in ("result_blob", "notes", "result", "artifacts", "environment")},
+        **{f"result.{part}": 1 for part in ("checkpoint", "datasets")},
+        "params": 1,
+    },
+    DATASETS: {"_id": 1},
 }
 
 

@@ -1,6 +1,7 @@
 """`jobs`, `job`, `logs`, `results`, `sweeps` and `agents`: what there is."""
 
 import time
+from collections.abc import Sequence
 from itertools import islice
 from typing import Annotated, Any
 
@@ -112,12 +113,21 @@ def _print_job(found: dict[str, Any]) -> None:
     ]
     facts += [(f"param {name}", value) for name, value in spec.get("params", {}).items()]
     facts += [(f"result {name}", value) for name, value in (result.get("result") or {}).items()]
-    facts += [("note", note) for note in result.get("notes", ())]
+    kept = result.get("artifacts", ())
+    facts += [(f"artifact {one['name']}", f"{one['bytes']} bytes, {one['sha256'][:12]}") for one in kept]
+    facts += [("note", note) for note in result.get("notes", ()) if not _tells_artifact(note, kept)]
+    if found.get("checkpoint"):
+        newest = found["checkpoint"]
+        facts.append(("checkpoint", f"{newest['bytes']} bytes, {newest['sha256'][:12]}"))
     if result.get("failure"):
         facts.append(("failure", f"{result['failure']['kind']}: {result['failure']['message']}"))
     print_table(
         ("what", "value"), [(name, value) for name, value in facts if show(value) not in ("-", "0")], ""
     )
+
+
+def _tells_artifact(note: str, artifacts: Sequence[dict[str, Any]]) -> bool:
+    return any(note.startswith(f"saved {one['name']}: blob {one['sha256']}") for one in artifacts)
 
 
 def logs(

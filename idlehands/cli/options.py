@@ -24,6 +24,14 @@ Include = Annotated[
     list[Path] | None,
     typer.Option("--include", help="Another file or folder below the script's folder that it needs."),
 ]
+Artifact = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--artifact",
+        metavar="GLOB",
+        help="Files to keep when it has ended, such as 'out/*.png'; repeatable.",
+    ),
+]
 Label = Annotated[
     list[str] | None, typer.Option("--label", help="Only machines with this label; may be repeated.")
 ]
@@ -118,6 +126,7 @@ def spec_options(**given: Any) -> dict[str, Any]:
         ),
         "secrets": tuple(given["secret"] or ()),
         "secrets_as": "files" if given["secret_files"] else "environment",
+        "artifacts": tuple(given["artifact"] or ()),
         "limits": limits_of(given["time_limit"]),
         "priority": given["priority"],
         "exclusive": given["exclusive"],

@@ -48,6 +48,7 @@ def sweep(
     name: options.Name = "",
     include: options.Include = None,
     author_key: options.AuthorKey = None,
+    artifact: options.Artifact = None,
     label: options.Label = None,
     agent: options.Agent = None,
     memory_mb: options.Memory = 0,

@@ -124,6 +124,7 @@ def build_spec(
     retry_on_failure: int,
     secrets: tuple[str, ...] = (),
     secrets_as: str = "environment",
+    artifacts: tuple[str, ...] = (),
 ) -> JobSpec:
     """Return a job spec, checked against the schema.
 
@@ -143,6 +144,7 @@ def build_spec(
         "retry_on_failure": retry_on_failure,
         "secrets": secrets,
         "secrets_as": secrets_as,
+        "artifacts": artifacts,
     }
     spec: JobSpec = checked(given, JobSpec)
     return spec

@@ -1,5 +1,6 @@
 """REST as the client uses it: read models and blobs, with the standard library only."""
 
+import contextlib
 import hashlib
 import http.client
 import threading
@@ -57,7 +58,7 @@ class Rest:
         """
         given = {name: value for name, value in query.items() if value is not None}
         tail = f"?{urllib.parse.urlencode(given)}" if given else ""
-        return msgspec.json.decode(self._send("GET", path + tail))
+        return msgspec.json.decode(self.send("GET", path + tail))
 
     def pages(self, path: str, field: str, **query: Any) -> Iterator[Any]:
         """Yield the rows of all pages of a list, in its order."""
@@ -78,11 +79,11 @@ class Rest:
         """
         sha256 = hashlib.sha256(content).hexdigest()
         try:
-            self._send("HEAD", f"/blobs/{sha256}")
+            self.send("HEAD", f"/blobs/{sha256}")
         except RequestRefused as refused:
             if refused.code != "not_found":
                 raise
-            self._send("PUT", f"/blobs/{sha256}", content, "application/octet-stream")
+            self.send("PUT", f"/blobs/{sha256}", content, "application/octet-stream")
         return sha256
 
     def get_blob(self, sha256: str) -> bytes:
@@ -92,7 +93,7 @@ class Rest:
             RequestRefused: If there is none, or what came is not it.
             HqUnreachable: If the web process does not answer.
         """
-        content = self._send("GET", f"/blobs/{sha256}")
+        content = self.send("GET", f"/blobs/{sha256}")
         if hashlib.sha256(content).hexdigest() != sha256:
             raise RequestRefused("damaged", f"The blob {sha256} came damaged. Ask again.")
         return content
@@ -104,7 +105,38 @@ class Rest:
                 self._connection.close()
                 self._connection = None
 
-    def _send(self, method: str, path: str, body: bytes | None = None, kind: str | None = None) -> bytes:
+    @contextlib.contextmanager
+    def stream(self, path: str, start: int = 0) -> Iterator[http.client.HTTPResponse]:
+        """Open what is at `path`, from byte `start` on if that is possible (206), on a connection of its own.
+
+        Raises:
+            RequestRefused: With the server's code and words.
+            HqUnreachable: If the web process does not answer.
+        """
+        headers = {"authorization": f"Bearer {self._read_token()}"}
+        if start:
+            headers["range"] = f"bytes={start}-"
+        connection = self._new_connection()
+        try:
+            try:
+                connection.request("GET", self._parts.path + path, headers=headers)
+                response = connection.getresponse()
+            except OSError as error:
+                raise self._unreachable(error) from None
+            if response.status >= 400:
+                raise _refused(response.status, "GET", response.read())
+            with response:
+                yield response
+        finally:
+            connection.close()
+
+    def send(self, method: str, path: str, body: bytes | None = None, kind: str | None = None) -> bytes:
+        """Send one request and return the body of the answer. Sent again on a connection that was closed.
+
+        Raises:
+            RequestRefused: With the server's code and words.
+            HqUnreachable: If the web process does not answer.
+        """
         headers = {"authorization": f"Bearer {self._read_token()}"}
         if kind is not None:
             headers["content-type"] = kind
@@ -123,9 +155,7 @@ class Rest:
                     if fresh:
                         raise self._unreachable(error) from None
         if status >= 400:
-            refusal = _refusal(status, method, content)
-            # The server is there and cannot just now: asking again is what helps.
-            raise HqUnreachable(str(refusal)) if status == UNAVAILABLE else refusal
+            raise _refused(status, method, content)
         return content
 
     def _exchange(
@@ -172,6 +202,12 @@ class _Problem(msgspec.Struct):
 
 
 _CODES = {401: "unauthorized", 403: "forbidden", 404: "not_found"}
+
+
+def _refused(status: int, method: str, content: bytes) -> RequestRefused | HqUnreachable:
+    refusal = _refusal(status, method, content)
+    # The server is there and cannot just now: asking again is what helps.
+    return HqUnreachable(str(refusal)) if status == UNAVAILABLE else refusal
 
 
 def _refusal(status: int, method: str, content: bytes) -> RequestRefused:

@@ -23,7 +23,9 @@ def main() -> int:
     starting.add_argument("--slots", type=int)
     starting.add_argument("--runner")
     starting.add_argument(
-        "--guests", action="store_true", help="the agents are guests: jobs run when the owner's rules let them"
+        "--guests",
+        action="store_true",
+        help="the agents are guests: jobs run when the owner's rules let them",
     )
     starting.add_argument("--tied", action="store_true", help="stop when standard input ends")
     asking = commands.add_parser("status")

@@ -85,6 +85,13 @@ ELSEWHERE: dict[str, dict[str, tuple[str, ...]]] = {
             "test_a_blob_over_the_limit_is_refused_before_it_is_sent",
         )
     },
+    "P72": {
+        "tests/unit/dash_app/test_blobs_over_rest.py": (
+            "test_a_part_is_what_was_asked_for",
+            "test_a_blob_that_comes_in_pieces_is_whole_at_the_last_one",
+            "test_pieces_of_wrong_content_leave_nothing",
+        )
+    },
     "P58": {
         "tests/unit/agents/runner/test_bundles.py": (
             "test_a_path_that_leaves_the_folder_is_refused",

@@ -149,3 +149,56 @@ def test_training_with_torch_that_is_killed_at_random_ends_as_if_nothing_had_bee
     ends = random.sample([signal.SIGKILL, *[signal.SIGTERM] * 3], 4)
 
     train_with_interruptions(work, "torch", 100, ends)
+
+
+# --- artifacts ---------------------------------------------------------------------------
+
+LEAVES_FILES = """
+import idlehands, json, os
+os.makedirs("out")
+with open("out/curve.csv", "w") as file:
+    file.write("epoch,loss\\n1,0.5\\n")
+with open("weights", "wb") as file:
+    file.write(bytes(range(256)) * 100_000)
+idlehands.save("model.bin", "weights")
+print(json.dumps({"loss": 0.5}))
+"""
+
+
+def idlehands(house: RunningHouse, folder: Path, *argv: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in this house and return what it printed."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("IDLEHANDS_")}
+    return subprocess.run(
+        [sys.executable, "-P", "-m", "idlehands", *argv],
+        cwd=folder,
+        env={**kept, "IDLEHANDS_HOME": str(house.home.path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def submit_and_wait(work: Workplace, folder: Path, *argv: str) -> dict[str, Any]:
+    """Submit by the command line and return the job once it has ended."""
+    done = idlehands(work.house, folder, "submit", *argv, "--json")
+    assert done.returncode == 0, done.stderr
+    made = json.loads(done.stdout)
+    work.wait_final(made["jobs"])
+    return work.client.job(made["jobs"][0], at_least=made["position"])
+
+
+def test_what_a_script_leaves_behind_comes_to_its_submitter(work: Workplace, tmp_path: Path) -> None:
+    (tmp_path / "leaves.py").write_text(LEAVES_FILES)
+    job = submit_and_wait(work, tmp_path, "leaves.py", "--artifact", "out/*.csv")
+
+    shown = idlehands(work.house, tmp_path, "job", job["id"])
+    got = idlehands(work.house, tmp_path, "get", job["id"], "here")
+
+    assert got.returncode == 0, got.stderr
+    assert (tmp_path / "here" / "artifacts" / "out" / "curve.csv").read_text() == "epoch,loss\n1,0.5\n"
+    # More than one piece, on the way in.
+    assert (tmp_path / "here" / "artifacts" / "model.bin").read_bytes() == bytes(range(256)) * 100_000
+    assert json.loads((tmp_path / "here" / "result.json").read_text())["result"] == {"loss": 0.5}
+    assert "artifact out/curve.csv" in shown.stdout
+    assert "artifact model.bin" in shown.stdout

@@ -21,6 +21,7 @@ from schemas.events import (
     SweepSubmitted,
     TrialProposed,
 )
+from schemas.paths import is_path_below
 from schemas.requests import Audit, Cancel, CancelSweep, Change, Hold, Propose, Release, Submit, SubmitSweep
 from schemas.specs import Choice, FloatRange, IntRange, JobSpec, SweepSpec
 from schemas.states import JobStatus
@@ -157,6 +158,11 @@ def _check_spec(spec: JobSpec) -> None:
         raise Refused("bad_spec", f"entry {entry!r} must be a path inside the bundle, such as src/train.py")
     if not entry.isprintable():
         raise Refused("bad_spec", f"entry {entry!r} must be a path inside the bundle, of visible characters")
+    for glob in spec.artifacts:
+        if not is_path_below(glob):
+            raise Refused(
+                "bad_spec", f"artifacts: {glob!r} must be a glob below the script, such as out/*.png"
+            )
     size = len(msgspec.json.encode(spec))
     if size > MAX_SPEC_BYTES:
         raise Refused("too_big", f"the spec has {size} bytes, at most {MAX_SPEC_BYTES}: send data as a blob")
