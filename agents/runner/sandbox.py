@@ -95,6 +95,11 @@ class Sandbox:
         """Tell whether sandboxes here have a user namespace of their own."""
         return "--unshare-user" in self._command
 
+    @property
+    def can_be_warm(self) -> bool:
+        """Tell whether a warm interpreter's sandbox can be made into its scripts': /tmp must hide nothing."""
+        return not any(_is_below(mount[-1], ("/tmp", "/var/tmp")) for mount in self._fixed_mounts())  # noqa: S108
+
     def enclose_warm(self, words: list[str], *, folders: Iterable[Path], network: bool) -> list[str]:
         """Return the command line that runs a warm interpreter in a sandbox without any job's files.
 

@@ -99,22 +99,16 @@ class Interpreter:
 class WarmProcess:
     """A script that was forked; what `subprocess.Popen` is for one that was started."""
 
-    def __init__(
-        self,
-        interpreter: Interpreter,
-        number: int,
-        pidfds: list[int],
-        stdout: IO[bytes],
-        stderr: IO[bytes],
-    ) -> None:
+    def __init__(self, interpreter: Interpreter, number: int, pidfds: list[int]) -> None:
         """Take over the child that `Interpreter.fork` returned.
 
         Raises:
             InterpreterGone: If it is gone already.
         """
         self._interpreter, self._number, self._pidfds = interpreter, number, pidfds
-        self.stdout: IO[bytes] | None = stdout
-        self.stderr: IO[bytes] | None = stderr
+        #: What the script prints; set by whoever holds the pipes.
+        self.stdout: IO[bytes] | None = None
+        self.stderr: IO[bytes] | None = None
         self.returncode: int | None = None
         #: Whether nobody could tell how it ended: its warm interpreter, or its sandbox, was gone before.
         self.is_lost = False

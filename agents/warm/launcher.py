@@ -31,8 +31,10 @@ THREAD_VARIABLES = (
     *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"),
     *("VECLIB_MAXIMUM_THREADS", "BLIS_NUM_THREADS"),
 )
-#: How long the environment of a script may be and still be seen whole by other processes.
+#: How long environment and command line of a script may be and still be seen whole by other processes.
 _ROOM = 8192
+#: What Linux takes for one argument, and a part of what it takes for all of them.
+_ARGUMENT_BYTES, _ARGUMENTS_BYTES = 128 * 1024, 1024 * 1024
 _SCRIPTS_AT_MOST = 64
 _SOURCE_BYTES = 256 * 1024
 
@@ -92,6 +94,8 @@ class WarmLauncher:
         script = request.folder / request.entry
         if not _is_plain(request) or script.is_symlink():
             return None
+        if request.is_strict and not self._sandbox.can_be_warm:
+            return None
         beside = names_beside(script.parent)
         look = self._look_at(request, script)
         if any(
@@ -147,11 +151,8 @@ class WarmLauncher:
             os.set_blocking(opened[2], False)
             source, out, error, report = given
             number, pidfds = lent.interpreter.fork((source, request.stdin, out, error, report))
-            process = WarmProcess(
-                *(lent.interpreter, number, pidfds),
-                os.fdopen(opened[0], "rb", 0),
-                os.fdopen(opened[1], "rb", 0),
-            )
+            process = WarmProcess(lent.interpreter, number, pidfds)
+            process.stdout, process.stderr = os.fdopen(opened[0], "rb", 0), os.fdopen(opened[1], "rb", 0)
             return Started(process, lent, opened[2])
         except BaseException:
             for descriptor in opened:
@@ -219,22 +220,28 @@ class WarmLauncher:
 
     def _words(self, shape: Shape, control: int) -> list[str]:
         begin = [shape.interpreter, str(INSIDE / "main.py"), str(control)]
+        # Where the command lines of scripts will be seen.
+        room = " " * _ROOM
         if not shape.is_strict:
-            return [*begin, "basic", "0"]
+            return [*begin, "basic", "0", room]
         folders = [self._home / "attempts", self._home / "checkpoints"]
         for folder in folders:
             folder.mkdir(mode=0o700, exist_ok=True)
         has_own_users = "1" if self._sandbox.has_own_users else "0"
         return self._sandbox.enclose_warm(
-            [*begin, "strict", has_own_users], folders=folders, network=shape.network
+            [*begin, "strict", has_own_users, room], folders=folders, network=shape.network
         )
 
 
 def _is_plain(request: Request) -> bool:
     """Tell whether the script is one that Python would compile and run from its folder."""
     parts = request.entry.split("/")
+    sizes = [len(os.fsencode(word)) + 1 for word in request.argv]
     return (
         request.argv[0] == request.entry
+        # Nobody else could start it, and says so.
+        and max(sizes) < _ARGUMENT_BYTES
+        and sum(sizes) < _ARGUMENTS_BYTES
         and request.entry.endswith(".py")
         and not any(part in ("", ".", "..") for part in parts)
     )

@@ -179,17 +179,18 @@ class Pool:
                     return
 
     def _begin(self, place: _Place) -> None:
+        interpreter = None
         try:
             if not self._is_closed:
                 interpreter = self._start(place.shape)
                 if self._take_modules(interpreter, place.shape, place.names):
                     place.interpreter = interpreter
-                else:
-                    interpreter.close()
         except (InterpreterGone, OSError, ValueError) as error:
             log.warning("no warm interpreter can be started, scripts get fresh ones: %s", error)
             self._penalties[place.shape] = time.monotonic() + _PENALTY_SECONDS
         finally:
+            if interpreter is not None and place.interpreter is None:
+                interpreter.close()
             with self._lock:
                 if place.interpreter is None and place in self._places:
                     self._places.remove(place)

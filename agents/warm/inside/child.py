@@ -38,7 +38,8 @@ def _become(received: Order) -> "tuple[Any, dict[str, Any], list[BaseException]]
     _replace_environment(order["environment"], received.importer)
     os.chdir(order["folder"])
     sys.argv[:] = order["argv"]
-    sys.orig_argv[:] = [sys.executable, *order["argv"]]
+    sys.orig_argv[:] = [sys.orig_argv[0], *order["argv"]]
+    _write_down(received.importer.arguments_room, sys.orig_argv)
     sys.path.insert(0, order["path"])
     _open_streams()
     _begin_anew(order["threads"], received.importer)
@@ -90,10 +91,14 @@ def _replace_environment(variables: "dict[str, str]", importer: Importer) -> Non
     known._data.clear()
     for name, value in wanted.items():
         known._data[known.encodekey(name)] = known.encodevalue(value)
-    # Others read the environment of a process where the kernel put it, and so find whose script this is.
-    address, room = importer.variables_room
-    content = b"".join(os.fsencode(f"{name}={value}") + b"\0" for name, value in variables.items())
-    ctypes.memmove(address, content[: room - 1].ljust(room, b"\0"), room)
+    # Others read these of a process where the kernel put them, and so find whose script this is.
+    _write_down(importer.variables_room, [f"{name}={value}" for name, value in variables.items()])
+
+
+def _write_down(room: "tuple[int, int]", words: "list[str]") -> None:
+    address, size = room
+    content = b"".join(os.fsencode(word) + b"\0" for word in words)
+    ctypes.memmove(address, content[: size - 1].ljust(size, b"\0"), size)
 
 
 def _open_streams() -> None:

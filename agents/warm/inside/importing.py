@@ -35,7 +35,7 @@ class Importer:
         self.variables: dict[str, str] = {}
         #: Functions that take a number of threads.
         self.setters: list[Any] = []
-        self.variables_room = _find_room()
+        self.arguments_room, self.variables_room = _find_rooms()
 
     def take(self, names: "list[str]") -> "dict[str, Any]":
         """Import modules and return the report for the agent."""
@@ -136,12 +136,12 @@ def _find_setters() -> "list[Any]":
     return found
 
 
-def _find_room() -> "tuple[int, int]":
-    """Return where the kernel reads this process's environment for others, as address and length."""
+def _find_rooms() -> "list[tuple[int, int]]":
+    """Return where the kernel reads this process's command line and environment: addresses and lengths."""
     with open("/proc/self/stat", "rb") as file:
         line = file.read()
     fields = line[line.rindex(b")") + 2 :].split()
     # The C library still points there, so its variables get another place first.
     for name, value in os.environ.items():
         os.putenv(name, value)
-    return int(fields[47]), int(fields[48]) - int(fields[47])
+    return [(int(fields[at]), int(fields[at + 1]) - int(fields[at])) for at in (45, 47)]

@@ -1,7 +1,8 @@
-"""Begins a warm interpreter: `python main.py CONTROL LEVEL USERNS`, in the environment of its scripts.
+"""Begins a warm interpreter: `python main.py CONTROL LEVEL USERNS ROOM`, in the environment of its scripts.
 
 CONTROL is the number of a socket to the agent, LEVEL is strict or basic, and
-USERNS tells whether this process is in a user namespace of its own.
+USERNS tells whether this process is in a user namespace of its own; ROOM is
+where the command lines of its scripts will be seen.
 """
 
 import sys
