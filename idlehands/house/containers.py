@@ -120,8 +120,7 @@ def furnish_containers(path: Path, options: argparse.Namespace) -> None:
     agent = check_name(options.agent)
     check_role(agent, Role.AGENT)
     ports = Ports(options.broker_port, int(options.database.rpartition(":")[2]), options.web_port)
-    # The web container serves plain HTTP; whoever publishes it in a network puts a TLS proxy before it.
-    home = Home(path, Settings(ports, agent, options.address, https=False))
+    home = Home(path, Settings(ports, agent, options.address))
     act_as("house", "house")
     for folder in (home.path, home.pki, home.broker, home.logs, home.run):
         make_private_folder(folder)

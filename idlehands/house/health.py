@@ -8,10 +8,11 @@ import argparse
 import queue
 import sys
 import urllib.request
+from pathlib import Path
 
 from bus.paho_bus import PahoBus
 from bus.port import BusInput, Inbound
-from bus.settings import BusSettings, BusSettingsError
+from bus.settings import BusSettings, BusSettingsError, read_web_context
 from bus.topics import HQ_STATE
 
 _SECONDS = 4.0
@@ -23,9 +24,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--broker", metavar="HOST:PORT")
     parser.add_argument("--certificate", metavar="DIR")
     parser.add_argument("--url", help="must answer 200")
+    parser.add_argument("--ca", metavar="FILE", help="of an https URL: the house's CA")
     options = parser.parse_args(argv)
     if options.url:
-        trouble = look_at(options.url)
+        trouble = look_at(options.url, options.ca)
     elif options.broker and options.certificate:
         trouble = look_for_hq(options.broker, options.certificate)
     else:
@@ -35,14 +37,17 @@ def main(argv: list[str] | None = None) -> int:
     return 1 if trouble else 0
 
 
-def look_at(url: str) -> str | None:
+def look_at(url: str, ca: str | None = None) -> str | None:
     """Return why the URL does not answer 200, None when it does."""
     try:
         # Never through a proxy that the environment names: this is our own machine.
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
+        if ca is not None:
+            handlers.append(urllib.request.HTTPSHandler(context=read_web_context(Path(ca))))
+        opener = urllib.request.build_opener(*handlers)
         with opener.open(url, timeout=_SECONDS) as response:
             return None if response.status == 200 else f"{url} answers {response.status}"
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, BusSettingsError) as error:
         return f"{url} does not answer: {error}"
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from idlehands.house import mongod
+from idlehands.house.by_address import words_at
 from tests.unit.deploy.composition import FILE, in_order, mounts_of, paths_in, read_compose, words_of
 
 COMPOSE = read_compose()
@@ -72,7 +73,7 @@ def test_only_broker_and_page_are_published_and_only_on_this_machine_unless_told
     assert published == {"broker": ["127.0.0.1:8883:8883"], "web": ["127.0.0.1:8080:8080"]}
     told = read_compose({"IDLEHANDS_ADDRESS": "192.168.1.10"})["services"]
     assert told["web"]["ports"] == ["192.168.1.10:8080:8080"]
-    assert "--rest=http://192.168.1.10:8080" in words_of(told["hq"])
+    assert "--rest=SCHEME://192.168.1.10:8080" in words_of(told["hq"])
 
 
 def test_the_database_is_reached_by_hq_and_page_alone() -> None:
@@ -121,3 +122,30 @@ def test_the_database_runs_with_the_settings_of_a_house_of_its_own(tmp_path: Any
     assert flags <= set(composed)
     for flag in ("--replSet", "--oplogSize", "--networkMessageCompressors", "--wiredTigerCacheSizeGB"):
         assert composed[composed.index(flag) + 1] == own[own.index(flag) + 1]
+
+
+@pytest.mark.parametrize(
+    ("address", "scheme"),
+    [
+        ("127.0.0.1", "http"),
+        ("::1", "http"),
+        ("localhost", "http"),
+        ("192.168.1.10", "https"),
+        ("hq", "https"),
+    ],
+)
+@pytest.mark.parametrize("name", ["hq", "web", "agent"])
+def test_where_others_reach_it_rest_is_https(name: str, address: str, scheme: str) -> None:
+    service = read_compose({"IDLEHANDS_ADDRESS": address})["services"][name]
+    runs = [words_of(service), service["healthcheck"]["test"][1:]]
+    words = [word for run in runs if "idlehands.house.by_address" in run for word in words_at(*_split(run))]
+
+    assert any(f"{scheme}://" in word for word in words)
+    assert not any("SCHEME" in word or word.startswith("https:-") for word in words)
+    only_https = [word for word in words if word.startswith(("--tls-", "--https", "--ca="))]
+    assert bool(only_https) == (scheme == "https" and name != "hq")
+
+
+def _split(run: list[str]) -> tuple[str, list[str]]:
+    at = run.index("idlehands.house.by_address")
+    return run[at + 1], run[at + 2 :]
