@@ -87,28 +87,53 @@ class Conversation:
                 return arrived
 
     def _send(self, kind: int, body: bytes) -> None:
-        length = bytes([len(body)]) if len(body) < 128 else bytes([len(body) % 128 | 0x80, len(body) // 128])
-        self._socket.sendall(bytes([kind]) + length + body)
+        send_packet(self._socket, kind, body)
 
     def _receive(self) -> tuple[int, bytes]:
-        kind = self._exactly(1)[0]
-        length, shift = 0, 0
-        while True:
-            byte = self._exactly(1)[0]
-            length |= (byte & 0x7F) << shift
-            shift += 7
-            if not byte & 0x80:
-                return kind, self._exactly(length)
+        return receive_packet(self._socket)
 
-    def _exactly(self, count: int) -> bytes:
-        received = b""
-        while len(received) < count:
-            part = self._socket.recv(count - len(received))
-            if not part:
-                raise EOFError("the broker closed the connection")
-            received += part
-        return received
+
+def send_packet(connection: socket.socket, kind: int, body: bytes) -> None:
+    """Send a packet: its first byte, the length of what follows, and that."""
+    length, rest = b"", len(body)
+    while True:
+        rest, byte = divmod(rest, 128)
+        length += bytes([byte | (0x80 if rest else 0)])
+        if not rest:
+            break
+    connection.sendall(bytes([kind]) + length + body)
+
+
+def receive_packet(connection: socket.socket) -> tuple[int, bytes]:
+    """Return the first byte of the next packet and its body.
+
+    Raises:
+        OSError, EOFError: If the connection ends before.
+    """
+    kind = _exactly(connection, 1)[0]
+    length, shift = 0, 0
+    while True:
+        byte = _exactly(connection, 1)[0]
+        length |= (byte & 0x7F) << shift
+        shift += 7
+        if not byte & 0x80:
+            return kind, _exactly(connection, length)
+
+
+def counted(content: bytes) -> bytes:
+    """Return binary data with its length before it, as packets carry texts too."""
+    return struct.pack("!H", len(content)) + content
+
+
+def _exactly(connection: socket.socket, count: int) -> bytes:
+    received = b""
+    while len(received) < count:
+        part = connection.recv(count - len(received))
+        if not part:
+            raise EOFError("the broker closed the connection")
+        received += part
+    return received
 
 
 def _text(text: str) -> bytes:
-    return struct.pack("!H", len(text.encode())) + text.encode()
+    return counted(text.encode())

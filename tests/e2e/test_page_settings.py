@@ -1,5 +1,6 @@
 """Settings on the page: an admin lets another computer join, with a line and four words."""
 
+import json
 import shlex
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from idlehands.house.components import AgentOptions
 from idlehands.house.running import RunningHouse, start_house
 from idlehands.house.tokens import TokenRole
 from idlehands.pairing.joined import read_joined
+from tests.fixtures.broker import eventually
 from tests.fixtures.browser import log_in, open_browser
 
 pytestmark = pytest.mark.process
@@ -62,6 +64,26 @@ def test_an_admin_lets_a_computer_join(house: RunningHouse, browser: Browser, tm
     expect(page.locator("#pairing")).to_contain_text("cellar has joined", timeout=PATIENCE_MILLISECONDS)
     four = next(line for line in said.splitlines() if "four words" in line).rpartition(": ")[2]
 
+    # The audit log has who let it in, from where, and what they saw.
+    def noted() -> str:
+        page.reload()
+        return page.locator("#audit").inner_text()
+
+    eventually(lambda: "pairing.allowed" in noted(), 60)
+    (row,) = [line for line in noted().splitlines() if "pairing.allowed" in line]
+    assert [word for word in ("some-admin", "cellar", "page", four) if word not in row] == [], row
+    printed = subprocess.run(
+        [sys.executable, "-P", "-m", "idlehands", "audit", "--who", "cellar", "--json"],
+        env={"PATH": "/usr/bin:/bin", "IDLEHANDS_HOME": str(house.home.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert {json.loads(line)["what"] for line in printed.splitlines()} >= {
+        "pairing.allowed",
+        "certificate.issued",
+        "token.created",
+    }
     assert joining.returncode == 0, said
     assert four in shown
     assert read_joined(tmp_path / "joined").role == "agent"

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from bus.settings import BusSettings
+from idlehands.house.packets import counted, receive_packet, send_packet
 
 #: MQTT 5, section 2.4: not authorized.
 REFUSED = 0x87
@@ -52,7 +53,7 @@ class Line:
             flags = (0x02 if fresh else 0) | (0x04 if will else 0)
             body = _text("MQTT") + bytes([5, flags]) + struct.pack("!H", 60) + b"\0" + _text(client_id)
             if will:
-                body += b"\0" + _text(will.topic) + _binary(will.payload)
+                body += b"\0" + _text(will.topic) + counted(will.payload)
             self._send(0x10, body)
             kind, answer = self._receive()
             if kind != 0x20 or answer[1] != 0:
@@ -128,41 +129,14 @@ class Line:
         self.arrived.append(Message(body[2 : 2 + length].decode(), body[at + size :], bool(kind & 1)))
 
     def _send(self, kind: int, body: bytes) -> None:
-        self._socket.sendall(bytes([kind]) + _length(len(body)) + body)
+        send_packet(self._socket, kind, body)
 
     def _receive(self) -> tuple[int, bytes]:
-        kind = self._exactly(1)[0]
-        header = self._exactly(1)
-        while header[-1] & 0x80:
-            header += self._exactly(1)
-        return kind, self._exactly(_read_length(header, 0)[0])
-
-    def _exactly(self, count: int) -> bytes:
-        received = b""
-        while len(received) < count:
-            part = self._socket.recv(count - len(received))
-            if not part:
-                raise EOFError("the broker closed the connection")
-            received += part
-        return received
+        return receive_packet(self._socket)
 
 
 def _text(text: str) -> bytes:
-    return _binary(text.encode())
-
-
-def _binary(content: bytes) -> bytes:
-    return struct.pack("!H", len(content)) + content
-
-
-def _length(number: int) -> bytes:
-    """Return a variable byte integer (MQTT 5, section 1.5.5)."""
-    encoded = b""
-    while True:
-        number, byte = divmod(number, 128)
-        if not number:
-            return encoded + bytes([byte])
-        encoded += bytes([byte | 0x80])
+    return counted(text.encode())
 
 
 def _read_length(content: bytes, at: int) -> tuple[int, int]:
