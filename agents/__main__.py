@@ -160,6 +160,7 @@ def _build_runner(
         hidden=[certificate, *_find_houses(certificate)],
         secrets_opener=SecretsOpener(certificate / "seal.key"),
         checkpoint_seconds=options.checkpoint_seconds,
+        dataset_bytes=int(options.dataset_gb * 1024**3),
         is_warm=options.warm == "on",
         threads=max(1, count_cores() // (options.slots or max(1, count_cores() // 2))),
     )
@@ -188,6 +189,13 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--python", metavar="FILE", help="the interpreter for scripts (default: this one)")
     parser.add_argument("--runner", choices=("subprocess", "noop"), default="subprocess")
+    parser.add_argument(
+        "--dataset-gb",
+        type=float,
+        default=float(os.environ.get("IDLEHANDS_DATASET_GB") or 20.0),
+        metavar="N",
+        help="keep at most so much of datasets on this machine (default: 20)",
+    )
     parser.add_argument(
         "--checkpoint-seconds",
         type=float,

@@ -104,16 +104,27 @@ class Blobs:
 
         def upload_pieces() -> None:
             nonlocal taken
-            said = self._ask("GET", f"{sha256}/pieces")
+            said = self._ask("GET", f"blobs/{sha256}/pieces")
             while not said.get("whole"):
                 taken = int(said["received"])
                 if wait(0):
                     raise BlobUnavailable("nobody waits for it any more")
-                path = f"{sha256}/pieces/{taken}?total={size}"
+                path = f"blobs/{sha256}/pieces/{taken}?total={size}"
                 said = self._ask("PUT", path, source, taken, min(_PIECE_BYTES, size - taken))
             taken = size
 
         self._repeat(upload_pieces, lambda: taken, patience_seconds, wait)
+
+    def read_json(self, path: str, patience_seconds: float, wait: Wait) -> Any:
+        """Return the JSON that is at `path` below REST's root; repeats for `patience_seconds`.
+
+        Raises:
+            BlobRefused: If REST says no.
+            BlobUnavailable: If it did not work in time.
+        """
+        found: list[Any] = []
+        self._repeat(lambda: found.append(self._ask("GET", path)), lambda: 0, patience_seconds, wait)
+        return found[0]
 
     def _repeat(
         self, work: Callable[[], None], read_progress: Callable[[], int], patience_seconds: float, wait: Wait
@@ -139,7 +150,7 @@ class Blobs:
             pause = min(2 * pause, _LAST_PAUSE_SECONDS)
 
     def _download_once(self, sha256: str, received: "_Received") -> None:
-        connection, path = self._connect(sha256)
+        connection, path = self._connect(f"blobs/{sha256}")
         try:
             headers = self._headers()
             if received.size:
@@ -159,7 +170,7 @@ class Blobs:
             connection.close()
 
     def _upload_once(self, sha256: str, source: Path, size: int) -> None:
-        self._ask("PUT", sha256, source, 0, size)
+        self._ask("PUT", f"blobs/{sha256}", source, 0, size)
 
     def _ask(self, method: str, what: str, source: Path | None = None, start: int = 0, size: int = 0) -> Any:
         """Return what REST answers, `source` from `start` on being the body."""
@@ -178,7 +189,7 @@ class Blobs:
         finally:
             connection.close()
 
-    def _connect(self, sha256: str) -> tuple[http.client.HTTPConnection, str]:
+    def _connect(self, what: str) -> tuple[http.client.HTTPConnection, str]:
         try:
             url = self._rest_url()
         except ValueError as error:
@@ -188,7 +199,7 @@ class Blobs:
         parts = urlsplit(url)
         if not parts.hostname or parts.scheme not in ("http", "https"):
             raise BlobRefused(f"{url!r} is no URL of REST; HQ's --rest must be like http://host:port")
-        path = f"{parts.path.rstrip('/')}/api/v1/blobs/{sha256}"
+        path = f"{parts.path.rstrip('/')}/api/v1/{what}"
         if parts.scheme == "http":
             return http.client.HTTPConnection(parts.hostname, parts.port, timeout=_TIMEOUT_SECONDS), path
         if self._cafile is None:

@@ -18,6 +18,7 @@ from hq.rest import (
     audit_routes,
     blob_routes,
     certificate_routes,
+    dataset_routes,
     guest_routes,
     house_routes,
     job_routes,
@@ -89,6 +90,7 @@ def build_app(house: House, version: str, page: Page | None = None) -> FastAPI:
         guest_routes,
         audit_routes,
         certificate_routes,
+        dataset_routes,
         blob_routes,
     ):
         api.include_router(part.build_router(house))

@@ -7,10 +7,12 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from agents.bundles import BundleMissing, BundleUnreachable
+from agents.datasets import DatasetFailure
 from agents.runner.arguments import build_stdin, build_words
 from agents.runner.checkpoints import Checkpoints
 from agents.runner.delivery import deliver_artifacts, fit
 from agents.runner.failures import name_exit, name_failure
+from agents.runner.inputs import Inputs
 from agents.runner.isolation import IsolationMissing
 from agents.runner.launch import Launch, SandboxBroken
 from agents.runner.masking import Mask
@@ -43,6 +45,7 @@ class Attempt:
         self._began_at = time.time()
         self._is_winding_down = False
         self._checkpoints = Checkpoints(grant, site, self._workspace, self.stop)
+        self._inputs = Inputs(site, self._workspace, self.stop)
 
     def wind_down(self) -> None:
         """Raise the flag that `should_stop()` reads."""
@@ -75,7 +78,9 @@ class Attempt:
         # One that was asked to end and did so may not be done: its job may go on elsewhere.
         is_done = not stopped and result.outcome is Outcome.SUCCEEDED and not self._is_winding_down
         self._checkpoints.finish(store=not is_done and not self.stop.unwanted)
-        result = replace(result, notes=(*result.notes, *self._checkpoints.notes))
+        notes = (*result.notes, *self._checkpoints.notes)
+        result = replace(result, notes=notes, datasets=self._inputs.versions)
+        self._inputs.give_back()
         self._workspace.remove(with_checkpoints=is_done)
         if stopped or why:
             return RunStopped(self.grant.job, self.grant.token, "" if stopped else why[:1000])
@@ -83,7 +88,7 @@ class Attempt:
 
     def _run(self) -> AttemptResult:
         level = self._choose_level()
-        prepared = self._prepare()
+        prepared = self._prepare(level)
         if isinstance(prepared, Failure):
             return self._fail(prepared)
         if self.stop.event.is_set():
@@ -129,7 +134,7 @@ class Attempt:
             raise IsolationMissing(f"this machine does not have isolation {wanted}: {why}")
         return level
 
-    def _prepare(self) -> list[str] | Failure:
+    def _prepare(self, level: Isolation) -> list[str] | Failure:
         """Return the words of the command line once all files are in place."""
         script, workspace = self.grant.spec.script, self._workspace
         try:
@@ -145,6 +150,8 @@ class Attempt:
             failure = self._site.check(script.bundle, script.entry, source)
             if failure is not None:
                 return failure
+            spec = self._inputs.place(self.grant.spec, is_sandboxed=level == "strict")
+            self.grant = replace(self.grant, spec=spec)
             words = build_words(self.grant.spec, source.decode("utf-8", "replace"))
         except BundleUnreachable:
             raise
@@ -152,6 +159,8 @@ class Attempt:
             return name_failure("bundle_missing", str(error))
         except BundleBroken as error:
             return name_failure("bundle_broken", str(error))
+        except DatasetFailure as error:
+            return name_failure(error.kind, str(error))
         except (OSError, ValueError) as error:
             return name_failure("cannot_start", f"the attempt could not be prepared: {error}")
         # "-c.py" as a first word would be an option of the interpreter.

@@ -121,6 +121,9 @@ class Launch:
         # Secrets never come near an interpreter that others share.
         if warm is None or self._grant.spec.secrets:
             return None
+        if self.is_sandboxed and self._workspace.shown:
+            # Its sandbox is made already, and shows no datasets.
+            return None
         from agents.warm.launcher import Request
 
         places = [str(self._workspace.folder)]
@@ -192,6 +195,7 @@ class Launch:
                 folder=self._workspace.folder,
                 private=self._workspace.private,
                 writable=[self._workspace.checkpoints],
+                shown=self._workspace.shown,
                 network=self._grant.spec.needs.network,
                 report=writer,
                 secrets=given,

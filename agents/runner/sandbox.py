@@ -60,6 +60,7 @@ class Sandbox:
         network: bool,
         report: int,
         secrets: dict[str, int],
+        shown: dict[Path, Path] | None = None,
     ) -> list[str]:
         """Return the command line that runs `words` in a sandbox of its own.
 
@@ -71,10 +72,12 @@ class Sandbox:
             network: Whether the machine's network is there.
             report: Where the sandbox's first process reports.
             secrets: A readable descriptor for each secret that becomes a file.
+            shown: Folders to read only: where the script sees them, and where they lie.
         """
         mounts = [*self._fixed_mounts()]
         mounts += [("--bind", str(private / "tmp"), place) for place in ("/tmp", "/var/tmp")]  # noqa: S108 - the sandbox's own
         mounts += [("--bind", str(path), str(path)) for path in (folder, *writable)]
+        mounts += [("--ro-bind", str(lies), str(seen)) for seen, lies in (shown or {}).items()]
         if network and os.path.exists(_RESOLV):
             # Often a link to below /run, which is not there.
             mounts.append(("--ro-bind", os.path.realpath(_RESOLV), _RESOLV))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from agents.blobs import Blobs
 from agents.bundles import BundleStore
+from agents.datasets import DatasetStore
 from agents.runner.bounds import bound
 from agents.runner.isolation import Isolations
 from agents.runner.port import ReportTo
@@ -63,6 +64,7 @@ class Site:
         checkpoint_seconds: float = CHECKPOINT_SECONDS,
         is_warm: bool = False,
         threads: int = 0,
+        dataset_bytes: int = 0,
     ) -> None:
         self.home, self.report, self.blobs, self.interpreter = home, report, blobs, interpreter
         self.upload_patience_seconds = upload_patience_seconds
@@ -73,6 +75,7 @@ class Site:
         self.sandbox = Sandbox(isolations, interpreter, [home, *hidden], [INJECTED, WARM_INSIDE])
         self._secrets_opener = secrets_opener
         self.bundles = BundleStore(home / "bundles", blobs)
+        self.datasets = DatasetStore(home / "datasets", blobs, quota_bytes=dataset_bytes)
         #: The home's word, so that a later agent finds orphans, and this process's own after the dot:
         #: the warden of an agent that died must not kill the scripts of the one that replaced it.
         self.marker = f"{home_marker(home)}.{secrets.token_hex(8)}"

@@ -39,6 +39,7 @@ class SubprocessRunner:
         hidden: Iterable[Path] = (),
         secrets_opener: "SecretsOpener | None" = None,
         checkpoint_seconds: float | None = None,
+        dataset_bytes: int = 0,
         is_warm: bool = False,
         threads: int = 0,
     ) -> None:
@@ -60,6 +61,7 @@ class SubprocessRunner:
             is_warm: Whether scripts may be forked from warm interpreters, where this system can.
             threads: How many a library for arithmetic may use in one attempt; 0 leaves it alone.
             checkpoint_seconds: How often checkpoints of running scripts are stored at most; 30 by default.
+            dataset_bytes: How much of datasets is kept; 0 for the default.
         """
         self._home = Path(os.path.realpath(home))
         self._report = report
@@ -70,6 +72,7 @@ class SubprocessRunner:
         self._hidden = tuple(hidden)
         self._secrets_opener = secrets_opener
         self._checkpoint_seconds = checkpoint_seconds
+        self._dataset_bytes = dataset_bytes
         self._is_warm, self._threads = is_warm and sys.platform.startswith("linux"), threads
         self._site: Site | None = None
         self._lock = threading.Lock()
@@ -171,6 +174,7 @@ class SubprocessRunner:
                 hidden=self._hidden,
                 secrets_opener=self._secrets_opener,
                 checkpoint_seconds=self._checkpoint_seconds or CHECKPOINT_SECONDS,
+                dataset_bytes=self._dataset_bytes,
                 is_warm=self._is_warm,
                 threads=self._threads,
             )

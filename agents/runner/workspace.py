@@ -53,6 +53,8 @@ class Workspace:
         #: Of the last attempt that had that folder on this machine. Where no script in `strict` reaches it.
         self.checkpoint_token = home / "checkpoints" / f"{grant.job}.token"
         self.kept = home / "kept"
+        #: What is shown to a script in `strict`, read-only: where it sees it, and where it lies.
+        self.shown: dict[Path, Path] = {}
         self._lock = threading.Lock()
         #: The folder `.idlehands` itself, whatever the script puts in its place; None while there is none.
         self._private: int | None = None

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
+from hq.rest.datasets import DatasetBody
 from hq.rest.problems import ProblemBody
 from schemas.specs import JobSpec, SweepSpec
 
@@ -23,12 +24,15 @@ _REF = "#/components/schemas/{name}"
 
 def components() -> dict[str, Any]:
     """Return the JSON Schemas of all bodies and of problems, for `components.schemas`."""
-    _, found = msgspec.json.schema_components((JobsBody, SweepBody, ProblemBody), ref_template=_REF)
+    _, found = msgspec.json.schema_components(
+        (JobsBody, SweepBody, DatasetBody, ProblemBody), ref_template=_REF
+    )
     return found
 
 
 _SCRIPT = {"bundle": "0" * 64, "entry": "train.py", "name": "train"}
 _EXAMPLES: dict[type[Struct], dict[str, Any]] = {
+    DatasetBody: {"kind": "file", "filename": "wine.csv"},
     JobsBody: {"jobs": [{"script": _SCRIPT, "params": {"learning_rate": 0.1, "epochs": 3}}]},
     SweepBody: {
         "job": {"script": _SCRIPT},

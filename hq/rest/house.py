@@ -20,6 +20,7 @@ from hq.rest.audit_trail import AuditTrail
 from hq.rest.blobs import Blobs
 from hq.rest.counting import RequestCounts
 from hq.rest.database import Database, open_database
+from hq.rest.datasets import Datasets
 from hq.rest.live import Live
 from hq.rest.problems import Problem
 from hq.rest.tokens import Principal
@@ -47,6 +48,7 @@ class House:
     _database: Database | None = None
     _blobs: Blobs | None = None
     _uploads: Uploads | None = None
+    _datasets: Datasets | None = None
 
     @property
     def database(self) -> Database:
@@ -66,6 +68,12 @@ class House:
         if self._uploads is None:
             self._uploads = Uploads(self.blobs)
         return self._uploads
+
+    @property
+    def datasets(self) -> Datasets:
+        if self._datasets is None:
+            self._datasets = Datasets(self.blobs.writing())
+        return self._datasets
 
     def start(self) -> None:
         """Connect to the broker in the background."""

@@ -83,9 +83,7 @@ class Live:
                     "seconds_ago": round(silent, 1),
                     "slots": beat.slots,
                     "free": beat.free,
-                    "guest": {
-                        name: getattr(beat.guest, name) for name in beat.guest.__struct_fields__
-                    },
+                    "guest": {name: getattr(beat.guest, name) for name in beat.guest.__struct_fields__},
                     "degraded": beat.degraded,
                     "attempts": [
                         {"job": one.job, "token": one.token, "phase": str(one.phase)} for one in beat.attempts

@@ -84,6 +84,9 @@ RULES: tuple[Rule, ...] = (
         {"GET": BLOB_READERS, "HEAD": BLOB_READERS, "PUT": BLOB_WRITERS},
         body=BLOB_BODY,
     ),
+    _read(f"{API}/datasets"),
+    Rule(f"{API}/datasets/{{dataset}}", {"GET": BLOB_READERS, "DELETE": WRITERS}),
+    Rule(f"{API}/datasets/{{dataset}}/{{sha256}}", {"PUT": WRITERS, "DELETE": WRITERS}),
     Rule(f"{API}/blobs/{{sha256}}/pieces", {"GET": BLOB_WRITERS}),
     Rule(f"{API}/blobs/{{sha256}}/pieces/{{offset}}", {"PUT": BLOB_WRITERS}, body=BLOB_BODY),
 )

@@ -85,12 +85,21 @@ ELSEWHERE: dict[str, dict[str, tuple[str, ...]]] = {
             "test_a_blob_over_the_limit_is_refused_before_it_is_sent",
         )
     },
-    "P72": {
+    "P76": {
         "tests/unit/dash_app/test_blobs_over_rest.py": (
             "test_a_part_is_what_was_asked_for",
             "test_a_blob_that_comes_in_pieces_is_whole_at_the_last_one",
             "test_pieces_of_wrong_content_leave_nothing",
         )
+    },
+    "P77": {
+        "tests/unit/dash_app/test_datasets_over_rest.py": (
+            "test_a_file_becomes_the_newest_version_and_comes_back",
+        ),
+        "tests/unit/agents/runner/test_inputs.py": (
+            "test_a_parameter_becomes_a_path_and_the_result_says_which_version",
+            "test_words_and_lists_name_datasets_too",
+        ),
     },
     "P58": {
         "tests/unit/agents/runner/test_bundles.py": (

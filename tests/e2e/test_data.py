@@ -202,3 +202,34 @@ def test_what_a_script_leaves_behind_comes_to_its_submitter(work: Workplace, tmp
     assert json.loads((tmp_path / "here" / "result.json").read_text())["result"] == {"loss": 0.5}
     assert "artifact out/curve.csv" in shown.stdout
     assert "artifact model.bin" in shown.stdout
+
+
+# --- datasets ----------------------------------------------------------------------------
+
+SUMS = """
+import argparse, csv, json
+parser = argparse.ArgumentParser()
+parser.add_argument("--table")
+with open(parser.parse_args().table) as file:
+    rows = list(csv.DictReader(file))
+print(json.dumps({"rows": len(rows), "sum": sum(float(row["b"]) for row in rows)}))
+"""
+
+
+def test_a_dataset_reaches_the_script_as_a_path_and_the_result_names_its_version(
+    work: Workplace, tmp_path: Path
+) -> None:
+    (tmp_path / "sums.py").write_text(SUMS)
+    (tmp_path / "table.csv").write_text("a,b\n1,2\n3,4.5\n")
+    added = idlehands(work.house, tmp_path, "data", "add", "table", "table.csv")
+    assert added.returncode == 0, added.stderr
+
+    job = submit_and_wait(work, tmp_path, "sums.py", "--param", "table=data://table")
+
+    (result,) = [row["result"] for row in job["results"]]
+    assert result["result"] == {"rows": 2, "sum": 6.5}
+    assert added.stdout == f"table@{result['datasets']['table'][:12]}\n"
+    assert "table.csv" in idlehands(work.house, tmp_path, "data", "show", "table").stdout
+    assert idlehands(work.house, tmp_path, "data", "remove", "table").returncode == 0
+    gone = submit_and_wait(work, tmp_path, "sums.py", "--param", "table=data://table")
+    assert gone["results"][0]["result"]["failure"]["kind"] == "dataset_missing"

@@ -22,6 +22,8 @@ class BlobServer(ThreadingHTTPServer):
         #: Uploads in pieces, as far as they came; and after how many bytes the next transfers break off.
         self.pieces: dict[str, bytes] = {}
         self.break_after: list[int] = []
+        #: What is answered to a GET elsewhere below REST's root, by path.
+        self.documents: dict[str, bytes] = {}
 
     @property
     def url(self) -> str:
@@ -34,6 +36,10 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         name = self._begin()
         if name is None:
+            return
+        if "/" in name and not name.endswith("/pieces"):
+            found = self.server.documents.get(name.partition("/api/v1/")[2])
+            self._answer(404 if found is None else 200, found or b"{}")
             return
         if name.endswith("/pieces"):
             self._get_pieces(name.removesuffix("/pieces"))

@@ -1,0 +1,72 @@
+"""The datasets of one attempt: parameters that name one become paths of this machine.
+
+In `basic` their files are linked into the attempt's folder, in `strict` they
+are mounted there read-only.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from msgspec.structs import replace
+
+from agents.datasets import Reference, Version, link_tree, parse_reference
+from agents.runner.site import Site
+from agents.runner.watch import StopRequest
+from agents.runner.workspace import Workspace
+from schemas.specs import JobSpec
+
+_PREFIX = "data://"
+
+
+class Inputs:
+    """Give them back when the attempt is over."""
+
+    def __init__(self, site: Site, workspace: Workspace, stop: StopRequest) -> None:
+        self._site, self._workspace, self._stop = site, workspace, stop
+        self._taken: list[str] = []
+        self._places: dict[Reference, Path] = {}
+        #: Which version of each dataset is used.
+        self.versions: dict[str, str] = {}
+
+    def place(self, spec: JobSpec, *, is_sandboxed: bool) -> JobSpec:
+        """Return the spec with paths in the place of datasets, which are there from now on.
+
+        Raises:
+            DatasetFailure: If one cannot be had.
+            BundleUnreachable: If REST does not answer in time.
+            OSError: If the disk does not take it.
+        """
+        params = {name: self._resolve(value, is_sandboxed) for name, value in spec.params.items()}
+        argv = tuple(self._resolve(word, is_sandboxed) for word in spec.argv)
+        return spec if not self.versions else replace(spec, params=params, argv=argv)
+
+    def give_back(self) -> None:
+        """Let them be evicted again. Safe to repeat."""
+        while self._taken:
+            self._site.datasets.give_back(self._taken.pop())
+
+    def _resolve(self, value: Any, is_sandboxed: bool) -> Any:
+        if isinstance(value, list):
+            return [self._resolve(one, is_sandboxed) for one in value]
+        if not isinstance(value, str) or not value.startswith(_PREFIX):
+            return value
+        reference = parse_reference(value)
+        whole = replace(reference, path="")
+        if whole not in self._places:
+            self._places[whole] = self._take(whole, is_sandboxed)
+        place = self._places[whole]
+        return str(place / reference.path if reference.path else place)
+
+    def _take(self, reference: Reference, is_sandboxed: bool) -> Path:
+        wait = self._stop.event.wait
+        version: Version = self._site.datasets.resolve(reference, wait)
+        content = self._site.datasets.take(version, wait)
+        self._taken.append(version.sha256)
+        self.versions[version.name] = version.sha256
+        place = self._workspace.private / "data" / f"{version.name}-{version.sha256[:12]}"
+        if is_sandboxed:
+            place.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._workspace.shown[place] = content
+        elif not place.exists():
+            link_tree(content, place)
+        return place / version.filename

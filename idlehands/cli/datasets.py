@@ -1,0 +1,149 @@
+"""`data`: datasets by name and version, which scripts get as paths."""
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from idlehands.cli import options
+
+if TYPE_CHECKING:
+    from idlehands.client import Client
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Of a dataset: wine, or wine@VERSION.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    data = typer.Typer(
+        help="Datasets: a parameter data://NAME becomes a path on the machine that runs the job.",
+        no_args_is_help=True,
+        rich_markup_mode=None,
+    )
+    data.command("add")(add)
+    data.command("list")(list_datasets)
+    data.command("show")(show_dataset)
+    data.command("remove")(remove)
+    app.add_typer(data, name="data")
+
+
+def add(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Lower-case letters, digits, . - and _.")],
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="A file or a folder.")],
+    json: options.Json = False,
+) -> None:
+    """Store PATH as the newest version of the dataset NAME and print it. Goes on where it broke off."""
+    from idlehands.cli.exits import REFUSED, Stop, say
+    from idlehands.cli.opening import open_client
+    from idlehands.cli.printing import print_json
+    from idlehands.client.datasets import add_dataset
+
+    told = time.monotonic()
+
+    def on_bytes(done: int, total: int) -> None:
+        nonlocal told
+        if time.monotonic() - told > 1:
+            told = time.monotonic()
+            say(f"{done * 100 // max(total, 1)} % of {total} bytes")
+
+    with open_client() as client:
+        try:
+            added = add_dataset(client.rest, name, path, on_bytes)
+        except OSError as error:
+            raise Stop(REFUSED, f"{error.filename or path} cannot be read: {error.strerror}") from None
+    if json:
+        print_json(added)
+        return
+    was = "" if added["new"] else ", which was there already"
+    say(f"{added['files']} files, {added['bytes']} bytes{was}")
+    sys.stdout.write(f"{added['name']}@{added['sha256'][:12]}\n")
+
+
+def list_datasets(json: options.Json = False) -> None:
+    """List the datasets. --json: one JSON document a line."""
+    from idlehands.cli.opening import open_client
+    from idlehands.cli.printing import ago, print_lines, print_table
+
+    with open_client() as client:
+        rows = client.rest.get("/datasets")["datasets"]
+    if json:
+        print_lines(rows)
+        return
+    now = time.time()
+    print_table(
+        ("name", "newest", "versions", "kind", "files", "bytes", "added"),
+        [
+            (
+                *(row["name"], row["sha256"][:12], str(row["versions"]), row["kind"]),
+                *(str(row["files"]), str(row["bytes"]), ago(row["at"], now)),
+            )
+            for row in rows
+        ],
+        "No datasets. `idlehands data add NAME PATH` makes one.",
+    )
+
+
+def show_dataset(name: Name, json: options.Json = False) -> None:
+    """Show the versions of a dataset, the newest first. --json: one JSON document a line."""
+    from idlehands.cli.opening import open_client
+    from idlehands.cli.printing import ago, print_lines, print_table
+
+    with open_client() as client:
+        rows = _find(client, name)
+    if json:
+        print_lines(rows)
+        return
+    now = time.time()
+    print_table(
+        ("version", "kind", "file", "files", "bytes", "by", "added"),
+        [
+            (
+                *(row["sha256"], row["kind"], row["filename"]),
+                *(str(row["files"]), str(row["bytes"]), row["by"], ago(row["at"], now)),
+            )
+            for row in rows
+        ],
+        "",
+    )
+
+
+def remove(name: Name, json: options.Json = False) -> None:
+    """Forget a dataset with all its versions, or with NAME@VERSION one. Jobs that name it fail then."""
+    from idlehands.cli.exits import say
+    from idlehands.cli.opening import open_client
+    from idlehands.cli.printing import print_json
+
+    base, _, version = name.partition("@")
+    with open_client() as client:
+        found = _find(client, name)
+        if version:
+            for row in found:
+                client.rest.send("DELETE", f"/datasets/{base}/{row['sha256']}")
+        else:
+            client.rest.send("DELETE", f"/datasets/{base}")
+    if json:
+        print_json({"name": base, "removed": [row["sha256"] for row in found]})
+    else:
+        say(f"{base}: {len(found)} versions removed")
+
+
+def _find(client: "Client", name: str) -> list[dict[str, Any]]:
+    """Return the versions that a name means.
+
+    Raises:
+        Stop: If there are none, or `@VERSION` is the beginning of several.
+    """
+    import urllib.parse
+
+    from idlehands.cli.exits import REFUSED, Stop
+
+    base, _, version = name.partition("@")
+    rows = client.rest.get(f"/datasets/{urllib.parse.quote(base, safe='')}")["versions"]
+    found = [row for row in rows if row["sha256"].startswith(version)]
+    if not found:
+        raise Stop(REFUSED, f"{base} has no version {version[:64]!r}: see `idlehands data show {base}`")
+    if version and len(found) > 1:
+        raise Stop(REFUSED, f"{version!r} begins {len(found)} versions of {base}: give more of it")
+    return found
