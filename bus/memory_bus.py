@@ -9,8 +9,8 @@ import contextlib
 import logging
 import queue
 import threading
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 from bus.outgoing import Writer, reply_name
 from bus.port import BusInput, Connected, Disconnected, Handler, Inbound, LastWill, Plain, Refusal
@@ -136,6 +136,8 @@ class MemoryBus:
         #: Whole filters; read by the hub.
         self.filters: tuple[str, ...] = ()
         self.online = False
+        #: Of each thread: `held`, what waits for its `hold`'s end.
+        self._holding = threading.local()
         self.will: _Message | None = None
         if will is not None:
             payload = self._writer.encode(will.topic, will.data)
@@ -157,30 +159,44 @@ class MemoryBus:
 
     def publish(self, topic: Topic, data: object, /, **names: str) -> None:
         payload = self._writer.encode(topic, data)
-        if self.online:
-            self._hub.publish_raw(self._prefix + topic.of(**names), payload, retained=topic.retained)
+        self._send(self._prefix + topic.of(**names), payload, retained=topic.retained)
 
     @contextlib.contextmanager
     def batch(self) -> Iterator[None]:
         yield  # nothing is gained by waiting, and nobody can tell the difference
 
+    @contextlib.contextmanager
+    def hold(self) -> Iterator[Callable[[], None]]:
+        held: list[Callable[[], None]] = []
+        outer, self._holding.held = getattr(self._holding, "held", None), held
+        try:
+            yield lambda: _call_all(held)
+        finally:
+            self._holding.held = outer
+
+    def _send(self, name: str, payload: bytes, **properties: Any) -> None:
+        held: list[Callable[[], None]] | None = getattr(self._holding, "held", None)
+        if held is not None:
+            held.append(lambda: self._send(name, payload, **properties))
+        elif self.online:
+            self._hub.publish_raw(name, payload, **properties)
+
     def request(
         self, data: object, /, *, client: str, correlation: bytes, message_id: str | None = None
     ) -> None:
         payload = self._writer.encode(REQUEST, data, message_id)
-        if self.online:
-            self._hub.publish_raw(
-                self._prefix + REQUEST.of(client=client),
-                payload,
-                response_topic=self._prefix + REPLY.of(client=client),
-                correlation=correlation,
-            )
+        self._send(
+            self._prefix + REQUEST.of(client=client),
+            payload,
+            response_topic=self._prefix + REPLY.of(client=client),
+            correlation=correlation,
+        )
 
     def reply(self, to: Inbound | Refusal, data: object) -> None:
         name = reply_name(to, self._hub.root)
         payload = self._writer.encode(REPLY, data)
-        if name is not None and self.online:
-            self._hub.publish_raw(name, payload, correlation=to.correlation)
+        if name is not None:
+            self._send(name, payload, correlation=to.correlation)
 
     def start(self, handler: Handler) -> None:
         if self._thread is not None:
@@ -218,6 +234,11 @@ class MemoryBus:
             retained=message.retained,
             check=self._check,
         )
+
+
+def _call_all(held: list[Callable[[], None]]) -> None:
+    for send in held:
+        send()
 
 
 def _matches(wanted: str, name: str) -> bool:

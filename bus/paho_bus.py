@@ -8,6 +8,7 @@ for long, the old connection is not trusted and is replaced at once.
 
 import contextlib
 import logging
+import math
 import random
 import threading
 from collections.abc import Callable, Iterator
@@ -119,6 +120,17 @@ class PahoBus:
         finally:
             messages, self._batches.open = self._batches.open, None
             self._send_all(messages)
+
+    @contextlib.contextmanager
+    def hold(self) -> Iterator[Callable[[], None]]:
+        held: list[Outgoing] = []
+        outer = getattr(self._batches, "open", None), getattr(self._batches, "size", 0)
+        # No number of bytes makes it large enough to be sent.
+        self._batches.open, self._batches.size = held, -math.inf
+        try:
+            yield lambda: self._send_held(held)
+        finally:
+            self._batches.open, self._batches.size = outer
 
     def request(
         self, data: object, /, *, client: str, correlation: bytes, message_id: str | None = None
@@ -253,13 +265,20 @@ class PahoBus:
     # --- sending ------------------------------------------------------------
 
     def _send(self, name: str, payload: bytes, retained: bool, properties: bytes) -> None:
-        message = Outgoing(name, payload, retained, properties)
+        self._send_message(Outgoing(name, payload, retained, properties))
+
+    def _send_held(self, held: list[Outgoing]) -> None:
+        with self.batch():
+            for message in held:
+                self._send_message(message)
+
+    def _send_message(self, message: Outgoing) -> None:
         batch: list[Outgoing] | None = getattr(self._batches, "open", None)
         if batch is None:
             self._send_all([message])
             return
         batch.append(message)
-        self._batches.size += len(payload)
+        self._batches.size += len(message.payload)
         if self._batches.size > _BATCH_BYTES:
             self._send_all(batch)
             batch.clear()

@@ -107,6 +107,12 @@ class Bus(Protocol):
         Many messages then cost one system call. Messages may leave before the end when they are many.
         """
 
+    def hold(self) -> AbstractContextManager[Callable[[], None]]:
+        """Make ready what this thread publishes inside, and send it when what is given is called.
+
+        Nothing leaves before. Call it once, on the same thread, after the block.
+        """
+
     def request(
         self, data: object, /, *, client: str, correlation: bytes, message_id: str | None = None
     ) -> None:

@@ -219,10 +219,17 @@ class Authority:
         changes, self._changes = self._changes, []
         return changes
 
+    def take_held_back(self) -> list[Output]:
+        """Return what follows from the decisions in flight, so that it can be made ready meanwhile.
+
+        Whoever takes it publishes it when they are committed, before what `take_outputs` then returns.
+        """
+        held, self._held_back = self._held_back, []
+        return sorted(held, key=_haste)
+
     def _release(self, now: float) -> bool:
         """Publish what was held back, and offer; tell whether there was anything to offer."""
-        self._outputs.extend(self._held_back)
-        self._held_back.clear()
+        self._outputs.extend(self.take_held_back())
         return self._offer(now)
 
     def _grant_ahead(self, batch: list[Decision], now: float, wall: float) -> None:
@@ -352,3 +359,10 @@ class Authority:
             data = Offers(self.state.epoch, tuple(offered))
             self._outputs.append(Publish(topics.OFFER, {"agent": agent}, data))
         return bool(offers)
+
+
+def _haste(output: Output) -> int:
+    """Return the place of what is published together: grants, then answers, then what everybody may hear."""
+    if isinstance(output, Publish):
+        return 0 if output.topic is topics.GRANT else 1 if output.topic is topics.ACK else 2
+    return 1

@@ -164,6 +164,42 @@ def test_what_was_published_in_a_batch_that_failed_is_sent(world: World) -> None
     assert [data.seq for data in seen.data()] == [1, 2]
 
 
+def test_what_is_held_leaves_in_order_when_it_is_let_go_and_not_before(world: World) -> None:
+    hq, attic = world.bus("hq"), world.bus("attic")
+    hq.subscribe(HEARTBEAT)
+    seen = join(hq)
+    join(attic)
+
+    with attic.batch():
+        with attic.hold() as let_go:
+            for seq in (1, 2):
+                attic.publish(HEARTBEAT, heartbeat(seq), agent="attic")
+            with attic.batch():
+                attic.publish(HEARTBEAT, heartbeat(3), agent="attic")
+        attic.publish(HEARTBEAT, heartbeat(0), agent="attic")
+    seen.wait(Inbound, 1)
+    let_go()
+
+    seen.wait(Inbound, 4)
+    assert [data.seq for data in seen.data()] == [0, 1, 2, 3]
+
+
+def test_what_is_held_may_be_more_than_leaves_in_one_piece(world: World) -> None:
+    hq, attic = world.bus("hq"), world.bus("attic")
+    hq.subscribe(HEARTBEAT)
+    seen = join(hq)
+    join(attic)
+    with attic.hold() as let_go:
+        for seq in range(2000):
+            attic.publish(HEARTBEAT, heartbeat(seq), agent="attic")
+    assert seen.data() == []
+
+    let_go()
+
+    seen.wait(Inbound, 2000)
+    assert [data.seq for data in seen.data()] == list(range(2000))
+
+
 def test_after_unsubscribe_nothing_more_arrives_and_the_rest_goes_on(world: World) -> None:
     hq = world.bus("hq")
     for client in ("cli", "eve"):

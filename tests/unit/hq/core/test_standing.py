@@ -3,6 +3,7 @@
 import pytest
 
 from bus import topics
+from hq.core.outputs import Answer, Publish
 from hq.core.scheduler import AHEAD_SECONDS
 from schemas import events as ev
 from schemas.messages import Presence, StandingClaim
@@ -229,3 +230,23 @@ def test_short_jobs_and_others_keep_their_order(house: SmallHouse) -> None:
 
     assert [offer.job for offer in house.offers()] == [jobs[0]]
     assert [grant.job for grant in house.grants()] == [jobs[1]]
+
+
+def test_what_follows_from_a_commit_can_be_made_ready_before_and_the_grant_goes_first(
+    house: SmallHouse,
+) -> None:
+    house.ask(Submit(jobs=(spec(),)), message_id="r")
+    batch = house.decide()
+
+    ready = house.authority.take_held_back()
+    house.commit(batch)
+
+    first, second, *rest = ready
+    assert isinstance(first, Publish)
+    assert first.topic is topics.GRANT
+    assert isinstance(second, Answer)
+    assert [o.data.event for o in rest if isinstance(o, Publish)] == [
+        *house.of(ev.JobSubmitted),
+        *house.of(ev.JobClaimed),
+    ]
+    assert house.grants() == house.replies("r") == []
