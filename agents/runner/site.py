@@ -159,10 +159,16 @@ class Site:
         """
         with self._lock:
             self._own.discard(pid)
-            reap(self._adopted())
-            if not self._own:
+            adopted = self._adopted()
+            reap(adopted)
+            if not self._own and any(not process.is_zombie for process in adopted):
                 kill_all(lambda: [process for process in self._adopted() if not process.is_zombie], 5.0)
                 reap(self._adopted())
+
+    def has_orphans(self) -> bool:
+        """Tell whether scripts left living processes to this one, or may have left them to another."""
+        with self._lock:
+            return not self._is_subreaper or any(not process.is_zombie for process in self._adopted())
 
     def reap(self) -> None:
         """Take dead orphans out of the process table."""

@@ -114,6 +114,7 @@ class Tree:
         *,
         only_encloses: bool = False,
         end_sandbox: Callable[[], None] | None = None,
+        has_orphans: Callable[[], bool] | None = None,
     ) -> None:
         """Begin with the leader.
 
@@ -123,10 +124,11 @@ class Tree:
             only_encloses: The leader is a sandbox around the script: asked to end, it would not ask the
                 script but kill it.
             end_sandbox: Kills all that is in the leader's sandbox, when the leader is not a sandbox itself.
+            has_orphans: Tells whether this process inherited any: what a dead leader leaves, it does.
         """
         self._leader = leader
         self._marker = marker
-        self._only_encloses, self._end_sandbox = only_encloses, end_sandbox
+        self._only_encloses, self._end_sandbox, self._has_orphans = only_encloses, end_sandbox, has_orphans
         self._seen: set[tuple[int, int]] = set()
 
     def find(self) -> list[Process]:
@@ -171,10 +173,18 @@ class Tree:
         # A sandbox that was stopped from outside is not asked, but let go on.
         _send([one for one in self.find() if one.pid == self._leader], CONT)
 
+    def _is_over(self) -> bool:
+        leader = read_process(self._leader) if _IS_LINUX else None
+        return leader is not None and leader.is_zombie
+
     def kill(self, seconds: float = 10.0) -> int:
         """Kill until none is left; return how many are after `seconds`."""
         if self._end_sandbox is not None:
+            # Nobody in there can get away from its first process, so nobody has to be looked for.
             self._end_sandbox()
+            return 0
+        if self._has_orphans is not None and self._is_over() and not self._has_orphans():
+            return 0
         if not _IS_LINUX:
             _send_group(self._leader, KILL)
         return kill_all(self.find, seconds)
