@@ -304,8 +304,9 @@ def test_a_line_without_an_end_is_a_named_failure_and_leaves_the_agents_small(sh
 
     done = shell.run("run", "--time-limit", "5", script)
 
-    assert done.returncode == 137, done.stderr[-2000:]
-    assert "failed: output_limit:" in done.stderr or "failed: wall_time:" in done.stderr
+    # Which limit comes first depends on the machine.
+    failure = {137: "output_limit", 143: "wall_time"}.get(done.returncode, "none")
+    assert f"failed: {failure}:" in done.stderr, (done.returncode, done.stderr[-2000:])
     assert max(_resident_mb(pid) for pid in shell.agent_pids()) < 150
 
 
