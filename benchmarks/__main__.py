@@ -11,7 +11,7 @@ from benchmarks.figures import Figure, format_table, measure_step, read_machine,
 from benchmarks.setting import TINY, Effort
 
 #: Each is a module with `measure(effort) -> list[Figure]`.
-NAMES = ("latency", "throughput", "batches", "idle_agent", "append", "drain", "signatures", "reconnect")
+NAMES = ("latency", "throughput", "batches", "idle_agent", "append", "drain", "signatures", "reconnect", "guest")
 
 
 def run(name: str, effort: Effort) -> list[Figure]:

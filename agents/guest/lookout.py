@@ -73,6 +73,7 @@ class Lookout:
         self._told: PolicySays | None = None
         self._told_at = self._looked_at = time.monotonic() - 60
         self._busy = False
+        self._is_due = False
         self._wake = threading.Event()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lookout", daemon=True)
@@ -95,18 +96,23 @@ class Lookout:
         if busy != self._busy:
             self._busy = busy
             if busy:
-                self.poke()
+                # Not to look at once, but to go over to looking often.
+                self._wake.set()
 
     def poke(self) -> None:
-        """Look soon, unless that was just done."""
+        """Look now, unless that was just done."""
         if time.monotonic() - self._looked_at >= BUSY_SECONDS:
-            self._wake.set()
+            self._hurry()
+
+    def _hurry(self) -> None:
+        self._is_due = True
+        self._wake.set()
 
     def hear(self, topic: str, payload: bytes) -> None:
         """Take in what was published on a topic of a condition."""
         value = payload[: 4 * _VALUE_CHARACTERS].decode("utf-8", "replace")[:_VALUE_CHARACTERS]
         self._heard = {**self._heard, topic: value}
-        self._wake.set()
+        self._hurry()
 
     def wish(self, order: GuestOrder) -> None:
         """Take in what somebody of the house asks for, and keep it. It never overrules the owner."""
@@ -118,7 +124,7 @@ class Lookout:
             write_wish(self._home, HOUSE, wish)
         except OSError as error:
             log.error("what the house asks for cannot be kept: %s", error)
-        self._wake.set()
+        self._hurry()
 
     def look(self) -> None:
         """Look, decide, and tell what is new."""
@@ -173,10 +179,12 @@ class Lookout:
     def _run(self) -> None:
         while not self._ended.is_set():
             quick = self._busy and not is_unconditional(self._settings)
-            self._wake.wait(BUSY_SECONDS if quick else IDLE_SECONDS)
-            self._wake.clear()
-            if self._ended.is_set():
-                return
+            left = self._looked_at + (BUSY_SECONDS if quick else IDLE_SECONDS) - time.monotonic()
+            if left > 0 and not self._is_due:
+                self._wake.wait(left)
+                self._wake.clear()
+                continue
+            self._is_due = False
             try:
                 self.look()
             except Exception:

@@ -91,7 +91,11 @@ def _gates(settings: Settings, readings: Readings, memory: Memory) -> Iterator[G
         condition = parse_condition(text)
         met = is_met(condition, readings.topics)
         words = describe(condition, readings.topics)
-        yield Gate(f"condition {condition.topic}", not met, met, words, calm_seconds=_CALM_TOPIC_SECONDS)
+        if condition.topic not in readings.topics:
+            # No value that wavers, but none: as soon as there is one, it counts.
+            yield Gate(f"unheard {condition.topic}", True, False, words, calm_seconds=0)
+        else:
+            yield Gate(f"condition {condition.topic}", not met, met, words, calm_seconds=_CALM_TOPIC_SECONDS)
 
 
 def _presence_gates(settings: Settings, readings: Readings, memory: Memory) -> Iterator[Gate]:
@@ -118,15 +122,19 @@ def _power_gates(settings: Settings, readings: Readings) -> Iterator[Gate]:
         words = "it cannot be told whether this computer runs on battery"
         if readings.on_mains is False:
             words = "this computer runs on battery"
-        yield Gate("mains", readings.on_mains is not True, readings.on_mains is True, words)
+        # Limits that nobody chose let pass what cannot be told, or some machines would never run a job.
+        fine = readings.on_mains is True or (readings.on_mains is None and settings.on_mains is None)
+        yield Gate("mains", not fine, fine, words)
     over = settings.chosen("battery_over")
     if over and readings.has_battery is not False and not readings.battery_rests:
         percent = readings.battery_percent
         words = "the charge of the battery cannot be told"
         if percent is not None:
             words = f"the battery is at {percent:.0f} %, and jobs run only over {over:g} %"
-        opens = percent is not None and percent > over
-        yield Gate("battery", percent is None or percent <= over - BATTERY_BAND, opens, words)
+        passes = percent is None and settings.battery_over is None
+        opens = passes if percent is None else percent > over
+        shuts = not passes if percent is None else percent <= over - BATTERY_BAND
+        yield Gate("battery", shuts, opens, words)
     if settings.lid_open:
         words = "the lid is closed" if readings.lid_closed else "it cannot be told whether the lid is closed"
         yield Gate("lid", readings.lid_closed is not False, readings.lid_closed is False, words)

@@ -21,7 +21,7 @@ _POLICY = Path("/usr/sbin/policy-rc.d")
 _MANAGERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "apt-get": (
         ("install", "-y", "-q", "--no-install-recommends"),
-        ("mosquitto", "mosquitto-clients", "chromium", "bubblewrap"),
+        ("mosquitto", "mosquitto-clients", "chromium", "bubblewrap", "xvfb", "xdotool"),
     ),
     "dnf": (("install", "-y", "-q"), ("mosquitto", "chromium", "bubblewrap")),
     "pacman": (("-S", "--noconfirm", "--needed"), ("mosquitto", "chromium", "bubblewrap")),
@@ -56,7 +56,7 @@ def find_or_install_mosquitto() -> Path:
 
 
 def install_for_tests() -> None:
-    """Install broker, its clients, browser and sandbox where one is missing and no question is asked."""
+    """Install broker, clients, browser, sandbox and a display where one is missing and nobody is asked."""
     find_or_install_mosquitto()
     if shutil.which("mosquitto_sub") is None:
         _install(("mosquitto-clients",))
@@ -66,6 +66,9 @@ def install_for_tests() -> None:
     if sys.platform == "linux" and shutil.which("bwrap") is None:
         # Likewise those of strict isolation.
         _install(("bubblewrap",))
+    if shutil.which("apt-get") and not (shutil.which("Xvfb") and shutil.which("xdotool")):
+        # And those of somebody who types; other systems call these packages by other names.
+        _install(("xvfb", "xdotool"))
 
 
 def _install(wanted: tuple[str, ...]) -> str:

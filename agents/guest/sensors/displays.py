@@ -71,16 +71,20 @@ class Displays:
     def _idle_seconds(self, number: int, now: float) -> float | None:
         if number in self._unusable and now - self._unusable[number][0] < _RETRY_SECONDS:
             return None
+        was_open = number in self._open
         try:
-            if number not in self._open:
+            if not was_open:
                 path = f"{self._sockets}/X{number}"
                 self._open[number] = Display(path, number, _find_authorities())
             seconds = self._open[number].idle_seconds()
+        except DisplayGone:
+            raise
         except DisplayUnusable as error:
             if number in self._open:
                 self._open.pop(number).close()
-            if isinstance(error, DisplayGone):
-                raise
+            if was_open:
+                # Perhaps it ended, perhaps another one began in its place.
+                return self._idle_seconds(number, now)
             self._unusable[number] = (now, str(error))
             return None
         self._unusable.pop(number, None)

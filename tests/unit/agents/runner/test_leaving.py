@@ -65,6 +65,7 @@ def test_a_whole_tree_stands_still_within_a_second_and_goes_on(bench: Bench) -> 
     bench.wait_stopped(token)
 
 
+@pytest.mark.slow
 def test_time_in_which_a_script_stands_still_is_not_on_its_limit(bench: Bench) -> None:
     token = bench.start(FINISHING, limits=Limits(wall_seconds=3))
     bench.wait_line(token, "begun")
