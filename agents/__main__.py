@@ -161,6 +161,7 @@ def _build_runner(
         secrets_opener=SecretsOpener(certificate / "seal.key"),
         checkpoint_seconds=options.checkpoint_seconds,
         dataset_bytes=int(options.dataset_gb * 1024**3),
+        tells_environment=True,
         is_warm=options.warm == "on",
         threads=max(1, count_cores() // (options.slots or max(1, count_cores() // 2))),
     )

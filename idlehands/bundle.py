@@ -12,14 +12,19 @@ import io
 import sys
 import tarfile
 from collections.abc import Iterable, Iterator
+from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 
 from msgspec import Struct
+
+from idlehands.sources import read_kept
 
 #: What agents accept; see `agents.unpack`.
 BYTES_AT_MOST = 64 * 1024 * 1024
 FILES_AT_MOST = 2000
 _ENTRY_CHARACTERS = 255
+IGNORE_FILE = ".idlehandsignore"
+_NEVER = frozenset({"__pycache__", ".git", ".venv", ".idlehands"})
 
 
 class BundleError(ValueError):
@@ -90,13 +95,36 @@ def _find_included(extra: Path, root: Path) -> Iterator[Path]:
     if not path.is_relative_to(root):
         raise BundleError(f"{extra} lies outside the script's folder {root} and cannot be packed")
     if path.is_dir():
-        yield from sorted(
-            inner for inner in path.rglob("*") if inner.is_file() and "__pycache__" not in inner.parts
-        )
+        yield from _find_kept(path, root)
     elif path.is_file():
         yield path
     else:
         raise BundleError(f"there is no file {extra} to include")
+
+
+def _find_kept(folder: Path, root: Path) -> Iterator[Path]:
+    """Yield the files below a folder that neither git nor `.idlehandsignore` beside the script ignores."""
+    kept = read_kept(root, folder.relative_to(root).as_posix())
+    ignored = _read_ignored(root)
+    for inner in sorted(folder.rglob("*")):
+        name = inner.relative_to(root).as_posix()
+        parts = name.split("/")
+        if not inner.is_file() or not _NEVER.isdisjoint(parts) or (kept is not None and name not in kept):
+            continue
+        above = ("/".join(parts[:depth]) for depth in range(1, len(parts) + 1))
+        names = (*above, *parts)
+        if not any(fnmatch(one, rule) for rule in ignored for one in names):
+            yield inner
+
+
+def _read_ignored(root: Path) -> list[str]:
+    """Return the globs of `.idlehandsignore`: one a line, of a path or of any name in it."""
+    try:
+        lines = (root / IGNORE_FILE).read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return []
+    rules = (line.strip().strip("/") for line in lines)
+    return [rule for rule in rules if rule and not rule.startswith("#")]
 
 
 def _find_imports(path: Path, root: Path) -> Iterator[Path]:

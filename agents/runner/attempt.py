@@ -79,7 +79,8 @@ class Attempt:
         is_done = not stopped and result.outcome is Outcome.SUCCEEDED and not self._is_winding_down
         self._checkpoints.finish(store=not is_done and not self.stop.unwanted)
         notes = (*result.notes, *self._checkpoints.notes)
-        result = replace(result, notes=notes, datasets=self._inputs.versions)
+        environment = None if stopped or why else self._site.name_environment()
+        result = replace(result, notes=notes, datasets=self._inputs.versions, environment=environment)
         self._inputs.give_back()
         self._workspace.remove(with_checkpoints=is_done)
         if stopped or why:

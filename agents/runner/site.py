@@ -19,6 +19,7 @@ from agents.runner.bounds import bound
 from agents.runner.isolation import Isolations
 from agents.runner.port import ReportTo
 from agents.runner.sandbox import Sandbox
+from agents.runner.surroundings import Surroundings
 from agents.runner.tree import (
     Process,
     become_subreaper,
@@ -65,6 +66,7 @@ class Site:
         is_warm: bool = False,
         threads: int = 0,
         dataset_bytes: int = 0,
+        tells_environment: bool = False,
     ) -> None:
         self.home, self.report, self.blobs, self.interpreter = home, report, blobs, interpreter
         self.upload_patience_seconds = upload_patience_seconds
@@ -75,6 +77,9 @@ class Site:
         self.sandbox = Sandbox(isolations, interpreter, [home, *hidden], [INJECTED, WARM_INSIDE])
         self._secrets_opener = secrets_opener
         self.bundles = BundleStore(home / "bundles", blobs)
+        self._surroundings = (
+            Surroundings(interpreter, blobs, home / "outgoing" / "environment") if tells_environment else None
+        )
         self.datasets = DatasetStore(home / "datasets", blobs, quota_bytes=dataset_bytes)
         #: The home's word, so that a later agent finds orphans, and this process's own after the dot:
         #: the warden of an agent that died must not kill the scripts of the one that replaced it.
@@ -90,6 +95,10 @@ class Site:
         self._older: set[tuple[int, int]] | None = None
         self._checked: dict[tuple[str, str], Failure | None] = {}
         self.warm: WarmLauncher | None = self._make_warm() if is_warm and hasattr(os, "pidfd_open") else None
+
+    def name_environment(self) -> Sha256 | None:
+        """Return the sha256 of the blob that describes what scripts run in; None when it is not told."""
+        return None if self._surroundings is None else self._surroundings.name()
 
     def open_secrets(self, grant: Grant) -> dict[str, bytes]:
         """Return the values of a job's secrets by name.

@@ -40,6 +40,7 @@ class SubprocessRunner:
         secrets_opener: "SecretsOpener | None" = None,
         checkpoint_seconds: float | None = None,
         dataset_bytes: int = 0,
+        tells_environment: bool = False,
         is_warm: bool = False,
         threads: int = 0,
     ) -> None:
@@ -62,6 +63,7 @@ class SubprocessRunner:
             threads: How many a library for arithmetic may use in one attempt; 0 leaves it alone.
             checkpoint_seconds: How often checkpoints of running scripts are stored at most; 30 by default.
             dataset_bytes: How much of datasets is kept; 0 for the default.
+            tells_environment: Whether results name a blob with interpreter, packages and machine.
         """
         self._home = Path(os.path.realpath(home))
         self._report = report
@@ -72,7 +74,7 @@ class SubprocessRunner:
         self._hidden = tuple(hidden)
         self._secrets_opener = secrets_opener
         self._checkpoint_seconds = checkpoint_seconds
-        self._dataset_bytes = dataset_bytes
+        self._dataset_bytes, self._tells_environment = dataset_bytes, tells_environment
         self._is_warm, self._threads = is_warm and sys.platform.startswith("linux"), threads
         self._site: Site | None = None
         self._lock = threading.Lock()
@@ -175,6 +177,7 @@ class SubprocessRunner:
                 secrets_opener=self._secrets_opener,
                 checkpoint_seconds=self._checkpoint_seconds or CHECKPOINT_SECONDS,
                 dataset_bytes=self._dataset_bytes,
+                tells_environment=self._tells_environment,
                 is_warm=self._is_warm,
                 threads=self._threads,
             )

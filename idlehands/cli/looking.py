@@ -103,6 +103,7 @@ def _print_job(found: dict[str, Any]) -> None:
         ("submitted", f"{ago(found['submitted_at'], now)} ago by {found['submitter']}"),
         ("agent", found.get("agent") or (accepted or {}).get("agent")),
         ("script", f"{spec['script']['entry']} ({spec['script']['bundle'][:12]})"),
+        ("commit", _commit_of(spec)),
         ("arguments", " ".join(spec.get("argv", ()))),
         ("sweep", spec.get("sweep")),
         ("retry of", spec.get("retry_of")),
@@ -124,6 +125,11 @@ def _print_job(found: dict[str, Any]) -> None:
     print_table(
         ("what", "value"), [(name, value) for name, value in facts if show(value) not in ("-", "0")], ""
     )
+
+
+def _commit_of(spec: dict[str, Any]) -> str | None:
+    source = spec.get("source")
+    return source and f"{source['commit'][:12]}{', with changes' if source.get('dirty') else ''}"
 
 
 def _tells_artifact(note: str, artifacts: Sequence[dict[str, Any]]) -> bool:

@@ -36,8 +36,8 @@ def run_job(
     """
     params = words.parse_params(param)
     with open_client() as client:
-        reference = words.upload_script(client, script, include, author_key)
-        spec = words.build_spec(reference, params=params, argv=argv, **shared)
+        reference, source = words.upload_with_source(client, script, include, author_key)
+        spec = words.build_spec(reference, params=params, argv=argv, source=source, **shared)
         job = client.submit([spec]).jobs[0]
         with Screen(reference.name) as screen:
             screen.note(f"job {job}")

@@ -91,8 +91,8 @@ def sweep(
     params = words.parse_params(param or [])
     with open_client() as client:
         if script is not None:
-            reference = words.upload_script(client, script, include or [], author_key)
-            job = words.build_spec(reference, params=params, argv=args or [], **shared)
+            reference, source = words.upload_with_source(client, script, include or [], author_key)
+            job = words.build_spec(reference, params=params, argv=args or [], source=source, **shared)
             given["job"] = job
         else:
             words.upload_named_script(client, given, file or Path(), include or [], author_key)

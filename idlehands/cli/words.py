@@ -9,13 +9,16 @@ import msgspec
 
 from bus.codec import MalformedMessage, check_free_form
 from idlehands.bundle import build_bundle
-from idlehands.cli.exits import REFUSED, USAGE, Stop
+from idlehands.cli.exits import REFUSED, USAGE, Stop, say
 from idlehands.client import Client
-from schemas.specs import Choice, Dimension, FloatRange, IntRange, JobSpec, Limits, Needs, ScriptRef
+from idlehands.sources import DIFF_BYTES_AT_MOST, read_state
+from schemas.specs import Choice, Dimension, FloatRange, IntRange, JobSpec, Limits, Needs, ScriptRef, Source
 
 _INT_RANGE = re.compile(r"(-?\d+)\.\.(-?\d+)(?:/(\d+))?")
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _FLOAT_RANGE = re.compile(rf"(log:)?({_NUMBER})\.\.({_NUMBER})(?:/(\d+))?")
+#: A bundle beyond this is a surprise: then its size is said.
+_SAY_BYTES = 1024 * 1024
 SPACE_HELP = (
     "NAME=SPACE: a..b (whole numbers; a..b/2 in steps of 2), 0.1..0.5 (real; /5 for five points in a grid), "
     "log:1e-4..1e-1 (on a logarithmic scale), or a,b,c (choices)."
@@ -100,6 +103,13 @@ def upload_script(
         RequestRefused: If it may not be stored.
         HqUnreachable: If REST does not answer.
     """
+    return upload_with_source(client, script, include, author_key)[0]
+
+
+def upload_with_source(
+    client: Client, script: Path, include: Sequence[Path], author_key: Path | None = None
+) -> tuple[ScriptRef, Source | None]:
+    """Do what `upload_script` does, and return also which commit the script is from, if it is in git."""
     bundle = build_bundle(script, include)
     reference = ScriptRef(bundle.sha256, bundle.entry, name=script.stem[:200])
     if author_key is not None:
@@ -107,7 +117,14 @@ def upload_script(
 
         reference = sign_reference(reference, author_key)
     client.put_blob(bundle.content)
-    return reference
+    if include or len(bundle.content) > _SAY_BYTES:
+        say(f"{len(bundle.files)} files, {len(bundle.content)} bytes packed")
+    state = read_state(script.resolve().parent, bundle.files)
+    if state is None:
+        return reference, None
+    small = 0 < len(state.diff) <= DIFF_BYTES_AT_MOST
+    diff = client.put_blob(state.diff) if small else None
+    return reference, checked({"commit": state.commit, "dirty": state.is_dirty, "diff": diff}, Source)
 
 
 def build_spec(
@@ -125,6 +142,7 @@ def build_spec(
     secrets: tuple[str, ...] = (),
     secrets_as: str = "environment",
     artifacts: tuple[str, ...] = (),
+    source: Source | None = None,
 ) -> JobSpec:
     """Return a job spec, checked against the schema.
 
@@ -145,6 +163,7 @@ def build_spec(
         "secrets": secrets,
         "secrets_as": secrets_as,
         "artifacts": artifacts,
+        "source": source,
     }
     spec: JobSpec = checked(given, JobSpec)
     return spec

@@ -102,8 +102,8 @@ def submit(
     shared: dict[str, Any] = options.spec_options(**locals())
     params = words.parse_params(param or [])
     with open_client() as client:
-        reference = words.upload_script(client, script, include or [], author_key)
-        spec = words.build_spec(reference, params=params, argv=args or [], **shared)
+        reference, source = words.upload_with_source(client, script, include or [], author_key)
+        spec = words.build_spec(reference, params=params, argv=args or [], source=source, **shared)
         changed = client.submit([spec], key=key)
     if json:
         print_json({"jobs": changed.jobs, "position": changed.position})

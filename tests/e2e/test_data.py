@@ -233,3 +233,29 @@ def test_a_dataset_reaches_the_script_as_a_path_and_the_result_names_its_version
     assert idlehands(work.house, tmp_path, "data", "remove", "table").returncode == 0
     gone = submit_and_wait(work, tmp_path, "sums.py", "--param", "table=data://table")
     assert gone["results"][0]["result"]["failure"]["kind"] == "dataset_missing"
+
+
+# --- reproducing -------------------------------------------------------------------------
+
+
+def test_a_job_is_run_again_with_the_same_data_and_what_differs_is_said(
+    work: Workplace, tmp_path: Path
+) -> None:
+    (tmp_path / "table.csv").write_text("a,b\n1,2\n")
+    assert idlehands(work.house, tmp_path, "data", "add", "pinned", "table.csv").returncode == 0
+    (tmp_path / "sums.py").write_text(SUMS)
+    steady = submit_and_wait(work, tmp_path, "sums.py", "--param", "table=data://pinned")
+    (tmp_path / "table.csv").write_text("a,b\n1,2\n3,4.5\n")
+    assert idlehands(work.house, tmp_path, "data", "add", "pinned", "table.csv").returncode == 0
+    (tmp_path / "random.py").write_text("import json, os\nprint(json.dumps({'x': os.urandom(9).hex()}))\n")
+    other = submit_and_wait(work, tmp_path, "random.py")
+
+    same = idlehands(work.house, tmp_path, "reproduce", steady["id"])
+    differs = idlehands(work.house, tmp_path, "reproduce", other["id"], "--json")
+
+    assert (same.returncode, same.stdout.splitlines()[-1]) == (0, "The result is the same."), same.stderr
+    assert steady["results"][0]["result"]["environment"]
+    said = json.loads(differs.stdout)
+    assert (differs.returncode, said["same"]) == (1, False)
+    assert [one["what"] for one in said["result"]] == ["result x"]
+    assert work.client.job(said["again"])["spec"]["retry_of"] == other["id"]

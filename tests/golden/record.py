@@ -9,7 +9,7 @@ from pathlib import Path
 from hq.core.outputs import LookUpSweep
 from schemas.audit import AuditNote
 from schemas.events import AnyEvent, Decision, SweepFinished, TrialProposed
-from schemas.facts import AttemptResult, Checkpoint, Failure, MachineFacts, MetricPoint
+from schemas.facts import Artifact, AttemptResult, Checkpoint, Failure, MachineFacts, MetricPoint
 from schemas.requests import (
     Audit,
     Cancel,
@@ -22,7 +22,7 @@ from schemas.requests import (
     Submit,
     SubmitSweep,
 )
-from schemas.specs import Choice, FloatRange, IntRange, JobSpec, Limits, Needs, ScriptRef, SweepSpec
+from schemas.specs import Choice, FloatRange, IntRange, JobSpec, Limits, Needs, ScriptRef, Source, SweepSpec
 from schemas.states import Outcome, Phase
 from tests.golden.folding import write
 from tests.unit.hq.core.small_house import Key, SmallHouse, success
@@ -54,7 +54,9 @@ def _play_jobs(house: SmallHouse) -> None:
         SCRIPT,
         {"learning_rate": 0.1, "$ref": 2, "a.b": [1, None, {"~x": True}], "n": 2**40},
         needs=Needs(memory_mb=100, labels=("cuda",)),
-        limits=Limits(wall_seconds=60),
+        limits=Limits(wall_seconds=60, artifacts_mb=5),
+        artifacts=("out/*.png",),
+        source=Source("ab" * 20, True, "78" * 32),
         priority=3,
         name="first",
         retry_on_failure=1,
@@ -74,7 +76,15 @@ def _play_jobs(house: SmallHouse) -> None:
     series = (MetricPoint(0, 1.5, {"loss": 0.5, "bad": None}, 1.0), MetricPoint(1, 2.5, {"loss": 0.25}))
     house.deliver(
         AttemptResult(
-            *key, Outcome.SUCCEEDED, 0, {"accuracy": 0.75, "$id": "x"}, series=series, duration_seconds=2.5
+            *key,
+            Outcome.SUCCEEDED,
+            0,
+            {"accuracy": 0.75, "$id": "x"},
+            series=series,
+            duration_seconds=2.5,
+            artifacts=(Artifact("out/a.png", "12" * 32, 5),),
+            environment="34" * 32,
+            datasets={"wine.red": "56" * 32},
         )
     )
     house.settle()
