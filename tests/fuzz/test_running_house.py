@@ -7,7 +7,6 @@ operator, an agent, a viewer. What HQ refuses it counts, and nothing changes.
 import random
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
@@ -21,6 +20,7 @@ from idlehands.house.components import AgentOptions
 from idlehands.house.registry import Role
 from idlehands.house.running import RunningHouse, start_house
 from tests.fixtures.broker import eventually
+from tests.fixtures.happenings import what_happened
 from tests.fuzz.test_decoders import Sender
 from tests.permissions.line import Line
 
@@ -88,20 +88,11 @@ def test_a_house_goes_on_whatever_is_sent(house: RunningHouse, client: Client, m
     assert after["epoch"] == before["epoch"]
     for unchanged in ("jobs", "sweeps"):
         assert after[unchanged] == before[unchanged], unchanged
-    assert what_happened(client, before["position"]) == []
+    assert what_happened(client, before["position"], by=PARTIES) == []
     assert sum(after["refused"].values()) - sum(before["refused"].values()) > messages / 10
     assert_no_traceback(house.home.logs)
     grown = {name: size - held[name] for name, size in memory_of(house).items()}
     assert all(size < 30e6 for size in grown.values()), grown
-
-
-def what_happened(client: Client, after: int) -> list[dict[str, Any]]:
-    """Return the events since then that somebody brought about, and not the house itself."""
-    found = client.rest.get("/events", after=str(after), limit=1000)["events"]
-    own = {"AgentBooted": "agent", "RequestAnswered": "submitter"}
-    events: list[dict[str, Any]] = [one["event"] for one in found]
-    # Its agent starts when it is ready, its server hands in notes for the audit log.
-    return [one for one in events if one.get(own.get(one["type"], ""), "mallory") in PARTIES]
 
 
 def broken(payload: bytes, draw: random.Random) -> bytes:

@@ -64,9 +64,12 @@ class MarkReached:
 
 
 class Premises:
-    """A house's server. `principals` are the headers that prove each role; None stands for nobody."""
+    """A house's server. `principals` are the headers that prove each role; None stands for nobody.
 
-    def __init__(self, uri: str, folder: Path) -> None:
+    With `is_audited` it takes notes, which HQ puts into its log some moments later.
+    """
+
+    def __init__(self, uri: str, folder: Path, *, is_audited: bool = False) -> None:
         self.folder = folder
         self.tokens = {role: f"{role}-{uuid4().hex}{uuid4().hex}" for role in TOKEN_ROLES}
         entries = [
@@ -83,9 +86,10 @@ class Premises:
         hub = MemoryHub()
         self.hq = LittleHq(MemoryBus(hub, "hq"), uri)
         self.house = build_house(MemoryBus(hub, CLIENT), uri)
-        self.house.trail = AuditTrail(
-            folder / "audit", self.house.asking, lambda note: is_noted(self.house.database, note)
-        )
+        if is_audited:
+            self.house.trail = AuditTrail(
+                folder / "audit", self.house.asking, lambda note: is_noted(self.house.database, note)
+            )
         self.page = Page(
             self.house,
             Sessions(folder / "logins", folder / "sessions"),
@@ -166,9 +170,9 @@ def _inside(app: Any) -> FastAPI:
 
 
 @contextmanager
-def premises(uri: str, folder: Path) -> Iterator[Premises]:
+def premises(uri: str, folder: Path, *, is_audited: bool = False) -> Iterator[Premises]:
     """Run the server and HQ on an empty database."""
-    built = Premises(uri, folder)
+    built = Premises(uri, folder, is_audited=is_audited)
     built.hq.start()
     built.server.start()
     try:

@@ -23,7 +23,7 @@ from tests.unit.dash_app.little_house import eventually
 @pytest.fixture(scope="module")
 def place(mongod_server: MongodServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Premises]:
     name = f"test_{uuid4().hex[:12]}"
-    with premises(mongod_server.uri_of(name), tmp_path_factory.mktemp("audit")) as built:
+    with premises(mongod_server.uri_of(name), tmp_path_factory.mktemp("audit"), is_audited=True) as built:
         yield built
     with MongoClient(mongod_server.uri) as mongo:
         mongo.drop_database(name)
