@@ -362,7 +362,7 @@ class Authority:
 
 
 def _haste(output: Output) -> int:
-    """Return the place of what is published together: grants, then answers, then what everybody may hear."""
+    """Return the place of what is published together: first what somebody waits for."""
     if isinstance(output, Publish):
-        return 0 if output.topic is topics.GRANT else 1 if output.topic is topics.ACK else 2
+        return 0 if output.topic is topics.GRANT else 3 if output.topic is topics.ACK else 2
     return 1
