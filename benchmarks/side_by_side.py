@@ -84,7 +84,7 @@ def _ask(player: "subprocess.Popen[str]", jobs: int) -> list[list[float]]:
 
 
 def _play(*, preferred: bool) -> None:
-    """Hold a house of the version in PYTHONPATH; for each number read, run so many jobs and print the times."""
+    """Hold a house of the version in PYTHONPATH; for each number read, print how long so many jobs took."""
     from benchmarks.history import read_history
     from benchmarks.latency import _wait_succeeded
     from benchmarks.setting import connected, noop_specs, running_house
