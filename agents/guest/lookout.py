@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from agents.guest.awake import Awake
 from agents.guest.conditions import parse_condition
 from agents.guest.decision import Decision, Memory
 from agents.guest.equipment import build_sensors, is_unconditional
@@ -68,6 +69,7 @@ class Lookout:
         self._wishes: dict[str, Wish | None] = {}
         self._stamps: dict[str, tuple[int, ...] | None] = {}
         self._panorama = Panorama(build_sensors(home, lambda: self._settings, gpus=gpus))
+        self._awake = Awake()
         self._memory = Memory()
         self._heard: dict[str, str] = {}
         self._told: PolicySays | None = None
@@ -90,6 +92,7 @@ class Lookout:
         if self._thread.is_alive():
             self._thread.join()
         self._panorama.close()
+        self._awake.close()
 
     def note_busy(self, busy: bool) -> None:
         """Take in whether a job runs; any thread may say so, and often."""
@@ -98,6 +101,8 @@ class Lookout:
             if busy:
                 # Not to look at once, but to go over to looking often.
                 self._wake.set()
+            elif self._awake.is_held:
+                self._hurry()
 
     def poke(self) -> None:
         """Look now, unless that was just done."""
@@ -145,6 +150,7 @@ class Lookout:
         decision, self._memory = decide(self._settings, readings, now, self._memory)
         if self._broken:
             decision = _stand_still("rules", self._broken, self._settings.grace_seconds)
+        self._awake.keep(now, wanted=self._busy and decision.cpu == "run" and readings.on_mains is not False)
         topics = tuple(dict.fromkeys(parse_condition(text).topic for text in self._settings.only_while))
         asked = readings.house_wish
         holds = asked.command if asked is not None and asked.holds(readings.unix) else ""

@@ -31,6 +31,8 @@ def register(agent: typer.Typer) -> None:
     agent.command("drain")(drain)
     agent.command("dedicate")(dedicate)
     agent.command("resume")(resume)
+    agent.command("install")(install)
+    agent.command("uninstall")(uninstall)
 
 
 def check(name: Name = None, home: AgentHome = None) -> None:
@@ -76,6 +78,55 @@ def dedicate(duration: For = None, name: Name = None, home: AgentHome = None) ->
 def resume(name: Name = None, home: AgentHome = None) -> None:
     """Take back `pause`, `drain` and `dedicate`, also what was asked for through HQ."""
     _ask("resume", name, home)
+
+
+def install(
+    show: Annotated[bool, typer.Option("--print", help="Only print the file and where it goes.")] = False,
+) -> None:
+    """Let the agent run whenever you are logged in: systemd, launchd or Windows' task scheduler start it."""
+    from idlehands.service import build_service, write_service
+
+    service = build_service()
+    if show:
+        sys.stdout.write(f"{service.file}:\n{_text(service.content)}")
+        return
+    write_service(service)
+    print(f"wrote {service.file}")
+    _do(service.start, "It is not started yet. Where you are logged in, run")
+
+
+def uninstall() -> None:
+    """Stop the service that `agent install` made, and remove it."""
+    from idlehands.service import build_service
+
+    service = build_service()
+    if not service.file.exists():
+        raise Stop(REFUSED, f"There is no service in {service.file}")
+    _do(service.stop, "It was not stopped. Where you are logged in, run")
+    service.file.unlink()
+    print(f"removed {service.file}")
+
+
+def _text(content: bytes) -> str:
+    return content.decode("utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8")
+
+
+def _do(commands: tuple[tuple[str, ...], ...], otherwise: str) -> None:
+    """Run commands; say what to run if one cannot be, as in a session without a user's systemd."""
+    import shlex
+    import shutil
+    import subprocess
+
+    for command in commands:
+        program = shutil.which(command[0])
+        done = program and subprocess.run(
+            [program, *command[1:]], capture_output=True, text=True, check=False
+        )
+        if not done or done.returncode != 0:
+            why = done.stderr.strip() if done else f"{command[0]} is not here"
+            all_of_it = " && ".join(shlex.join(one) for one in commands)
+            raise Stop(REFUSED, f"{otherwise} `{all_of_it}` ({why[:200]})")
+        print(shlex.join(command))
 
 
 def find_agent_homes(name: str | None = None) -> list[Path]:
