@@ -207,7 +207,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--warm",
         choices=("on", "off"),
-        default=os.environ.get("IDLEHANDS_WARM") or "off",
+        default=os.environ.get("IDLEHANDS_WARM") or "on",
         help="off: a fresh interpreter for every script (default: on Linux, forked from warm ones)",
     )
     parser.add_argument(

@@ -89,13 +89,13 @@ def _furnish(with_network: bool) -> None:
     kernel.drop_rights()
 
 
-def enter(first: int) -> None:
+def enter(first: int, *, with_network: bool) -> None:
     """Take this process, which is in the cradle's table of processes already, into the rest of it.
 
     Raises:
         OSError: If the cradle is gone.
     """
-    kernel.enter(first, _MADE | kernel.NEWNET)
+    kernel.enter(first, _MADE | (0 if with_network else kernel.NEWNET))
 
 
 def move_in(order: "dict[str, Any]") -> None:

@@ -149,7 +149,7 @@ class Server:
             if plug is None:
                 os._exit(70)
             if self._first >= 0:
-                cradle.enter(self._first)
+                cradle.enter(self._first, with_network=self._network)
             number = plug.detach()
             self._close_but(number)
             plug = socket(AF_UNIX, SOCK_SEQPACKET, 0, number)

@@ -71,10 +71,14 @@ def certificate(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture
-def strict(tmp_path: Path, certificate: Path) -> Iterator[Bench]:
+@pytest.fixture(params=[False, True], ids=["started", "forked"])
+def strict(tmp_path: Path, certificate: Path, request: pytest.FixtureRequest) -> Iterator[Bench]:
     bench = Bench(
-        tmp_path, upload_patience_seconds=0.3, isolations=find_isolations("strict"), hidden=[certificate]
+        *(tmp_path,),
+        upload_patience_seconds=0.3,
+        isolations=find_isolations("strict"),
+        hidden=[certificate],
+        is_warm=request.param,
     )
     yield bench
     bench.close()
@@ -242,13 +246,14 @@ def test_nothing_outlives_its_attempt(strict: Bench, way: str) -> None:
     eventually(lambda: not left(), "everything is gone")
 
 
-def test_nothing_outlives_an_agent_that_is_killed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_warm", [False, True], ids=["started", "forked"])
+def test_nothing_outlives_an_agent_that_is_killed(tmp_path: Path, is_warm: bool) -> None:
     word = f"outliver-{time.monotonic_ns()}"
     script = "import os, time\nif os.fork() == 0: os.setsid()\nprint('ready', flush=True)\ntime.sleep(300)"
     agent = (
         "import time\nfrom pathlib import Path\nfrom agents.runner.isolation import find_isolations\n"
         "from tests.unit.agents.runner.attempts import Bench\n"
-        f"bench = Bench(Path({str(tmp_path)!r}), isolations=find_isolations('strict'))\n"
+        f"bench = Bench(Path({str(tmp_path)!r}), isolations=find_isolations('strict'), is_warm={is_warm})\n"
         f"token = bench.start({script!r}, argv=({word!r},))\nbench.wait_line(token, 'ready')\n"
         "print('ready', flush=True)\ntime.sleep(300)"
     )

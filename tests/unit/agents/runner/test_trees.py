@@ -15,6 +15,15 @@ from schemas.specs import Limits
 from schemas.states import Outcome
 from tests.unit.agents.runner.attempts import Bench, eventually, is_alive
 
+
+@pytest.fixture(params=[False, pytest.param(True, marks=pytest.mark.slow)], ids=["started", "forked"])
+def bench(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Bench]:
+    """A bench whose scripts are started, or forked from a warm interpreter."""
+    bench = Bench(tmp_path, upload_patience_seconds=0.3, is_warm=request.param)
+    yield bench
+    bench.close()
+
+
 #: Each leaves a process behind that writes its pid to `pid` below the script's folder.
 SLEEP = (
     "open(PID, 'w').write(str(os.getpid())); os.rename(PID, PID + '.ready')\n"

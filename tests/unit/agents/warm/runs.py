@@ -55,7 +55,7 @@ class Runs:
         passed = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
         return {
             **passed,
-            "HOME": str(folder / ".idlehands" / "home"),
+            "HOME": str(folder / ".idlehands" / "home" if self.is_strict else self.home),
             "TMPDIR": str(folder / ".idlehands" / "tmp"),
             "PYTHONUNBUFFERED": "1",
             "PYTHONIOENCODING": "utf-8",
