@@ -43,18 +43,17 @@ async def read_events(
     if not after:
         position = await _read_compacted(database)
     query: dict[str, Any] = {"_id": {"$gte" if index is not None else "$gt": position}}
-    events = await _read(database, query, position, index, limit, without)
+    events, last = await _read(database, query, position, index, limit, without)
     # Asked afterwards: a compaction that comes in between leaves holes in what was read.
     compacted = await _read_compacted(database)
-    if position < compacted or (index is not None and position == compacted):
+    if compacted and (position < compacted or (index is not None and position == compacted)):
         raise Problem(
             410,
             "compacted",
             f"The events up to position {compacted} were compacted: what they brought about is in jobs, "
             f"sweeps and results. Read these anew, then ask for the events after {compacted}.",
         )
-    last = f"{events[-1]['position']}.{events[-1]['index']}" if events else after
-    return {"events": events, "next": last or None}
+    return {"events": events, "next": last or after or None}
 
 
 async def _read(
@@ -64,18 +63,23 @@ async def _read(
     index: int | None,
     limit: int,
     without: Collection[str],
-) -> list[Document]:
+) -> tuple[list[Document], str]:
+    """Return the events, and the point of the last one that was looked at, "" for none."""
     cursor = stored(database, "events").find(query, sort=[("_id", 1)], batch_size=_BATCH)
     events: list[Document] = []
+    last = ""
     async with cursor:
         async for raw in cursor:
             decision = plain(raw)
             number = decision["_id"]
             for at, event in enumerate(decision["events"]):
-                if event["type"] in without or (index is not None and number == position and at <= index):
+                if index is not None and number == position and at <= index:
                     continue
                 if len(events) == limit:
-                    return events
+                    return events, last
+                last = f"{number}.{at}"
+                if event["type"] in without:
+                    continue
                 events.append(
                     {
                         "position": number,
@@ -85,7 +89,7 @@ async def _read(
                         "event": event,
                     }
                 )
-    return events
+    return events, last
 
 
 async def _read_compacted(database: Database) -> int:

@@ -78,7 +78,7 @@ def build_router(house: House) -> APIRouter:
         wanted = CancelSweep(key=idempotency_key, on_behalf_of=name, sweep=checked_sweep(sweep))
         return answer(await house.asking.change(wanted))
 
-    @router.get("/results")
+    @router.get("/results", responses={200: {"content": {"text/csv": {}}}})
     async def list_results(
         request: Request,
         limit: Annotated[int, Query(ge=1, le=10_000)] = 100,

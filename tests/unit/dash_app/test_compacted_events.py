@@ -10,6 +10,13 @@ from tests.unit.dash_app.conftest import LittleHouse
 SPEC = {"script": {"bundle": "0" * 64, "entry": "train.py"}}
 
 
+def test_where_nothing_was_compacted_every_point_may_be_asked_for(
+    house: LittleHouse, viewer: httpx.Client
+) -> None:
+    for after in ("0", "0.0", "1", "1.0"):
+        assert viewer.get("/api/v1/events", params={"after": after}).status_code == 200
+
+
 def test_history_before_the_snapshot_is_gone_and_says_so(house: LittleHouse, viewer: httpx.Client) -> None:
     with house.client("operator") as operator:
         for _ in range(6):
