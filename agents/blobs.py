@@ -87,7 +87,9 @@ class Blobs:
                 file.truncate(0)
                 raise
 
-    def upload(self, sha256: str, source: Path, *, patience_seconds: float, wait: Wait) -> None:
+    def upload(
+        self, sha256: str, source: Path, *, patience_seconds: float, wait: Wait, as_checkpoint: bool = False
+    ) -> None:
         """Store a file as the blob `sha256`. Safe to repeat: a blob is what its name says.
 
         Repeats until nothing more was taken for `patience_seconds`.
@@ -97,19 +99,21 @@ class Blobs:
             BlobUnavailable: If it did not work in time; the message has the last reason.
         """
         size = os.stat(source).st_size
+        mark = "checkpoint=true" if as_checkpoint else ""
         if size <= _PIECE_BYTES:
-            self._repeat(lambda: self._upload_once(sha256, source, size), lambda: 0, patience_seconds, wait)
+            path = f"blobs/{sha256}?{mark}".rstrip("?")
+            self._repeat(lambda: self._ask("PUT", path, source, 0, size), lambda: 0, patience_seconds, wait)
             return
         taken = 0
 
         def upload_pieces() -> None:
             nonlocal taken
-            said = self._ask("GET", f"blobs/{sha256}/pieces")
+            said = self._ask("GET", f"blobs/{sha256}/pieces?{mark}".rstrip("?"))
             while not said.get("whole"):
                 taken = int(said["received"])
                 if wait(0):
                     raise BlobUnavailable("nobody waits for it any more")
-                path = f"blobs/{sha256}/pieces/{taken}?total={size}"
+                path = f"blobs/{sha256}/pieces/{taken}?total={size}&{mark}".rstrip("&")
                 said = self._ask("PUT", path, source, taken, min(_PIECE_BYTES, size - taken))
             taken = size
 
@@ -168,9 +172,6 @@ class Blobs:
                 raise BlobUnavailable(f"the connection ended {response.length} bytes too early")
         finally:
             connection.close()
-
-    def _upload_once(self, sha256: str, source: Path, size: int) -> None:
-        self._ask("PUT", f"blobs/{sha256}", source, 0, size)
 
     def _ask(self, method: str, what: str, source: Path | None = None, start: int = 0, size: int = 0) -> Any:
         """Return what REST answers, `source` from `start` on being the body."""

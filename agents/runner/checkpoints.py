@@ -179,7 +179,11 @@ class Checkpoints:
             if self._read() != seen:
                 return False
             self._site.blobs.upload(
-                packed.sha256, archive, patience_seconds=patience_seconds, wait=self._wait
+                packed.sha256,
+                archive,
+                patience_seconds=patience_seconds,
+                wait=self._wait,
+                as_checkpoint=True,
             )
         except (PackTooBig, BlobUnavailable, OSError) as error:
             self._note(f"the checkpoint was not stored and stays on this machine only: {error}")

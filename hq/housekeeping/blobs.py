@@ -25,6 +25,8 @@ DATASETS = "datasets"
 CHUNKS = "blobs.chunks"
 #: Set when somebody asked whether the blob is there, and will perhaps refer to it.
 WANTED = "wanted"
+#: A checkpoint is named within seconds, or was replaced by the next one: those come by the minute.
+CHECKPOINT_GRACE = datetime.timedelta(hours=1)
 #: Chunks without an entry are of an upload that goes on, or died.
 _ORPHAN_AGE = datetime.timedelta(hours=6)
 _SHA256 = re.compile(rb"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
@@ -56,8 +58,15 @@ def sweep_blobs(database: Database[dict[str, Any]], grace_hours: float, *, dry_r
     Raises:
         PyMongoError: If the database does not answer; what was deleted stays deleted.
     """
-    before = datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=grace_hours)
-    is_old = {"uploadDate": {"$lt": before}, WANTED: {"$not": {"$gte": before}}}
+    now = datetime.datetime.now(datetime.UTC)
+    before = now - datetime.timedelta(hours=grace_hours)
+    soon = now - CHECKPOINT_GRACE
+    is_old = {
+        "$or": [
+            {"uploadDate": {"$lt": before}, WANTED: {"$not": {"$gte": before}}},
+            {"checkpoint": True, "uploadDate": {"$lt": soon}, WANTED: {"$not": {"$gte": soon}}},
+        ]
+    }
     files = database[FILES].with_options(read_concern=ReadConcern("majority"))
     # First what may go, then who refers to it: a reference that comes later finds the blob asked for.
     found = [(row["_id"], str(row["filename"]), int(row["length"])) for row in files.find(is_old)]

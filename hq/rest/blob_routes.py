@@ -27,6 +27,9 @@ OneRange = Annotated[
     str | None, Header(alias="range", description="`bytes=N-` or `bytes=N-M`; others are not understood.")
 ]
 OneOffset = Annotated[int, Path(ge=0, le=2**53 - 1)]
+AsCheckpoint = Annotated[
+    bool, Query(description="It is a job's checkpoint: unless a job names it, it goes after an hour.")
+]
 Total = Annotated[int, Query(ge=0, le=2**53 - 1, description="Bytes of the whole blob.")]
 _BINARY = {
     "requestBody": {
@@ -47,11 +50,11 @@ def build_router(house: House) -> APIRouter:
     router = APIRouter(tags=["blobs"])
 
     @router.put("/blobs/{sha256}", status_code=201, openapi_extra=_BINARY, responses=STORED)
-    async def put_blob(sha256: OnePathBlob, request: Request) -> Response:
+    async def put_blob(sha256: OnePathBlob, request: Request, checkpoint: AsCheckpoint = False) -> Response:
         """Store content under its sha256. 201 when it is new, 200 when it was there; safe to repeat."""
         _check(sha256)
         try:
-            new = await house.blobs.store(sha256, request.stream())
+            new = await house.blobs.store(sha256, request.stream(), as_checkpoint=checkpoint)
         except WrongContent as error:
             raise Problem(422, "wrong_hash", f"{error}.") from None
         except BlobTooBig as error:
@@ -93,19 +96,28 @@ def build_router(house: House) -> APIRouter:
         return Response(headers=_headers(blob, sha256), media_type="application/octet-stream")
 
     @router.get("/blobs/{sha256}/pieces")
-    async def get_pieces(sha256: OnePathBlob, request: Request) -> Response:
+    async def get_pieces(sha256: OnePathBlob, request: Request, checkpoint: AsCheckpoint = False) -> Response:
         """Say how much of an upload in pieces is there: where the next piece begins."""
-        return answer(await house.uploads.read(_check(sha256), principal_of(request).name))
+        by = principal_of(request).name
+        return answer(await house.uploads.read(_check(sha256), by, as_checkpoint=checkpoint))
 
     @router.put("/blobs/{sha256}/pieces/{offset}", openapi_extra=_BINARY)
-    async def put_piece(sha256: OnePathBlob, offset: OneOffset, total: Total, request: Request) -> Response:
+    async def put_piece(
+        sha256: OnePathBlob,
+        offset: OneOffset,
+        total: Total,
+        request: Request,
+        checkpoint: AsCheckpoint = False,
+    ) -> Response:
         """Store a piece of a large blob, at the offset that `pieces` says. Whole at the last one.
 
         A piece of a multiple of 261,120 bytes is kept as a whole, also as far as it came when it breaks off.
         """
         by = principal_of(request).name
         try:
-            found = await house.uploads.add(_check(sha256), by, offset, total, request.stream())
+            found = await house.uploads.add(
+                _check(sha256), by, offset, total, request.stream(), as_checkpoint=checkpoint
+            )
         except WrongContent as error:
             raise Problem(422, "wrong_hash", f"{error}.") from None
         except WrongOffset as error:

@@ -53,13 +53,21 @@ class Blobs:
         found: Document | None = await self._files().find_one({"filename": sha256}, {"length": 1})
         return found
 
-    async def note_wanted(self, found: Document) -> None:
+    async def note_wanted(self, found: Document, *, as_checkpoint: bool = False) -> None:
         """Note that somebody may refer to this blob soon: housekeeping leaves it for a while."""
-        wanted = {"$set": {"wanted": datetime.datetime.now(datetime.UTC)}}
-        await self._database[f"{BUCKET}.files"].update_one({"_id": found["_id"]}, wanted)
+        change: Document = {"$set": {"wanted": datetime.datetime.now(datetime.UTC)}}
+        if not as_checkpoint:
+            # From now on it is more than that.
+            change["$unset"] = {"checkpoint": ""}
+        await self._database[f"{BUCKET}.files"].update_one({"_id": found["_id"]}, change)
 
-    async def store(self, sha256: str, pieces: AsyncIterator[bytes]) -> bool:
+    async def store(self, sha256: str, pieces: AsyncIterator[bytes], *, as_checkpoint: bool = False) -> bool:
         """Store content under its hash; True if it is new. Safe to repeat and at the same time.
+
+        Args:
+            sha256: Of the content.
+            pieces: The content.
+            as_checkpoint: Whether the next one replaces it: then it goes soon after that.
 
         Raises:
             WrongContent: If the content has another hash.
@@ -68,7 +76,7 @@ class Blobs:
         await self.make_ready()
         found = await self.find(sha256)
         if found is not None:
-            await self.note_wanted(found)
+            await self.note_wanted(found, as_checkpoint=as_checkpoint)
             # The sender is heard out, so that a wrong body is an error also the second time.
             await _verified(sha256, pieces)
             return False
@@ -82,6 +90,8 @@ class Blobs:
                 digest.update(piece)
                 await upload.write(piece)
             _check_hash(sha256, digest.hexdigest())
+            if as_checkpoint:
+                await upload.set("checkpoint", True)
             await upload.close()
         except FileExists:
             # Someone else was first with the same content.

@@ -55,17 +55,24 @@ class Uploads:
         self._files = database[f"{BUCKET}.files"]
         self._database = database
 
-    async def read(self, sha256: str, by: str) -> Received:
+    async def read(self, sha256: str, by: str, *, as_checkpoint: bool = False) -> Received:
         """Return how much of a blob is there: all of it, or what this uploader has sent."""
         found = await self._blobs.find(sha256)
         if found is not None:
-            await self._blobs.note_wanted(found)
+            await self._blobs.note_wanted(found, as_checkpoint=as_checkpoint)
             return Received(int(found["length"]), True)
         upload = await self._uploads.find_one({"_id": {"sha256": sha256, "by": by}})
         return Received(0 if upload is None else await self._length(upload), False)
 
     async def add(
-        self, sha256: str, by: str, offset: int, total: int, pieces: AsyncIterator[bytes]
+        self,
+        sha256: str,
+        by: str,
+        offset: int,
+        total: int,
+        pieces: AsyncIterator[bytes],
+        *,
+        as_checkpoint: bool = False,
     ) -> Received:
         """Store a piece that begins at `offset`. A piece that breaks off is kept as far as it came.
 
@@ -75,7 +82,7 @@ class Uploads:
             BlobTooBig: If the whole is over the limit, or longer than `total`.
             DiskFull: If it would fill the disk.
         """
-        known = await self.read(sha256, by)
+        known = await self.read(sha256, by, as_checkpoint=as_checkpoint)
         if known.whole:
             async for _ in pieces:
                 pass
@@ -91,7 +98,7 @@ class Uploads:
             return Received(received, False)
         if rest:
             await self._put_chunk(upload, received // PIECE_BYTES, rest)
-        await self._finish(upload, sha256)
+        await self._finish(upload, sha256, {"checkpoint": True} if as_checkpoint else {})
         return Received(total, True)
 
     async def _begin(self, sha256: str, by: str, total: int) -> Document:
@@ -147,7 +154,7 @@ class Uploads:
         except DuplicateKeyError:
             raise WrongOffset("the same piece came twice at once: ask how far the upload is") from None
 
-    async def _finish(self, upload: Document, sha256: str) -> None:
+    async def _finish(self, upload: Document, sha256: str, marks: Document) -> None:
         digest = hashlib.sha256()
         async for chunk in self._chunks.find({"files_id": upload["files_id"]}).sort("n", 1):
             digest.update(chunk["data"])
@@ -162,6 +169,7 @@ class Uploads:
             "length": upload["length"],
             "chunkSize": PIECE_BYTES,
             "uploadDate": datetime.datetime.now(datetime.UTC),
+            **marks,
         }
         try:
             await self._files.insert_one(file)

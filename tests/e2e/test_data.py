@@ -136,7 +136,7 @@ def train_with_interruptions(
 
 
 def test_a_job_whose_machines_die_goes_on_from_its_last_checkpoint(work: Workplace) -> None:
-    train_with_interruptions(work, "numpy", 40, [signal.SIGKILL])
+    train_with_interruptions(work, "numpy", 30, [signal.SIGKILL])
 
 
 @pytest.mark.slow

@@ -274,3 +274,23 @@ def test_a_range_beyond_the_end_says_how_long_it_is(operator: httpx.Client) -> N
     answer = operator.get(f"{API}/{sha256(b'0123456789')}", headers={"range": "bytes=10-"})
 
     assert (answer.status_code, answer.headers["content-range"]) == (416, "bytes */10")
+
+
+@pytest.mark.parametrize("in_pieces", [False, True])
+def test_a_checkpoint_is_marked_until_somebody_wants_it_for_more(
+    house: LittleHouse, operator: httpx.Client, in_pieces: bool
+) -> None:
+    content = os.urandom(100)
+    path = f"{API}/{sha256(content)}" + (f"/pieces/0?total={len(content)}&" if in_pieces else "?")
+
+    def is_marked() -> bool:
+        with MongoClient[dict[str, Any]](house.uri) as mongo:
+            file = mongo.get_default_database()["blobs.files"].find_one({"filename": sha256(content)})
+            assert file is not None
+            return bool(file.get("checkpoint"))
+
+    operator.put(f"{path}checkpoint=true", content=content)
+    operator.put(f"{path}checkpoint=true", content=content)
+    assert is_marked()
+    operator.put(f"{API}/{sha256(content)}", content=content)
+    assert not is_marked()

@@ -71,6 +71,7 @@ class _Handler(BaseHTTPRequestHandler):
         name = self._begin()
         if name is None:
             return
+        name = name.removesuffix("?checkpoint=true").removesuffix("&checkpoint=true")
         if "/pieces/" not in name:
             self.server.blobs[name] = content
             self._answer(201, b"{}")
@@ -95,7 +96,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif self.server.failures:
             self._answer(self.server.failures.pop(0), b"not now")
         else:
-            return self.path.rpartition("/api/v1/blobs/")[2]
+            return self.path.rpartition("/api/v1/blobs/")[2].removesuffix("?checkpoint=true")
         return None
 
     def _answer(self, status: int, body: bytes) -> None:

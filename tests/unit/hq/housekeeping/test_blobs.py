@@ -86,3 +86,31 @@ def test_chunks_of_an_upload_that_died_go(database: Database[dict[str, Any]]) ->
 
     assert sweep_blobs(database, 24).orphans == 1
     assert database[CHUNKS].count_documents({}) == 1
+
+
+@pytest.mark.parametrize(("hours", "goes"), [(0.9, False), (1.1, True)])
+def test_a_checkpoint_that_was_replaced_goes_soon_and_the_newest_stays(
+    database: Database[dict[str, Any]], hours: float, goes: bool
+) -> None:
+    old = put(database, b"old", hours_old=hours, checkpoint=True)
+    newest = put(database, b"newest", hours_old=hours, checkpoint=True)
+    dataset = put(database, b"dataset", hours_old=48)
+    checkpoint = {"token": 1, "sha256": newest, "bytes": 6}
+    store(database, "jobs", {"_id": "j1", "spec": {}, "checkpoint": checkpoint})
+    store(database, "datasets", {"_id": {"name": "wine", "sha256": dataset}})
+
+    assert sweep_blobs(database, 24).blobs == int(goes)
+    assert stored(database) == {newest, dataset} | (set() if goes else {old})
+
+
+def test_artifacts_environments_and_differences_are_references(database: Database[dict[str, Any]]) -> None:
+    blobs = {name: put(database, name.encode()) for name in ("artifact", "environment", "dataset", "diff")}
+    result = {
+        "artifacts": [{"name": "a", "sha256": blobs["artifact"], "bytes": 1}],
+        "environment": blobs["environment"],
+        "datasets": {"wine": blobs["dataset"]},
+    }
+    store(database, "results", {"_id": 1, "result": result})
+    store(database, "jobs", {"_id": "j1", "spec": {"source": {"commit": "0" * 40, "diff": blobs["diff"]}}})
+
+    assert sweep_blobs(database, 24).blobs == 0
