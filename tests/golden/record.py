@@ -10,6 +10,7 @@ from hq.core.outputs import LookUpSweep
 from schemas.audit import AuditNote
 from schemas.events import AnyEvent, Decision, SweepFinished, TrialProposed
 from schemas.facts import Artifact, AttemptResult, Checkpoint, Failure, MachineFacts, MetricPoint
+from schemas.messages import StandingClaim
 from schemas.requests import (
     Audit,
     Cancel,
@@ -44,6 +45,7 @@ def play() -> list[Decision]:
     _play_losses(house)
     _play_deletions(house)
     _play_audit(house)
+    _play_claims_ahead(house)
     missing = {kind.__name__ for kind in AnyEvent.__args__} - {type(event).__name__ for event in house.events}
     assert not missing, f"no {missing} in this log"
     return house.decisions
@@ -129,6 +131,15 @@ def _play_losses(house: SmallHouse) -> None:
 def _play_audit(house: SmallHouse) -> None:
     note = AuditNote("5" * 32, house.wall, "login.refused", source="192.168.1.7", outcome="refused", count=40)
     house.request(Audit(note=note, key=note.id), "web")
+
+
+def _play_claims_ahead(house: SmallHouse) -> None:
+    house.heartbeat("attic", slots=4, standing=StandingClaim(house.authority.state.epoch, "5" * 24, 9))
+    one, other = house.submit(JobSpec(SCRIPT, name="claimed ahead"), JobSpec(SCRIPT, name="never heard of"))
+    house.deliver(success((one, house.job(one).token)))
+    house.settle()
+    house.boot("attic", boot=2)
+    assert house.job(other).starts == 0
 
 
 def _play_deletions(house: SmallHouse) -> None:
