@@ -95,6 +95,7 @@ def main() -> None:
     parser.add_argument("--framework", choices=("numpy", "torch"), default="numpy")
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--pause", type=float, default=0.1)
+    parser.add_argument("--until", default="", help="train the last epoch once this file is there")
     given = parser.parse_args()
     folder = idlehands.checkpoint_dir()  # type: ignore[attr-defined]
     model: Model = Torch() if given.framework == "torch" else Numpy()
@@ -106,6 +107,11 @@ def main() -> None:
         model.load(os.path.join(folder, latest["model"]))
     print(f"begins at epoch {len(losses)}", flush=True)
     while len(losses) < given.epochs and not idlehands.should_stop():  # type: ignore[attr-defined]
+        if given.until and len(losses) == given.epochs - 1 and not os.path.exists(given.until):
+            # Whoever interrupts it is never too late. What is saved again is another checkpoint.
+            time.sleep(given.pause)
+            save(model, losses, folder)
+            continue
         losses.append(model.train())
         time.sleep(given.pause)
         save(model, losses, folder)
