@@ -11,7 +11,10 @@ from benchmarks.figures import Figure, format_table, measure_step, read_machine,
 from benchmarks.setting import TINY, Effort
 
 #: Each is a module with `measure(effort) -> list[Figure]`.
-NAMES = ("latency", "throughput", "batches", "idle_agent", "append", "drain", "signatures", "reconnect", "guest")
+NAMES = (
+    *("latency", "throughput", "batches", "idle_agent", "append", "drain", "signatures", "reconnect"),
+    *("guest", "warm"),
+)
 
 
 def run(name: str, effort: Effort) -> list[Figure]:

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.process
 
 
 #: They take longest, in the smallest form too.
-_SLOW = ("signatures", "drain", "reconnect", "guest")
+_SLOW = ("signatures", "drain", "reconnect", "guest", "warm")
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ print(json.dumps({"value": value, "letters": len(value), "cwd": os.getcwd()}))
 if "--fail" in sys.argv: raise RuntimeError(value)
 """
 #: KEY is a path.
-LOOK = "import json, os; print(json.dumps({'alone': os.getppid() == 1, 'key': os.path.exists(KEY)}))"
+LOOK = "import json, os; print(json.dumps({'alone': os.getpid() < 10, 'key': os.path.exists(KEY)}))"
 
 
 class Line:

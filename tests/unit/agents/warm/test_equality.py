@@ -62,3 +62,9 @@ def test_a_forked_script_with_its_libraries_says_and_does_what_a_started_one_doe
 @pytest.mark.parametrize("name", HEAVIER)
 def test_training_in_a_fork_gives_the_result_of_a_fresh_interpreter(basic: Runs, name: str) -> None:
     _compare(basic, HEAVIER[name])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PLAIN)
+def test_a_script_forked_in_strict_says_and_does_what_a_started_one_does(strict: Runs, name: str) -> None:
+    _compare(strict, PLAIN[name])
