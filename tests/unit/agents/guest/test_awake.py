@@ -15,7 +15,7 @@ def holder(file: Path) -> tuple[str, ...]:
 
 
 def pid_in(file: Path) -> int:
-    return int(eventually(lambda: file.exists() and file.read_text(), "it holds the lock"))
+    return int(eventually(lambda: file.exists() and file.read_text(), "it holds the lock", 60))
 
 
 def test_a_long_job_keeps_the_computer_awake_until_it_ends(tmp_path: Path) -> None:
@@ -51,7 +51,7 @@ def test_a_system_that_refuses_is_not_asked_all_the_time(tmp_path: Path) -> None
     )
     awake.keep(0.0, wanted=True)
     awake.keep(10.0, wanted=True)
-    eventually(lambda: counter.exists() and counter.read_text() == "x")
+    eventually(lambda: counter.exists() and counter.read_text() == "x", seconds=60)
     process = awake._process
     assert process is not None
     process.wait()

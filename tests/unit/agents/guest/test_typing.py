@@ -13,6 +13,7 @@ from agents.guest.lookout import Lookout, PolicySays
 from agents.guest.panorama import Panorama
 from agents.guest.sensors.displays import Displays
 from agents.guest.settings import settings_file
+from agents.runner.port import RunStopped
 from agents.runner.tree import read_process
 from tests.fixtures.display import VirtualDisplay
 from tests.unit.agents.runner.attempts import JOB, Bench, eventually, is_alive
@@ -32,6 +33,12 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     bench.close()
 
 
+def state(pid: int) -> str:
+    """Return the letter of a process's state, ? when it is gone."""
+    process = read_process(pid)
+    return process.state if process else "?"
+
+
 def seconds_of(sensor: Displays) -> float | None:
     inputs = sensor.look(time.monotonic()).inputs
     return inputs[0].seconds if inputs else None
@@ -41,8 +48,7 @@ def test_a_key_and_a_movement_are_seen(display: VirtualDisplay) -> None:
     sensor = Displays(str(display.sockets))
     for act in (display.press, display.move):
         eventually(lambda: (seconds_of(sensor) or 0) > 1.0, "quiet", 60)
-        act()
-        eventually(lambda: seconds_of(sensor) < 1.0, "somebody", 60)
+        eventually(lambda act=act: act() or (seconds_of(sensor) or 9) < 1.0, "somebody", 60)
 
     assert sensor.look(time.monotonic()).values == {"full_screen": False}
     sensor.close()
@@ -96,7 +102,10 @@ class Owner:
         eventually(lambda: self.says[-1].decision.accepting, "nobody has come for a while", 60)
         self.token = self.bench.start(WORKING)
         self.lookout.note_busy(True)
-        return int(self.bench.wait_line(self.token, "pid").split()[1])
+        lines = eventually(
+            lambda: [line for line in self.bench.lines(self.token) if "pid" in line], "it runs", 60
+        )
+        return int(lines[0].split()[1])
 
 
 def test_a_key_lets_a_job_stand_still_and_quiet_lets_it_go_on(
@@ -105,14 +114,14 @@ def test_a_key_lets_a_job_stand_still_and_quiet_lets_it_go_on(
     owner = Owner(tmp_path / "home", display, bench, start_after_seconds=0.5, resume_after_seconds=2)
     pid = owner.begin()
 
-    display.press()
-    eventually(lambda: (process := read_process(pid)) and process.state == "T", "it stands still", 60)
+    # Again and again, as who types does: a busy machine may look late.
+    eventually(lambda: display.press() or state(pid) == "T", "it stands still", 60)
     assert "somebody is at this computer" in owner.says[-1].decision.reason
-    eventually(lambda: (process := read_process(pid)) and process.state != "T", "it goes on", 60)
+    eventually(lambda: state(pid) in "RSD", "it goes on", 60)
 
     owner.lookout.close()
     bench.runner.stop(JOB, owner.token)
-    bench.wait_stopped(owner.token)
+    eventually(lambda: bench.find(RunStopped, owner.token), "it is gone", 60)
 
 
 @pytest.mark.slow
@@ -123,8 +132,7 @@ def test_a_job_that_stands_still_for_too_long_is_gone(
                   vacate_after_seconds=0.5)  # fmt: skip
     pid = owner.begin()
 
-    display.press()
+    eventually(lambda: display.press() or bench.find(RunStopped, owner.token), "it is gone", 60)
 
-    bench.wait_stopped(owner.token)
     assert not is_alive(pid)
     owner.lookout.close()
