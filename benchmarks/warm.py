@@ -63,6 +63,8 @@ def measure(effort: Effort) -> list[Figure]:
 def _compare(home: Path, name: str, level: Isolation, effort: Effort) -> list[Figure]:
     source, forks, starts, floor, _ = _SCRIPTS[name]
     (home / "checkpoints").mkdir(parents=True)
+    (home / "attempts" / "started").mkdir(parents=True)
+    (home / "attempts" / "started" / "script.py").write_text(source)
     isolations = find_isolations() if level == "strict" else Isolations()
     launcher = WarmLauncher(
         home=home,
@@ -79,7 +81,7 @@ def _compare(home: Path, name: str, level: Isolation, effort: Effort) -> list[Fi
             forked.append(
                 _rate(effort.jobs(forks), lambda n=numbers: _fork(launcher, home, next(n), source, level))  # type: ignore[misc]
             )
-            started.append(_rate(effort.jobs(starts), lambda: _start(home, source)))
+            started.append(_rate(effort.jobs(starts), lambda: _start(home)))
     finally:
         launcher.close()
     ratios = tuple(one / other for one, other in zip(forked, started, strict=True))
@@ -113,10 +115,8 @@ def _environment(folder: Path) -> dict[str, str]:
     return {**passed, "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "1", "TMPDIR": str(folder)}
 
 
-def _start(home: Path, source: str) -> None:
+def _start(home: Path) -> None:
     folder = home / "attempts" / "started"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "script.py").write_text(source)
     environment = _environment(folder)
     done = subprocess.run([sys.executable, "script.py"], cwd=folder, env=environment, capture_output=True)
     assert (done.returncode, done.stdout[:1]) == (0, b"{"), done.stderr
