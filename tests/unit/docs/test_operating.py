@@ -28,7 +28,17 @@ def test_every_variable_that_is_read_is_on_the_page() -> None:
     # Not those that an agent sets for its scripts.
     given = {
         "IDLEHANDS_" + name
-        for name in ("JOB", "TOKEN", "CHECKPOINTS", "SAVED", "SECRETS", "STOP_FILE", "AGENT", "ATTEMPT")
+        for name in (
+            "JOB",
+            "TOKEN",
+            "CHECKPOINTS",
+            "SAVED",
+            "SECRETS",
+            "STOP_FILE",
+            "AGENT",
+            "ATTEMPT",
+            "ROOM",
+        )
     }
     script = (ROOT / "run").read_text()
     read = set(re.findall(r"IDLEHANDS_[A-Z_]+[A-Z]", _sources() + script)) - given
