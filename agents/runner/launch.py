@@ -93,9 +93,7 @@ class Launch:
         if self._warm is not None:
             sandboxed = self._warm.process.end_sandbox if self.is_sandboxed else None
             return Tree(process.pid, marker, end_sandbox=sandboxed, has_orphans=self._site.has_orphans)
-        return Tree(
-            process.pid, marker, only_encloses=self.is_sandboxed, has_orphans=self._site.has_orphans
-        )
+        return Tree(process.pid, marker, only_encloses=self.is_sandboxed, has_orphans=self._site.has_orphans)
 
     def close(self) -> None:
         """Give back what is open. Safe to repeat."""
