@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
-from schemas import names
+from schemas import audit, names
 
 #: Texts for the patterns that there are.
 _FITTING: dict[str, tuple[str, ...]] = {
@@ -16,6 +16,8 @@ _FITTING: dict[str, tuple[str, ...]] = {
     names.JOB_PATTERN: ("j" + "a" * 12, "j" + "b" * 12, "jaaaaaaaaaaab"),
     names.SWEEP_PATTERN: ("s" + "a" * 12, "s" + "b" * 12),
     names.VARIABLE_PATTERN: ("TOKEN", "_x", "A1"),
+    names.DATASET_PATTERN: ("wine", "digits-8x8.v2", "0"),
+    audit.WORD_PATTERN: ("login.accepted", "certificate.issued"),
 }
 _HEX = re.compile(r"\^\[0-9a-f\]\{(\d+)(?:,(\d+))?\}")
 _MOST_ITEMS = 3

@@ -1,5 +1,6 @@
 """Hypothesis strategies for whatever the schemas allow, made from the schemas themselves."""
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -47,6 +48,10 @@ def _struct(info: Any) -> st.SearchStrategy[dict[str, Any]]:
     return st.fixed_dictionaries(required, optional=optional)
 
 
+def _at_most(length: int) -> Callable[[str], bool]:
+    return lambda text: len(text) <= length
+
+
 def _values(info: Any) -> st.SearchStrategy[Any]:
     match info:
         case mi.Metadata(type=inner):
@@ -65,8 +70,9 @@ def _values(info: Any) -> st.SearchStrategy[Any]:
             return st.integers(-(2**63) if low is None else low, 2**63 - 1 if high is None else high)
         case mi.FloatType(ge=low, le=high):
             return st.floats(low, high, allow_nan=False, allow_infinity=False)
-        case mi.StrType(pattern=pattern) if pattern:
-            return st.from_regex(pattern.replace(r"(?!\n)$", r"\Z"))
+        case mi.StrType(pattern=pattern, max_length=high) if pattern:
+            fitting = st.from_regex(pattern.replace(r"(?!\n)$", r"\Z"))
+            return fitting if high is None else fitting.filter(_at_most(high))
         case mi.StrType(min_length=low):
             return _TEXT.filter(lambda text: len(text) >= (low or 0))
         case mi.LiteralType(values=values):
@@ -75,6 +81,8 @@ def _values(info: Any) -> st.SearchStrategy[Any]:
             return st.sampled_from([member.value for member in cls])
         case mi.VarTupleType(item_type=item, min_length=low) | mi.ListType(item_type=item, min_length=low):
             return st.lists(_values(item), min_size=low or 0, max_size=(low or 0) + 2)
+        case mi.DictType(key_type=mi.Metadata(type=mi.StrType(pattern=str()) as key), value_type=value):
+            return st.dictionaries(_values(key), _values(value), max_size=3)
         case mi.DictType(value_type=value):
             return st.dictionaries(_KEYS, _values(value), max_size=3)
         case _:
