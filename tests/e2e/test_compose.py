@@ -109,6 +109,7 @@ def test_a_second_start_finds_everything_in_place(house: Composition) -> None:
     assert run_script(house, """print('{"again": 2}')""")
 
 
+@pytest.mark.slow
 def test_a_backup_moves_into_containers_elsewhere(house: Composition, tmp_path: Path) -> None:
     run_script(house, """print('{"moved": 3}')""")
     saved = house.once("admin", "backup", "/backups/house.backup")

@@ -275,6 +275,7 @@ def test_a_signal_in_the_middle_stops_everything(demo: Demo, number: signal.Sign
     assert demo.processes() == []
 
 
+@pytest.mark.slow
 def test_a_killed_demo_leaves_no_process_and_the_next_one_starts_anew(demo: Demo) -> None:
     demo.write("train_mlp.py", STUCK_TRAIN)
     process = demo.start(*demo.quick)
