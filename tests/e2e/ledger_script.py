@@ -40,7 +40,10 @@ def note(what: str, token: int = token) -> None:
 def find_others() -> list[int]:
     """Return the tokens of this job's other attempts that live at this moment."""
     with open(options.ledger, "rb") as ledger:
-        begun = {entry["token"]: entry["pid"] for entry in map(json.loads, ledger) if entry["job"] == job}
+        content = ledger.read()
+    # A line across two pages of the file is seen in halves while it is written.
+    whole = content[: content.rfind(b"\n") + 1].splitlines()
+    begun = {entry["token"]: entry["pid"] for entry in map(json.loads, whole) if entry["job"] == job}
     return [other for other, pid in begun.items() if other != token and runs(other, pid)]
 
 
