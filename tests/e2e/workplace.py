@@ -54,7 +54,10 @@ def read_ledger(path: Path) -> list[Entry]:
     """Return the ledger's lines in the order in which they were written."""
     if not path.exists():
         return []
-    return [msgspec.json.decode(line, type=Entry) for line in path.read_bytes().splitlines()]
+    content = path.read_bytes()
+    # The last line may be one that is just being written.
+    whole = content[: content.rfind(b"\n") + 1].splitlines()
+    return [msgspec.json.decode(line, type=Entry) for line in whole]
 
 
 def read_spool(home: Path) -> list[tuple[str, int]]:
