@@ -207,6 +207,7 @@ def test_jobs_that_fail_are_shown_and_make_the_demo_fail(demo: Demo) -> None:
 
     assert (code, error) == (1, ""), out
     rows = read_table(out)
+    assert len(rows) == 24
     failed = [row for row in rows if row["RANK"] == "failed"]
     assert {row["LAYERS"] for row in failed} == {"2"}
     assert rows[-len(failed) :] == failed
@@ -269,7 +270,7 @@ def test_a_signal_in_the_middle_stops_everything(demo: Demo, number: signal.Sign
             break
 
     process.send_signal(number)
-    out, error = process.communicate(timeout=90)
+    out, error = process.communicate(timeout=40)
 
     assert process.returncode == code, (out + error).decode()
     assert demo.processes() == []
