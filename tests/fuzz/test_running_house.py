@@ -70,7 +70,7 @@ def test_a_house_goes_on_whatever_is_sent(house: RunningHouse, client: Client, m
         from trust.keys import ensure_signing_key
 
         ensure_signing_key(key)
-    processes = {name: house.component(name).pid for name in ("hq", "web", "search")}
+    processes = {part.name: part.pid for part in house.status().components}
     before, held = client.status(), memory_of(house)
 
     for name in PARTIES:
@@ -84,7 +84,7 @@ def test_a_house_goes_on_whatever_is_sent(house: RunningHouse, client: Client, m
 
     # Sent after all that: when it is answered, HQ has seen everything before it.
     after = client.status()
-    assert {name: house.component(name).pid for name in processes} == processes
+    assert {part.name: part.pid for part in house.status().components} == processes
     assert after["epoch"] == before["epoch"]
     for unchanged in ("jobs", "sweeps"):
         assert after[unchanged] == before[unchanged], unchanged
