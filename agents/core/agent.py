@@ -15,9 +15,10 @@ from itertools import islice
 from msgspec.structs import replace
 
 from agents.core.attempts import AttemptKey, Attempts, Claimed, Held
-from agents.core.deliveries import Deliveries
-from agents.core.effects import Behave, Effect, Freeze, Send, Spool, Start, Stop, Unspool, Vacate, WindDown
+from agents.core.effects import Behave, Effect, Send, Start, Stop, WindDown
 from agents.core.heartbeats import Heartbeats
+from agents.core.outbox import Outbox
+from agents.core.owner import describe, let_follow, why_not
 from agents.core.standing import StandingClaims
 from agents.core.timing import (
     CHANGE_SECONDS,
@@ -26,7 +27,6 @@ from agents.core.timing import (
     HELD_SECONDS,
     LEASE_SECONDS,
     PREFETCH_LIMIT,
-    RESPOOL_SECONDS,
     SPREAD_AGENTS,
     SPREAD_SECONDS,
 )
@@ -48,11 +48,8 @@ from schemas.messages import (
     HqState,
     Offers,
     Order,
-    Results,
 )
 from schemas.states import Command, Outcome, Phase
-
-_RESULTS_PER_MESSAGE = 64
 
 
 class AgentCore:
@@ -88,7 +85,6 @@ class AgentCore:
         self.rest = ""
         #: Why HQ gives this machine no work, in HQ's words.
         self.refused = ""
-        self.degraded = ""
         self.attempts = Attempts()
         #: What came in HQ's name and was refused, by reason.
         self.rejected: Counter[str] = Counter()
@@ -103,19 +99,16 @@ class AgentCore:
         self._ending = False
         self._claims: dict[AttemptKey, Claimed] = {}
         self._standing = StandingClaims(make_nonce)
-        self._deliveries = Deliveries()
-        #: Results that the spool did not take: undelivered, or delivered and kept to try it with.
-        self._unwritten: dict[AttemptKey, AttemptResult] = {}
-        self._rewrite_at = now
         self._declines: list[Decline] = []
         self._effects: list[Effect] = []
+        self._outbox = Outbox(boot, self.attempts, now, lambda effect: self._effects.append(effect))
         self._heartbeats = Heartbeats(now, draw)
         self._draw = draw
         self._make_nonce = make_nonce
         for result in spooled:
             key = (result.job, result.token)
             self.attempts[key] = Held(key, Phase.SPOOLED, now, now)
-            self._deliveries.add(result, now + CHANGE_SECONDS)
+            self._outbox.take_back(result, now + CHANGE_SECONDS)
 
     # --- messages ----------------------------------------------------------------
 
@@ -164,7 +157,7 @@ class AgentCore:
     def connected(self, now: float) -> None:
         """Say hello again: HQ may have missed anything meanwhile."""
         self._heartbeats.hurry(now)
-        self._deliveries.hurry(now)
+        self._outbox.hurry(now)
 
     def _on_hq_state(self, state: HqState, now: float) -> None:
         if state.online:
@@ -174,7 +167,7 @@ class AgentCore:
         self._follow(state.epoch)
         spread = self._draw() * SPREAD_SECONDS * min(1.0, state.agents / SPREAD_AGENTS)
         self._heartbeats.hurry(now + spread)
-        self._deliveries.hurry(now + spread)
+        self._outbox.hurry(now + spread)
 
     def _follow(self, epoch: int) -> None:
         if epoch > self.epoch:
@@ -205,8 +198,8 @@ class AgentCore:
     def _why_not_claim(self) -> str:
         if self.degraded or self._doubt:
             return self.degraded or self._doubt
-        if not self._guest.accepting:
-            return self._guest.reason
+        if why := why_not(self._guest, needs_gpu=False):
+            return why
         waiting = len(self.attempts) - self.attempts.count(Phase.SPOOLED) + len(self._claims)
         return "all slots are busy" if waiting >= self._open_slots * (1 + PREFETCH_LIMIT) else ""
 
@@ -259,10 +252,9 @@ class AgentCore:
             self.rejected["not_allowed"] += 1
             self._declines.append(Decline(*key, why, unwilling=True))
             return
-        needs_gpu = grant.spec.needs.gpus > 0
-        if not self._guest.accepting or (needs_gpu and not self._guest.accepting_gpu):
+        if why := why_not(self._guest, needs_gpu=grant.spec.needs.gpus > 0):
             # Somebody came between the claim and its answer.
-            self._declines.append(Decline(*key, self._guest.gpu_reason or self._guest.reason))
+            self._declines.append(Decline(*key, why))
             return
         self.attempts[key] = Held(key, Phase.HELD, now, lease_until, grant)
         self._heartbeats.changed(now)
@@ -276,10 +268,7 @@ class AgentCore:
         for order in ack.orders:
             self._on_order(order, ack.seq, now)
         for answer in ack.results:
-            key = (answer.job, answer.token)
-            if self._deliveries.settle(key):
-                self.attempts.discard(key)
-                self._effects.append(Unspool(*key))
+            if self._outbox.settle((answer.job, answer.token)):
                 self._heartbeats.changed(now)
         self._fill_slots(now)
 
@@ -313,7 +302,7 @@ class AgentCore:
             attempt.ended = True
             if attempt.checkpoint is not None and result.outcome is not Outcome.SUCCEEDED:
                 result = replace(result, checkpoint=attempt.checkpoint)
-            self._effects.append(Spool(result))
+            self._outbox.add(result)
             self._fill_slots(now)
 
     def checkpoint_stored(self, job: str, checkpoint: Checkpoint, now: float) -> None:
@@ -335,18 +324,7 @@ class AgentCore:
 
     def spooled(self, results: list[AttemptResult], now: float, trouble: str = "") -> None:
         """Take in that results are on disk, or why not: then they are kept in memory and tried again."""
-        self.degraded = trouble
-        self._rewrite_at = now + (RESPOOL_SECONDS if trouble else CHANGE_SECONDS)
-        for result in results:
-            key = (result.job, result.token)
-            attempt = self.attempts.get(key)
-            if trouble:
-                self._unwritten[key] = result
-            elif self._unwritten.pop(key, None) is not None and attempt is None:
-                self._effects.append(Unspool(*key))  # HQ has had it for a while
-            if attempt is not None and attempt.phase is not Phase.SPOOLED:
-                self.attempts.move(attempt, Phase.SPOOLED)
-                self._deliveries.add(result, now)
+        self._outbox.written(results, now, trouble)
         self._heartbeats.changed(now)
         self._fill_slots(now)
 
@@ -369,17 +347,10 @@ class AgentCore:
         if not decision.accepting:
             self._hand_back_waiting(decision.reason, now)
         for attempt in self.attempts.of(Phase.RUNNING):
-            self._let_follow(attempt, decision)
+            if (order := let_follow(attempt, decision)) is not None:
+                self._effects.append(order)
         frozen = sum(attempt.frozen for attempt in self.attempts.of(Phase.RUNNING))
-        guest = GuestState(
-            accepting=decision.accepting,
-            reason=decision.reason[:200],
-            accepting_gpu=decision.accepting_gpu,
-            gpu_reason=decision.gpu_reason[:200],
-            frozen=frozen,
-            preset=preset,
-            house_wish=house_wish,
-        )
+        guest = describe(decision, frozen=frozen, preset=preset, house_wish=house_wish)
         known, self._guest = self._guest, guest
         if before.essence != decision.essence or (
             (frozen, preset, house_wish) != (known.frozen, known.preset, known.house_wish)
@@ -387,22 +358,6 @@ class AgentCore:
             self._heartbeats.changed(now)
         self._fill_slots(now)
         self._send_declines()
-
-    def _let_follow(self, attempt: Held, decision: Decision) -> None:
-        """Let one attempt that runs do what is decided; one that ends already goes on with that."""
-        if attempt.stopping or attempt.ended:
-            return
-        action, why = decision.cpu, decision.reason
-        if attempt.needs_gpu:
-            action, why = decision.gpu, decision.gpu_reason
-        if action == "vacate":
-            attempt.stopping = True
-            attempt.stopping_why = f"vacated: {why}"
-            attempt.leaving, attempt.frozen = True, False
-            self._effects.append(Vacate(*attempt.key, decision.grace_seconds))
-        elif attempt.frozen != (action == "freeze"):
-            attempt.frozen = not attempt.frozen
-            self._effects.append(Freeze(*attempt.key, attempt.frozen))
 
     def _hand_back_waiting(self, why: str, now: float) -> None:
         for attempt in self.attempts.of(Phase.HELD):
@@ -427,6 +382,11 @@ class AgentCore:
         self._send_declines()
 
     @property
+    def degraded(self) -> str:
+        """Return why results cannot be written on this machine, "" when they can."""
+        return self._outbox.trouble
+
+    @property
     def runs_scripts(self) -> bool:
         """Tell whether a script runs, or stands still."""
         return self.attempts.count(Phase.RUNNING) > 0
@@ -434,7 +394,7 @@ class AgentCore:
     @property
     def is_busy(self) -> bool:
         """Tell whether a script runs, or a result is in memory only and would go with this process."""
-        return self.attempts.count(Phase.RUNNING) > 0 or any(key in self.attempts for key in self._unwritten)
+        return self.attempts.count(Phase.RUNNING) > 0 or self._outbox.is_volatile
 
     # --- time --------------------------------------------------------------------
 
@@ -447,21 +407,18 @@ class AgentCore:
         self._drop_old_claims(now)
         self._hand_back_held(now)
         self._fill_slots(now)
-        self._write_again(now)
-        self._send_results(now)
+        self._outbox.tick(now)
         self._send_declines()
         if now >= self._heartbeats.due_at:
             self._send_heartbeat(now)
 
     def next_wake(self, now: float) -> float:
         """Return for how many seconds nothing is due."""
-        times = [self._heartbeats.due_at, self._deliveries.next_due]
+        times = [self._heartbeats.due_at, self._outbox.next_due]
         # Of claims and of attempts that wait, the first is the oldest.
         times.extend(claim.sent_at + CLAIM_SECONDS for claim in islice(self._claims.values(), 1))
         if waiting := self.attempts.first(Phase.HELD):
             times.append(waiting.granted_at + HELD_SECONDS)
-        if self._unwritten:
-            times.append(self._rewrite_at)
         if self._doubt:
             times.append(self._doubt_until)
         for attempt in self.attempts.of(Phase.RUNNING):
@@ -522,17 +479,6 @@ class AgentCore:
             # Said before it is done: a machine that goes down under a job is known to have begun it.
             self._send_heartbeat(now)
         self._effects.extend(starts)
-
-    def _write_again(self, now: float) -> None:
-        if self._unwritten and now >= self._rewrite_at:
-            self._rewrite_at = now + RESPOOL_SECONDS
-            self._effects.extend(Spool(result) for result in self._unwritten.values())
-
-    def _send_results(self, now: float) -> None:
-        due = self._deliveries.take_due(now)
-        for start in range(0, len(due), _RESULTS_PER_MESSAGE):
-            part = tuple(due[start : start + _RESULTS_PER_MESSAGE])
-            self._effects.append(Send(topics.RESULT, Results(self.boot, part)))
 
     def _send_declines(self) -> None:
         if self._declines:

@@ -254,7 +254,7 @@ def test_orders_reach_the_runner(build: Callable[..., House]) -> None:
 def test_a_full_disk_is_told_and_healed_without_a_restart(
     build: Callable[..., House], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agents.core.agent.RESPOOL_SECONDS", 0.2)
+    monkeypatch.setattr("agents.core.outbox.RESPOOL_SECONDS", 0.2)
     house = build()
     house.await_one(topics.HEARTBEAT)
     house.change_spool(

@@ -42,7 +42,7 @@ def test_an_agent_that_takes_nothing_declines_with_the_reason(agent: SmallAgent,
     if how == "guest":
         agent.core.set_guest(GuestState(False, "the owner is at the keyboard"), agent.now)
     else:
-        agent.core.degraded = "the disk is full"
+        agent.core.spooled([], agent.now, "the disk is full")
 
     agent.offer(key())
 

@@ -148,4 +148,4 @@ def test_no_message_stops_an_agent_or_makes_it_begin_twice(seed: int) -> None:
     attack.agent.wait(60)
     assert len(attack.agent.core._claims) == 0
     assert len(attack.agent.core._heartbeats._listed) <= REMEMBERED
-    assert not attack.agent.core._unwritten
+    assert not attack.agent.core._outbox._unwritten
