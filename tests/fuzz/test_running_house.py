@@ -96,8 +96,12 @@ def test_a_house_goes_on_whatever_is_sent(house: RunningHouse, client: Client, m
 
 
 def broken(payload: bytes, draw: random.Random) -> bytes:
-    """Return a payload that is surely refused: without its end, or with something behind it."""
-    return payload[: draw.randrange(len(payload))] if draw.random() < 0.7 else payload + b"}"
+    """Return a payload that is surely refused: whole or cut off, with a sign behind it that ends no JSON.
+
+    A bracket would not do: what lacked one before would be right again.
+    """
+    end = draw.randrange(len(payload)) if draw.random() < 0.7 else len(payload)
+    return payload[:end] + b"\0"
 
 
 def assert_no_traceback(logs: Path) -> None:
