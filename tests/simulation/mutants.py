@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from agents.core import agent as agent_module
 from agents.core.agent import AgentCore
 from agents.core.effects import Send, Start, Unspool
+from agents.core.outbox import Outbox
 from agents.core.standing import StandingClaims
 from bus import topics
 from hq.core import authority, contact, evolve_job, leases, recording
@@ -126,16 +127,24 @@ def two_hqs_without_epoch() -> None:
 
 @mutant
 def spool_dropped_when_sent() -> None:
-    inner = AgentCore._send_results
+    inner = Outbox.tick
 
-    def send(self: Any, now: float) -> None:
-        before = len(self._effects)
-        inner(self, now)
-        for effect in self._effects[before:]:
+    def tick(self: Any, now: float) -> None:
+        emit = self._emit
+
+        def and_drop(effect: Any) -> None:
+            emit(effect)
             if isinstance(effect, Send):
-                self._effects.extend(Unspool(r.job, r.token) for r in effect.data.results)
+                for result in effect.data.results:
+                    emit(Unspool(result.job, result.token))
 
-    AgentCore._send_results = send  # type: ignore[method-assign]
+        self._emit = and_drop
+        try:
+            inner(self, now)
+        finally:
+            self._emit = emit
+
+    Outbox.tick = tick  # type: ignore[method-assign]
 
 
 @mutant
