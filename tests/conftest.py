@@ -1,5 +1,10 @@
 """Fixtures for every test: the real broker and the real database, on free ports of 127.0.0.1."""
 
+import signal
+
+# What a shell starts in the background ignores Ctrl-C, and so would all that is tested here.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 pytest_plugins: list[str] = [
     "tests.fixtures.broker",
     "tests.fixtures.mongod",

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from bus.topics import DEFAULT_ROOT
 from idlehands.house import pki
-from idlehands.house.files import make_private_folder, write_private
+from idlehands.house.files import locked, make_private_folder, write_private
 from idlehands.house.home import Home, HouseError
 from idlehands.house.registry import SELF_CHECK, Issued, Role, read_issued
 
@@ -32,6 +32,8 @@ _ELSEWHERE = (
 )
 #: What the household's devices say: agents' owners may make conditions of it.
 _HOME_TOPICS = "home/#"
+#: Of a broker whose log is elsewhere nobody knows when it reads: then all of them are sent.
+_SIGNALS_AT_MOST, _SIGNAL_SECONDS = 10, 0.2
 #: A broker that is flooded with what it must keep gives up itself, not the machine.
 _MEMORY_LIMIT = 1 << 30
 
@@ -75,7 +77,33 @@ def admit(home: Home) -> None:
     pid = running_broker(home)
     if pid is not None:
         with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGHUP)
+            _let_read_again(home, pid)
+
+
+def _let_read_again(home: Home, pid: int) -> None:
+    """Return when the broker has begun to read its files after this was called, as far as its log tells.
+
+    mosquitto forgets a signal that reaches it while it reads: whoever was issued in that moment would
+    stay outside.
+    """
+    log = home.logs / "broker.log"
+    end = log.stat().st_size if log.exists() else 0
+    for _ in range(_SIGNALS_AT_MOST):
+        os.kill(pid, signal.SIGHUP)
+        deadline = time.monotonic() + _SIGNAL_SECONDS
+        while time.monotonic() < deadline:
+            time.sleep(0.005)
+            if _says_since(log, end, b"Reloading config"):
+                return
+
+
+def _says_since(log: Path, end: int, words: bytes) -> bool:
+    try:
+        with log.open("rb") as file:
+            file.seek(end)
+            return words in file.read()
+    except OSError:
+        return False
 
 
 def shut_out(home: Home, timeout_seconds: float = 10) -> bool:
@@ -106,8 +134,10 @@ def shut_out(home: Home, timeout_seconds: float = 10) -> bool:
 
 
 def _write_rules(home: Home) -> None:
-    write_private(home.broker / "crl.pem", (home.pki / "crl.pem").read_bytes())
-    write_private(home.broker / "acl", build_acl(read_issued(home.pki)))
+    # Together: who reads the registry before another and writes after him would shut out his newcomer.
+    with locked(home.broker / "rules.lock", wait=True):
+        write_private(home.broker / "crl.pem", (home.pki / "crl.pem").read_bytes())
+        write_private(home.broker / "acl", build_acl(read_issued(home.pki)))
     _hand_over(home, _account(home))
 
 
