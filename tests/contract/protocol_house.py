@@ -23,6 +23,8 @@ from schemas.events import AnyEvent, Decision, EpochBegan
 from schemas.specs import JobSpec
 
 INSTANCE = "a" * 32
+#: Of the claims that tests make.
+NONCE = "c" * 32
 EPOCH = 7
 BUNDLE = "0" * 64
 TYPES = {"request": "idlehands.request", "presence": "idlehands.presence"}
@@ -225,7 +227,7 @@ class WireAgent:
         found: dict[str, Any] = offered
         return found
 
-    def claim(self, job: str, token: int, nonce: str = "c" * 32) -> dict[str, Any]:
+    def claim(self, job: str, token: int, nonce: str = NONCE) -> dict[str, Any]:
         """Claim and return the answer: a message with one grant or one denial."""
         self.say("claim", claims=[{"job": job, "token": token, "nonce": nonce}])
         (answer,) = self.hear("grant")

@@ -18,8 +18,14 @@ from schemas import audit, events, facts, messages, requests, specs
 from schemas.names import JOB_PATTERN, NAME_PATTERN, SWEEP_PATTERN
 from schemas.states import JobStatus
 from tests.contract import (  # noqa: F401 - they note what they prove
-    test_protocol_agents,
+    test_protocol_boots,
+    test_protocol_claiming_ahead,
+    test_protocol_claims,
+    test_protocol_duties,
+    test_protocol_leases,
     test_protocol_requests,
+    test_protocol_results,
+    test_protocol_unwilling,
     test_signatures,
 )
 from tests.contract.bus_worlds import eventually
