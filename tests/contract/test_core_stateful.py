@@ -7,29 +7,20 @@ publish alike, and the invariants of RELIABILITY must hold.
 """
 
 import os
-from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import initialize, rule, run_state_machine_as_test
 from pymongo.database import Database
 
-from bus import topics
-from hq.core.outputs import LookUp, LookUpSweep, Publish
-from hq.core.state import Change, State
 from hq.log.connection import connect
-from hq.log.mongo import MongoLog
 from hq.read_models.indexes import ensure_indexes
-from hq.read_models.loading import load
 from hq.read_models.verify import find_differences
-from hq.read_models.writer import Changes
-from schemas import events as ev
-from schemas.events import Decision
-from schemas.facts import AttemptResult, MachineFacts
-from schemas.messages import Reply, StandingClaim
+from schemas.facts import MachineFacts
+from schemas.messages import StandingClaim
 from schemas.requests import (
     Cancel,
     CancelSweep,
@@ -44,97 +35,18 @@ from schemas.requests import (
     Submit,
     SubmitSweep,
 )
-from schemas.specs import FloatRange, JobSpec, Needs, SweepSpec
+from schemas.specs import FloatRange, Needs, SweepSpec
 from schemas.states import Phase
-from tests.unit.hq.core.small_house import Key, SmallHouse, failure, replay, spec, success
+from tests.contract.core_houses import AGENTS, Houses
+from tests.contract.mongo_house import MongoHouse
+from tests.unit.hq.core.small_house import SmallHouse, failure, replay, spec, success
 
-AGENTS = ("attic", "cellar", "den")
-ENDS = (ev.JobSucceeded, ev.JobFailed, ev.JobCancelled, ev.JobDied)
 #: More with IDLEHANDS_EXAMPLES, for a night.
 EXAMPLES = int(os.environ.get("IDLEHANDS_EXAMPLES", "0"))
 
 
-class MongoHouse(SmallHouse):
-    """The same HQ on the real log and the real read models."""
-
-    def __init__(self, database: Database[dict[str, Any]]) -> None:
-        self.database = database
-        self.log = MongoLog(database)
-        self.waiting = Changes()
-        #: The projector is behind: what is committed reaches the read models later, or never.
-        self.lags = False
-        super().__init__()
-
-    def store(self, batch: tuple[Decision, ...]) -> None:
-        self.log.append(batch)
-
-    def load(self) -> State:
-        self.waiting = Changes()
-        state, self.writer = load(self.database, self.log)
-        return state
-
-    def project(self, position: int, changes: list[Change]) -> None:
-        self.waiting.add(position, changes)
-        if not self.lags:
-            self.catch_up()
-
-    def catch_up(self) -> None:
-        if self.waiting.position:
-            self.writer.write(self.waiting)
-            self.waiting = Changes()
-
-
-class Agent:
-    """What one machine really holds."""
-
-    def __init__(self) -> None:
-        self.boot = 0
-        self.held: dict[Key, Phase] = {}
-        self.claimed: set[Key] = set()
-        #: Of claims sent ahead: the first parts of their nonces, and the nonces that were granted.
-        self.ahead: set[str] = set()
-        self.granted: set[str] = set()
-        self.results: dict[Key, AttemptResult] = {}
-
-
-class House(RuleBasedStateMachine):
-    """Random commands to all houses at once; `houses[0]` is the one in memory."""
-
-    def __init__(self, build: Callable[[], list[SmallHouse]]) -> None:
-        super().__init__()
-        self.houses = build()
-        self.agents = {name: Agent() for name in AGENTS}
-        self.jobs: list[str] = []
-        self.sweeps: list[str] = []
-        self.answered: dict[str, Reply] = {}
-        self.requests: dict[str, tuple[Any, str]] = {}
-        self.beats = 0
-        #: How far each house's outputs, and the log, were looked at.
-        self.seen = [0 for _ in self.houses]
-        self.read = 0
-        self.judge = Judge()
-
-    # --- both at once -----------------------------------------------------------------
-
-    @property
-    def house(self) -> SmallHouse:
-        return self.houses[0]
-
-    def each(self, do: Callable[[SmallHouse], Any]) -> None:
-        for house in self.houses:
-            do(house)
-
-    def ask(self, request: Any, client: str = "cli", key: str | None = None) -> None:
-        key = key or f"key-{len(self.requests)}"
-        self.requests.setdefault(key, (request, client))
-        self.each(lambda house: house.ask(request, client, key))
-
-    def job(self, pick: int) -> str:
-        return self.jobs[pick % len(self.jobs)] if self.jobs else "j" + "a" * 12
-
-    def key(self, agent: str, pick: int) -> Key:
-        held = list(self.agents[agent].held)
-        return held[pick % len(held)] if held else (self.job(pick), pick + 1)
+class House(Houses):
+    """Random commands to all houses at once."""
 
     # --- clients -----------------------------------------------------------------------
 
@@ -376,49 +288,7 @@ class House(RuleBasedStateMachine):
             if isinstance(house, MongoHouse):
                 house.lags = lags
 
-    # --- what must hold after each step ----------------------------------------------------------
-
-    @invariant()
-    def both_say_and_store_the_same(self) -> None:
-        fresh = [house.outputs[seen:] for house, seen in zip(self.houses, self.seen, strict=True)]
-        for other in fresh[1:]:
-            assert other == fresh[0]
-        self.seen = [len(house.outputs) for house in self.houses]
-        for house in self.houses[1:]:
-            assert house.decisions[self.read :] == self.house.decisions[self.read :]
-            assert isinstance(house, MongoHouse)
-            assert list(house.log.read_after(self.read)) == self.house.decisions[self.read :]
-        self.judge.read(self.house.decisions[self.read :])
-        self.read = len(self.house.decisions)
-        self._follow(fresh[0])
-
-    def _follow(self, fresh: list[Any]) -> None:
-        """Take up what was published, as agents and clients do."""
-        for output in fresh:
-            if isinstance(output, LookUp):
-                found = {job: spec() for job in output.jobs if job in self.judge.stored}
-                self.each(lambda house, o=output, f=found: house.authority.retry(o.request, f))
-            elif isinstance(output, LookUpSweep):
-                jobs = self.judge.stored_jobs_of(output.sweep)
-                self.each(lambda house, o=output, f=jobs: house.authority.found_sweep(o.request, f))
-            elif isinstance(output, Publish):
-                self.judge.hear(output)
-                if output.topic is topics.ACK:
-                    for ack in output.data.results:
-                        self.agents[output.names["agent"]].results.pop((ack.job, ack.token), None)
-                        self.agents[output.names["agent"]].held.pop((ack.job, ack.token), None)
-            else:
-                reply = getattr(output, "reply", None)
-                assert reply is None or reply.position <= self.read, "I1: answered before its commit"
-                if reply is not None and reply.error is None:
-                    request, _ = self.requests[reply.request]
-                    if not isinstance(request, Explain | ReadSweeps):
-                        known = self.answered.setdefault(reply.request, reply)
-                        assert reply == known, f"I7: {reply.request} was answered twice, differently"
-                    if isinstance(request, Submit | Retry | Propose):
-                        self.jobs.extend(job for job in reply.result["jobs"] if job not in self.jobs)
-                    elif isinstance(request, SubmitSweep) and reply.result["sweep"] not in self.sweeps:
-                        self.sweeps.append(reply.result["sweep"])
+    # --- the end ---------------------------------------------------------------------
 
     def _let_all_end(self) -> None:
         """I1: once everybody does as they should, every job reaches its end."""
@@ -453,104 +323,6 @@ class House(RuleBasedStateMachine):
             if isinstance(house, MongoHouse):
                 house.catch_up()
                 assert find_differences(house.database, house.log) == [], "I11"
-
-
-class Judge:
-    """I3, I6, I8 and I22, from the log and from what was published."""
-
-    def __init__(self) -> None:
-        self.jobs: dict[str, JobSpec] = {}
-        #: Jobs and sweeps that were not deleted.
-        self.stored: set[str] = set()
-        self.ran: set[Key] = set()
-        self._position = 0
-        self._epoch = 0
-        self._tokens: dict[str, list[int]] = defaultdict(list)
-        self._ended: dict[str, Any] = {}
-        self._starts: dict[str, int] = defaultdict(int)
-        self._lost: dict[str, set[str]] = defaultdict(set)
-        self._revisions: dict[str, int] = defaultdict(int)
-        self._keys: set[tuple[str, str]] = set()
-        self._ahead: set[tuple[str, str]] = set()
-        self._results: set[Key] = set()
-        self._state = State()
-
-    def read(self, decisions: list[Decision]) -> None:
-        for decision in decisions:
-            assert decision.position == self._position + 1, "I6: a gap"
-            assert decision.epoch >= self._epoch, "I15: an older epoch after a newer"
-            self._position, self._epoch = decision.position, decision.epoch
-            assert decision.events
-            for event in decision.events:
-                self._judge(event)
-
-    def stored_jobs_of(self, sweep: str) -> tuple[str, ...] | None:
-        """Return what the read models would find of a sweep."""
-        jobs = tuple(job for job, at in self.jobs.items() if at.sweep == sweep and job in self.stored)
-        return jobs if sweep in self.stored else None
-
-    def _judge(self, event: Any) -> None:
-        if isinstance(event, ev.SweepSubmitted):
-            self.stored.add(event.sweep)
-        elif isinstance(event, ev.SweepDeleted):
-            self.stored.discard(event.sweep)
-        if isinstance(event, ev.RequestAnswered):
-            assert (event.submitter, event.key) not in self._keys, "I7: carried out twice"
-            self._keys.add((event.submitter, event.key))
-        result = getattr(event, "result", None)
-        if result is not None:
-            self._results.add((result.job, result.token))
-        job = getattr(event, "job", None)
-        if job is None:
-            return
-        if isinstance(event, ev.JobDeleted):
-            assert job in self._ended, "a job was deleted that had not ended"
-            self.stored.discard(job)
-        elif not isinstance(event, ev.ResultSuperseded | ev.TrialProposed):
-            assert job not in self._ended, f"I6: {event} after {self._ended.get(job)}"
-        match event:
-            case ev.JobSubmitted():
-                self.jobs[job] = event.spec
-                self.stored.add(job)
-            case ev.JobClaimed():
-                assert event.token > max(self._tokens[job], default=0), "I6: a token that is not larger"
-                assert self._starts[job] < self.jobs[job].starts_allowed, "I8: granted beyond its starts"
-                assert len(self._lost[job]) < 2, "I8: granted again after two machines were lost"
-                self._tokens[job].append(event.token)
-                if event.standing:
-                    assert (event.agent, event.nonce) not in self._ahead, "I5: one claim was granted twice"
-                    self._ahead.add((event.agent, event.nonce))
-            case ev.AttemptLost():
-                self._lost[job].add(event.agent)
-                self._starts[job] += event.token == self._tokens[job][-1]
-            case ev.AttemptFailed():
-                self._starts[job] += 1
-            case ev.JobSucceeded():
-                assert event.token in self._tokens[job], "I3: a result of an attempt never granted"
-                assert (job, event.token) in self.ran, "I3: a result of an attempt that never ran"
-                self._starts[job] += 1
-            case ev.JobFailed():
-                self._starts[job] += event.token is not None
-            case ev.JobDied():
-                used_up = self._starts[job] >= self.jobs[job].starts_allowed
-                assert used_up or len(self._lost[job]) >= 2, "I8: dead before its time"
-        assert job not in self.jobs or self._starts[job] <= self.jobs[job].starts_allowed, "I8"
-        if isinstance(event, ENDS):
-            self._ended[job] = event
-
-    def hear(self, output: Publish) -> None:
-        if output.topic is topics.JOB_EVENT:
-            job, revision = output.names["job"], output.data.revision
-            assert revision > self._revisions[job], "I22: a job went backwards"
-            self._revisions[job] = revision
-            assert output.data.position <= self._position, "published before its commit"
-        elif output.topic is topics.ACK:
-            for ack in output.data.results:
-                kept = ack.verdict == "refused" or (ack.job, ack.token) in self._results
-                assert kept, "I4: acknowledged and not in the log"
-        elif output.topic is topics.GRANT:
-            for grant in output.data.grants:
-                assert grant.token in self._tokens[grant.job], "I5: a grant that is not in the log"
 
 
 def test_the_authority_keeps_its_promises_whatever_happens() -> None:

@@ -18,11 +18,6 @@ from tests.unit.hq.core.small_house import SmallHouse, spec, success
 HQ_LEASE = LEASE_SECONDS + GUARD_SECONDS
 
 
-@pytest.fixture
-def house() -> SmallHouse:
-    return SmallHouse()
-
-
 def commands(ack: object) -> list[Command]:
     return [order.command for order in ack.orders]  # type: ignore[attr-defined]
 

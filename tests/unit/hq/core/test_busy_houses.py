@@ -2,18 +2,11 @@
 
 from collections import Counter
 
-import pytest
-
 from hq.core.timing import OFFER_SECONDS
 from schemas.facts import MachineFacts
 from schemas.requests import Cancel, Hold, ReadStatus
 from schemas.specs import Needs
 from tests.unit.hq.core.small_house import SmallHouse, spec, success
-
-
-@pytest.fixture
-def house() -> SmallHouse:
-    return SmallHouse()
 
 
 def counts(house: SmallHouse) -> dict[str, int]:

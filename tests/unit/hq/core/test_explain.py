@@ -11,11 +11,6 @@ from tests.unit.hq.core.small_house import SmallHouse, failure, spec
 OTHER = "2" * 32
 
 
-@pytest.fixture
-def house() -> SmallHouse:
-    return SmallHouse()
-
-
 def why(house: SmallHouse, job: str) -> str:
     return str(house.request(Explain(job=job)).result["why"])
 

@@ -13,11 +13,6 @@ from tests.unit.hq.core.small_house import SmallHouse, spec
 GPU = MachineFacts(gpus=1)
 
 
-@pytest.fixture
-def house() -> SmallHouse:
-    return SmallHouse()
-
-
 def test_gpu_jobs_wait_where_only_the_processor_is_free(house: SmallHouse) -> None:
     house.boot(facts=GPU)
     house.heartbeat(gpu_reason="somebody is at this computer")

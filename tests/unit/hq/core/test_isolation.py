@@ -8,11 +8,6 @@ from schemas.specs import Needs
 from tests.unit.hq.core.small_house import SmallHouse, spec
 
 
-@pytest.fixture
-def house() -> SmallHouse:
-    return SmallHouse()
-
-
 def offered_jobs(house: SmallHouse) -> list[str]:
     return [offer.job for offer in house.offers("attic")]
 

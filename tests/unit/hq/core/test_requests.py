@@ -21,11 +21,6 @@ NOBODY = "j" + "a" * 12
 BUNDLE = "0" * 64
 
 
-@pytest.fixture
-def house() -> SmallHouse:
-    return SmallHouse()
-
-
 def snapshot(house: SmallHouse) -> Any:
     """Return everything that a refused request must leave alone."""
     state = house.authority.state

@@ -13,11 +13,6 @@ from schemas.states import Phase
 from tests.unit.hq.core.small_house import EPOCH, SmallHouse, spec, success
 
 
-@pytest.fixture
-def house() -> SmallHouse:
-    return SmallHouse()
-
-
 def offered(house: SmallHouse, agent: str = "attic") -> list[str]:
     return [offer.job for offer in house.offers(agent)]
 

@@ -21,11 +21,6 @@ from schemas.states import SweepStatus
 from tests.unit.hq.core.small_house import SmallHouse, failure, spec, success
 
 
-@pytest.fixture
-def house() -> SmallHouse:
-    return SmallHouse()
-
-
 def sweep_spec(trials: int = 3, job: JobSpec | None = None, **fields: Any) -> SweepSpec:
     return SweepSpec(job or spec(), fields.pop("space", {"x": FloatRange(0, 1)}), trials=trials, **fields)
 
