@@ -11,28 +11,23 @@ but nothing of them is published before `committed`. Meanwhile a heartbeat is
 told `keep` for every job that they touch: an uncommitted end must not leak.
 """
 
-import hashlib
-from collections import deque
 from collections.abc import Callable, Collection
 from typing import Any
 
-from msgspec import Struct
-
 from bus import topics
 from bus.port import Inbound, Refusal
-from bus.signing import FORGERIES
-from hq.core.answering import Answering, Found
+from hq.core.answering import Answering
 from hq.core.bookkeeping import LONGEST_SLEEP, Bookkeeping
 from hq.core.contact import Contact
 from hq.core.decide.attempts import decide_interruption
 from hq.core.decide.deletion import decide_tidying
+from hq.core.forgeries import Forgeries
 from hq.core.outputs import LookUp, LookUpSweep, Output, Publish, RecordProgress
 from hq.core.recording import Recording
-from hq.core.refusals import Kind, Refusals, Report
 from hq.core.scheduler import AHEAD_SECONDS
 from hq.core.state import Change, State
 from hq.core.timing import CLAIM_SECONDS, LOOP_GAP_SECONDS
-from schemas.audit import AuditNote
+from hq.core.waiting import Tidying, Waiting
 from schemas.events import Audited, Decision, JobCancelled
 from schemas.messages import HqState, Offers, Presence
 from schemas.requests import CHANGES, Delete, DeleteSweep, Ping, ReadStatus, Retry
@@ -45,15 +40,7 @@ LOG_SILENT_SECONDS = 5.0
 #: The leader says so this often; a standby that hears it does not take over.
 BEACON_SECONDS = 3.0
 MAX_TIMED = 500
-MAX_WAITING = 20_000
 _UNAVAILABLE = "the database does not answer: nothing was changed, try again in some seconds"
-
-
-class Tidying(Struct, frozen=True):
-    """Jobs and sweeps that were kept for as long as the house wants."""
-
-    jobs: tuple[str, ...]
-    sweeps: tuple[str, ...]
 
 
 class Authority:
@@ -81,9 +68,7 @@ class Authority:
         self._instance = instance
         self._contact = Contact(self.books)
         self._answering = Answering(self.books, version)
-        self._waiting: deque[Inbound | Tidying | tuple[Inbound, Found]] = deque()
-        #: Results that wait: agent, job and token.
-        self._results: set[tuple[str, str, int]] = set()
+        self._waiting = Waiting()
         self._outputs: list[Output] = []
         self._held_back: list[Output] = []
         self._changes: list[Change] = []
@@ -93,8 +78,7 @@ class Authority:
         self._rest = rest
         self._beacon_at = now
         self._is_cut_off = False
-        #: Results without the right signature: somebody plays an agent.
-        self._forgeries = Refusals()
+        self._forgeries = Forgeries(instance)
         self.tick(now)
 
     # --- inputs ---------------------------------------------------------------
@@ -102,7 +86,7 @@ class Authority:
     def receive(self, message: Inbound | Refusal, now: float) -> None:
         """Take in one message. Never raises for what a message says."""
         if isinstance(message, Refusal):
-            self._note_forgery(message, now)
+            self._forgeries.count(message, now, self.books.wall)
             self._outputs.extend(self._answering.refuse_malformed(message))
             return
         if message.retained and message.topic is not topics.PRESENCE:
@@ -119,28 +103,26 @@ class Authority:
             self._on_request(message, now)
         elif message.topic is topics.PRESENCE:
             self._on_presence(message, now)
-        elif message.topic is topics.RESULT and self._reported(message) <= self._results:
+        elif message.topic is topics.RESULT and self._waiting.has_results_of(message):
             pass  # a copy waits: while the database is away, results come again and again
-        elif len(self._waiting) < MAX_WAITING:
+        elif not self._waiting.is_full:
             # Claims, declines and results: all are repeated or made good by their senders.
-            self._waiting.append(message)
-            if message.topic is topics.RESULT:
-                self._results |= self._reported(message)
+            self._waiting.put(message)
         else:
             self.books.count_refused("overloaded")
 
     def retry(self, request: Inbound, specs: dict[str, JobSpec]) -> None:
         """Go on with a request whose jobs were looked up. Jobs that were not found are missing."""
-        self._waiting.append((request, specs))
+        self._waiting.put((request, specs))
 
     def found_sweep(self, request: Inbound, jobs: tuple[str, ...] | None) -> None:
         """Go on with the deletion of a sweep that was looked up; None when there is no such one."""
-        self._waiting.append((request, jobs))
+        self._waiting.put((request, jobs))
 
     def tidy(self, jobs: tuple[str, ...], sweeps: tuple[str, ...] = ()) -> None:
         """Delete what was kept for long enough, on HQ's own account. Nothing while the log is silent."""
-        if not self.log_is_silent and len(self._waiting) < MAX_WAITING:
-            self._waiting.append(Tidying(jobs, sweeps))
+        if not self.log_is_silent and not self._waiting.is_full:
+            self._waiting.put(Tidying(jobs, sweeps))
 
     def measure_with(self, read: Callable[[], dict[str, Any]]) -> None:
         """Add what `read` returns to every status: some numbers that the shell measures."""
@@ -189,7 +171,7 @@ class Authority:
         batch: list[Decision] = []
         self._decide_time(batch, now, wall)
         while self._waiting and len(batch) < MAX_BATCH:
-            message = self._waiting.popleft()
+            message = self._waiting.take()
             recording = Recording(self.books, self._instance, now, wall)
             if isinstance(message, tuple):
                 self._answering.decide_looked_up(recording, *message)
@@ -199,8 +181,6 @@ class Authority:
             elif message.topic is topics.REQUEST:
                 self._answering.decide(recording, message, now)
             else:
-                if message.topic is topics.RESULT:
-                    self._results -= self._reported(message)
                 self._contact.decide(recording, message, now)
             self._keep(batch, recording)
         self._grant_ahead(batch, now, wall)
@@ -261,8 +241,8 @@ class Authority:
             recording.record(decide_interruption(job, key[1], why, unheard=not dropped))
         for job in self.books.expired(MAX_TIMED):
             recording.record(JobCancelled(job.id, "hq", "it waited beyond its `expires`"))
-        for report in self._forgeries.take_due(now):
-            recording.record(Audited(self._noted(report, recording.position), "hq"))
+        for note in self._forgeries.take_notes(now, recording.position):
+            recording.record(Audited(note, "hq"))
         self._keep(batch, recording)
 
     def take_outputs(self) -> list[Output]:
@@ -289,37 +269,13 @@ class Authority:
 
     # --- details ----------------------------------------------------------------
 
-    def _note_forgery(self, refusal: Refusal, now: float) -> None:
-        if refusal.topic is topics.RESULT and refusal.reason in FORGERIES:
-            agent = refusal.names.get("agent", "")
-            self._forgeries.count(Kind("result.refused", "bus", agent), refusal.reason, now, self.books.wall)
-
-    def _noted(self, report: Report, position: int) -> AuditNote:
-        kind = report.kind
-        # No randomness in here: the id follows from where it stands in the log.
-        seed = f"{self._instance}/{position}/{kind}"
-        return AuditNote(
-            hashlib.sha256(seed.encode()).hexdigest()[:32],
-            report.at,
-            kind.what,
-            subject=kind.who,
-            source=kind.source,
-            outcome="refused",
-            count=report.times,
-            detail=report.detail,
-        )
-
-    def _reported(self, message: Inbound) -> set[tuple[str, str, int]]:
-        agent = message.names["agent"]
-        return {(agent, result.job, result.token) for result in message.data.results}
-
     def _on_heartbeat(self, message: Inbound, now: float) -> None:
         agent = message.names["agent"]
         if agent in self.books.booting:
             return  # its boot is not in the log yet; it asks again soon
         answer = self._contact.hear(agent, message.data, now)
-        if answer.needs_decision and len(self._waiting) < MAX_WAITING:
-            self._waiting.append(message)
+        if answer.needs_decision and not self._waiting.is_full:
+            self._waiting.put(message)
         if answer.ack is not None:
             self._outputs.append(Publish(topics.ACK, {"agent": agent}, answer.ack))
 
@@ -335,7 +291,7 @@ class Authority:
         request = message.data
         if isinstance(request, Ping | ReadStatus):
             self._outputs.append(self._answering.answer_now(message, now, log_silent=self.log_is_silent))
-        elif len(self._waiting) >= MAX_WAITING or (isinstance(request, CHANGES) and self.log_is_silent):
+        elif self._waiting.is_full or (isinstance(request, CHANGES) and self.log_is_silent):
             self._outputs.append(self._answering.refuse(message, "unavailable", _UNAVAILABLE))
         elif isinstance(request, Retry):
             self._outputs.append(LookUp(message, request.jobs))
@@ -343,13 +299,13 @@ class Authority:
             # What has ended is in memory for a while only.
             state = self.state
             if all(job in state.jobs or job in state.finished for job in request.jobs):
-                self._waiting.append((message, {}))
+                self._waiting.put((message, {}))
             else:
                 self._outputs.append(LookUp(message, request.jobs))
         elif isinstance(request, DeleteSweep):
             self._outputs.append(LookUpSweep(message, request.sweep))
         else:
-            self._waiting.append(message)
+            self._waiting.put(message)
 
     def _offer(self, now: float) -> bool:
         books = self.books

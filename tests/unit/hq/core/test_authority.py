@@ -4,10 +4,11 @@ import pytest
 
 from bus import topics
 from bus.port import Inbound, Refusal
-from hq.core.authority import LOG_SILENT_SECONDS, MAX_BATCH, MAX_WAITING
+from hq.core.authority import LOG_SILENT_SECONDS, MAX_BATCH
 from hq.core.bookkeeping import FORWARDED_PER_SECOND, LONGEST_SLEEP
 from hq.core.outputs import Answer, Publish, RecordProgress
 from hq.core.timing import GUARD_SECONDS, LEASE_SECONDS, LOOP_GAP_SECONDS, OFFER_SECONDS
+from hq.core.waiting import MAX_WAITING
 from schemas.events import AgentBooted, AttemptInterrupted, JobCancelled, JobSucceeded
 from schemas.facts import MachineFacts
 from schemas.messages import LogBatch, LogLines, Presence, Progress, ProgressBatch
@@ -187,7 +188,7 @@ def test_a_result_that_comes_again_while_the_database_is_away_waits_once(house: 
     house.settle()
 
     assert len(house.of(JobSucceeded)) == 2
-    assert not house.authority._results
+    assert not house.authority._waiting._results
     house.deliver(success(first))
     house.settle()
     acks = [ack for message in house.published(topics.ACK) for ack in message.results]
