@@ -1,6 +1,5 @@
 """The page mounted on the server that REST is on: login, live feed, Dash."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,6 +8,7 @@ from dash import Dash
 from fastapi import FastAPI
 
 from dash_app import callbacks, login_routes, shell
+from dash_app.background import in_background
 from dash_app.changing import Changing
 from dash_app.checked_calls import CheckedCalls
 from dash_app.live import events_route
@@ -87,13 +87,8 @@ class Page:
         """Listen while the server runs; to be entered before the house starts."""
         self._hearing.subscribe(self._house.bus)
         self._house.listeners.append(self._hearing.handle)
-        task = asyncio.create_task(self._hub.run())
-        try:
+        async with in_background(self._hub.run()):
             yield
-        finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
 
 
 def _policy(dash: Dash) -> str:

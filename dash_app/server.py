@@ -3,7 +3,6 @@
 Builds the application from its parts; connects to nothing before it starts.
 """
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
@@ -12,6 +11,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
+from dash_app.background import in_background
 from dash_app.page import Page
 from dash_app.visitor import RememberVisitor
 from hq.rest import (
@@ -58,7 +58,9 @@ def build_app(house: House, version: str, page: Page | None = None) -> FastAPI:
     async def living(_app: FastAPI) -> AsyncIterator[None]:
         async with contextlib.nullcontext() if page is None else page.living():
             house.start()
-            async with _noting(house):
+            # Notes for the audit log are handed in for as long as the server runs.
+            noting = contextlib.nullcontext() if house.trail is None else in_background(house.trail.run())
+            async with noting:
                 yield
             await house.stop()
 
@@ -100,21 +102,6 @@ def build_app(house: House, version: str, page: Page | None = None) -> FastAPI:
         page.mount(app)
     _use_own_schemas(app)
     return app
-
-
-@contextlib.asynccontextmanager
-async def _noting(house: House) -> AsyncIterator[None]:
-    """Hand in notes for the audit log while the server runs."""
-    if house.trail is None:
-        yield
-        return
-    task = asyncio.create_task(house.trail.run())
-    try:
-        yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
 
 
 def _use_own_schemas(app: FastAPI) -> None:

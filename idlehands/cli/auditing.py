@@ -40,7 +40,7 @@ def audit(
         str | None,
         typer.Option("--since", metavar="WHEN", help="Such as 30m, 12h, 7d, or a date: 2026-11-22."),
     ] = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many at most.")] = 50,
+    limit: options.Limit = 50,
     json: options.Json = False,
 ) -> None:
     """Show logins, tokens, certificates, pairings and refused attempts, the newest first. On the HQ host.

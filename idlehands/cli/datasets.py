@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -64,49 +65,40 @@ def add(
 def list_datasets(json: options.Json = False) -> None:
     """List the datasets. --json: one JSON document a line."""
     from idlehands.cli.opening import open_client
-    from idlehands.cli.printing import ago, print_lines, print_table
 
     with open_client() as client:
         rows = client.rest.get("/datasets")["datasets"]
-    if json:
-        print_lines(rows)
-        return
-    now = time.time()
-    print_table(
-        ("name", "newest", "versions", "kind", "files", "bytes", "added"),
-        [
-            (
-                *(row["name"], row["sha256"][:12], str(row["versions"]), row["kind"]),
-                *(str(row["files"]), str(row["bytes"]), ago(row["at"], now)),
-            )
-            for row in rows
-        ],
-        "No datasets. `idlehands data add NAME PATH` makes one.",
-    )
+    columns = ("name", "newest", "versions", "kind", "files", "bytes", "added")
+    _print(rows, json, columns, "No datasets. `idlehands data add NAME PATH` makes one.")
 
 
 def show_dataset(name: Name, json: options.Json = False) -> None:
     """Show the versions of a dataset, the newest first. --json: one JSON document a line."""
     from idlehands.cli.opening import open_client
-    from idlehands.cli.printing import ago, print_lines, print_table
 
     with open_client() as client:
         rows = _find(client, name)
+    _print(rows, json, ("version", "kind", "file", "files", "bytes", "by", "added"))
+
+
+def _print(rows: list[dict[str, Any]], json: bool, columns: Sequence[str], empty: str = "") -> None:
+    from idlehands.cli.printing import ago, print_lines, print_table
+
     if json:
         print_lines(rows)
         return
     now = time.time()
-    print_table(
-        ("version", "kind", "file", "files", "bytes", "by", "added"),
-        [
-            (
-                *(row["sha256"], row["kind"], row["filename"]),
-                *(str(row["files"]), str(row["bytes"]), row["by"], ago(row["at"], now)),
-            )
-            for row in rows
-        ],
-        "",
-    )
+    shown = [
+        {
+            **row,
+            "newest": row["sha256"][:12],
+            "version": row["sha256"],
+            "file": row.get("filename"),
+            "added": ago(row["at"], now),
+        }
+        for row in rows
+    ]
+    print_table(columns, [[row[name] for name in columns] for row in shown], empty)
 
 
 def remove(name: Name, json: options.Json = False) -> None:

@@ -7,8 +7,6 @@ import typer
 
 from idlehands.cli import options
 
-OneJob = Annotated[str, typer.Argument(metavar="ID", help="A job id, or a unique beginning of one.")]
-
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -16,7 +14,7 @@ def register(app: typer.Typer) -> None:
 
 
 def get(
-    ident: OneJob,
+    ident: options.OneJob,
     folder: Annotated[
         Path | None, typer.Argument(metavar="[DIR]", help="Where to; made if missing. By default ./ID.")
     ] = None,

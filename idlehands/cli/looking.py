@@ -10,8 +10,6 @@ import typer
 from idlehands.cli import options
 from idlehands.cli.printing import ago, print_json, print_lines, print_table, show
 
-Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="How many at most.")]
-OneJob = Annotated[str, typer.Argument(metavar="ID", help="A job id, or a unique beginning of one.")]
 _PAGE = 1000
 
 
@@ -30,9 +28,9 @@ def jobs(
         str | None,
         typer.Option("--status", help="queued, held, running, succeeded, failed, cancelled or dead."),
     ] = None,
-    sweep: Annotated[str | None, typer.Option("--sweep", metavar="ID")] = None,
+    sweep: options.Sweep = None,
     agent: Annotated[str | None, typer.Option("--agent", metavar="NAME")] = None,
-    limit: Limit = 50,
+    limit: options.Limit = 50,
     json: options.Json = False,
 ) -> None:
     """List jobs, newest first. --json: one JSON document a line."""
@@ -74,7 +72,7 @@ def name_of(row: dict[str, Any]) -> str:
     return name if trial is None or name.endswith(f" {trial}") else f"{name} #{trial}"
 
 
-def job(ident: OneJob, json: options.Json = False) -> None:
+def job(ident: options.OneJob, json: options.Json = False) -> None:
     """Show one job: its parameters, its attempts, its result, and why it stands where it stands."""
     from idlehands.cli.finding import find_job
     from idlehands.cli.opening import open_client
@@ -137,7 +135,7 @@ def _tells_artifact(note: str, artifacts: Sequence[dict[str, Any]]) -> bool:
 
 
 def logs(
-    ident: OneJob,
+    ident: options.OneJob,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the job has ended.")] = False,
     json: options.Json = False,
 ) -> None:
@@ -163,11 +161,11 @@ def logs(
 
 
 def results(
-    sweep: Annotated[str | None, typer.Option("--sweep", metavar="ID")] = None,
+    sweep: options.Sweep = None,
     sort: Annotated[
         str | None, typer.Option("--sort", help="Such as -accuracy (largest first) or params.layers.")
     ] = None,
-    limit: Limit = 100,
+    limit: options.Limit = 100,
     json: options.Json = False,
 ) -> None:
     """List results, best first for a sweep with a metric. --json: one JSON document a line."""
@@ -216,7 +214,7 @@ def _is_short(value: Any) -> bool:
     return isinstance(value, bool | int | float) or (isinstance(value, str) and len(value) <= 40)
 
 
-def sweeps(limit: Limit = 50, json: options.Json = False) -> None:
+def sweeps(limit: options.Limit = 50, json: options.Json = False) -> None:
     """List sweeps, newest first. --json: one JSON document a line."""
     from idlehands.cli.opening import open_client
 

@@ -1,4 +1,4 @@
-"""Options that `run`, `submit` and `sweep` share."""
+"""Options and arguments that several commands share."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -81,6 +81,9 @@ LeastIsolation = Annotated[
         help="Run no job here with less: none, basic or strict. Default: as house.json says.",
     ),
 ]
+OneJob = Annotated[str, typer.Argument(metavar="ID", help="A job id, or a unique beginning of one.")]
+Sweep = Annotated[str | None, typer.Option("--sweep", metavar="ID")]
+Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="How many at most.")]
 Json = Annotated[bool, typer.Option("--json", help="JSON on standard output, for programs.")]
 
 

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from idlehands.client import Client
     from schemas.specs import JobSpec
 
-OneJob = Annotated[str, typer.Argument(metavar="ID", help="A job id, or a unique beginning of one.")]
-
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -20,7 +18,7 @@ def register(app: typer.Typer) -> None:
 
 
 def reproduce(
-    ident: OneJob,
+    ident: options.OneJob,
     agent: Annotated[
         str | None, typer.Option("--agent", help="On this machine; by default on any that fits.")
     ] = None,
