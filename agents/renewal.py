@@ -106,7 +106,7 @@ def _get(rest_url: str, token: str, ca_file: Path) -> str | None:
     else:
         connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=_TIMEOUT_SECONDS)
     try:
-        path = f"{parts.path.rstrip('/')}/api/v1/certificate"
+        path = f"{parts.path.rstrip('/').removesuffix('/api/v1')}/api/v1/certificate"
         connection.request("GET", path, headers={"Authorization": f"Bearer {token}"})
         response = connection.getresponse()
         body = response.read(_MOST_BYTES)

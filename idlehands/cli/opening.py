@@ -24,6 +24,9 @@ from idlehands.client import Client, connect
 from idlehands.client.errors import ClientError
 from idlehands.house.home import HouseError
 
+#: HQ's state is kept by the broker: it comes at once, or HQ is not there.
+_HEAR_SECONDS = 1.0
+
 
 def find_settings() -> BusSettings:
     """Return where the broker is and who we are.
@@ -63,7 +66,7 @@ def open_client() -> Client:
     settings = find_settings()
     renew_expired(settings.certificate)
     client = connect(settings, https_only=_is_https(settings.certificate))
-    _renew(settings.certificate, client)
+    keep_joined(settings.certificate, client)
     return client
 
 
@@ -105,14 +108,20 @@ def renew_expired(folder: Path) -> None:
         ) from None
 
 
-def _renew(folder: Path, client: Client) -> None:
-    """Fetch the next certificate of a machine that joined, when it is time; the next command uses it."""
+def keep_joined(folder: Path, client: Client) -> None:
+    """Note for a machine that joined where REST is now, and fetch its next certificate when it is time.
+
+    The next command uses both. Says it when the certificate cannot be fetched. Nothing on other machines.
+    """
     from idlehands.pairing.joined import joined_folder
 
     if folder != joined_folder():
         return
+    announced = client.announced_rest(_HEAR_SECONDS)
+    # Who owns the broker could name a server without TLS, so that the certificate is never renewed.
+    if announced.startswith("https://") or not _is_https(folder):
+        remember_rest(folder, announced)
     try:
-        remember_rest(folder, remembered_rest(folder) or client.rest.url)
         if seconds_left(folder, time.time()) > RENEW_SECONDS:
             return
         install(folder, client.read_certificate())

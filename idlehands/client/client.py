@@ -264,6 +264,12 @@ class Client(Reading):
             self._rest = Rest(url, self._settings.certificate / "token", https_only=self._https_only)
         return self._rest
 
+    def announced_rest(self, timeout_seconds: float) -> str:
+        """Return where HQ says that REST is; "" when it says nothing in time, or that it is nowhere."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._hq is not None, timeout_seconds)
+            return self._hq.rest if self._hq is not None else ""
+
     # --- the bus's thread -------------------------------------------------------
 
     def _handle(self, what: BusInput) -> None:

@@ -69,13 +69,15 @@ def test_an_agent_fetches_its_next_certificate_when_it_is_time(
     assert not renew(folder, url, now=expires - RENEW_SECONDS + 60)
 
 
+# The command line of an earlier version noted the URL with its API's path.
+@pytest.mark.parametrize("path", ["", "/api/v1"])
 def test_an_agent_that_was_away_until_its_certificate_had_expired_fetches_the_next(
-    house: LittleHouse, home: Home, tmp_path: Path
+    house: LittleHouse, home: Home, tmp_path: Path, path: str
 ) -> None:
     folder = tmp_path / "attic"
     join_by_hand(home, "some-agent", folder, days=-0.5)
     (folder / "token").write_text(house.tokens["agent"])
-    remember_rest(folder, f"http://127.0.0.1:{house.server.port}")
+    remember_rest(folder, f"http://127.0.0.1:{house.server.port}{path}")
     renew_due(home)
     house.renewals.mkdir(exist_ok=True)
     (house.renewals / "some-agent.pem").write_bytes((home.renewals / "some-agent.pem").read_bytes())
