@@ -27,9 +27,9 @@ from idlehands.cli import (
 app = typer.Typer(
     name="idlehands",
     epilog=(
-        "Exit codes: 0 done, 1 refused or wrong, 2 not understood, 3 broker, HQ or web not reached. "
-        "`run` exits with the script's own code; 125 is trouble of idlehands itself, 126 a dead job, "
-        "130 a cancelled one."
+        "Exit codes: 0 done, 1 refused or wrong, 2 not understood, 3 broker, HQ or web not reached, "
+        "4 (of `status`) not all of the house is ready. `run` exits with the script's own code; "
+        "125 is trouble of idlehands itself, 126 a dead job, 130 a cancelled one."
     ),
     no_args_is_help=True,
     add_completion=False,

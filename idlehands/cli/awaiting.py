@@ -2,11 +2,13 @@
 
 import sys
 import time
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from bus.port import Inbound
 from bus.topics import SWEEP_EVENT
 from idlehands.cli.exits import REFUSED, say
+from idlehands.cli.failures import describe_commonest, failed_trials
 from idlehands.cli.looking import print_results
 from idlehands.client import Client, HqUnreachable
 from idlehands.client.following import LOST_SECONDS
@@ -16,10 +18,12 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 _LOOK_SECONDS = 1.0
+#: So many trials say enough about what they fail with.
+_TRIALS = 1000
 
 
 def await_sweep(client: Client, sweep: str, json: bool) -> int:
-    """Return when the sweep has ended: 0 when every trial succeeded, else 1."""
+    """Return when the sweep has ended: 0 when every trial succeeded, else 1, having said what failed most."""
     say(f"sweep {sweep}")
     try:
         with client.watch((SWEEP_EVENT, {"sweep": sweep})) as feed:
@@ -35,6 +39,10 @@ def await_sweep(client: Client, sweep: str, json: bool) -> int:
         f"{sweep} {found['status']}: {found['succeeded']} succeeded, {found['unsuccessful']} did not"
         + (f" ({found['why']})" if found.get("why") else "")
     )
+    if found["unsuccessful"]:
+        trials = list(islice(client.trials(sweep, at_least=found["position"]), _TRIALS))
+        if commonest := describe_commonest(failed_trials(trials), len(trials)):
+            say(commonest)
     whole = found["status"] == SweepStatus.FINISHED and found["unsuccessful"] == 0
     return 0 if whole and found["succeeded"] else REFUSED
 

@@ -43,8 +43,7 @@ def cert_issue(
     from idlehands.house.home import open_home
     from idlehands.house.registry import Role
 
-    if role not in ("viewer", "operator", "agent"):
-        raise Stop(USAGE, f"--role {role!r} is none of viewer, operator and agent")
+    options.check_word("--role", role, ("viewer", "operator", "agent"))
     house = open_home()
     furnish(house, agents=0)
     issued = pki.issue(house, name, Role(role), out, renew=renew)
@@ -156,8 +155,7 @@ def token_create(
     from idlehands.house import tokens
     from idlehands.house.home import open_home
 
-    if role not in ("viewer", "operator", "admin"):
-        raise Stop(USAGE, f"--role {role!r} is none of viewer, operator and admin")
+    options.check_word("--role", role, ("viewer", "operator", "admin"))
     if days is not None and not 0 < days <= 36_500:
         raise Stop(USAGE, f"--days {days:g} is not between 0 and 36500")
     sys.stdout.write(f"{tokens.create(open_home(), tokens.TokenRole(role), name, days=days)}\n")

@@ -4,6 +4,7 @@
     1    HQ refused, or something else is wrong; standard error says what
     2    the command line could not be understood
     3    broker, HQ or web cannot be reached; for `status`: the house is down
+    4    only of `status`: the house is up, but not all of it is ready
 
 `run` keeps these apart from the script's own codes, which it passes on:
 
@@ -27,6 +28,7 @@ from idlehands.house.home import HouseError
 REFUSED = 1
 USAGE = 2
 UNREACHABLE = 3
+NOT_READY = 4
 RUN_TROUBLE = 125
 RUN_DEAD = 126
 CANCELLED = 130

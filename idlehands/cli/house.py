@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from idlehands.cli import credentials, guesting, options
-from idlehands.cli.exits import REFUSED, UNREACHABLE, USAGE, Stop
+from idlehands.cli.exits import NOT_READY, REFUSED, UNREACHABLE, USAGE, Stop
 from idlehands.cli.pairing import become_agent
 
 
@@ -80,7 +80,7 @@ def _move(house: Any, address: str) -> Any:
 
 
 def status(json: options.Json = False) -> None:
-    """Show what runs. Exit code 3 when the house is down."""
+    """Show what runs. Exit code 3 when the house is down, 4 while not all of it is ready."""
     from idlehands.cli.printing import print_json
     from idlehands.house.home import read_home
     from idlehands.house.status import describe, read_status
@@ -90,8 +90,8 @@ def status(json: options.Json = False) -> None:
         print_json(found)
     else:
         sys.stdout.write(f"{describe(found)}\n")
-    if not found.up:
-        raise typer.Exit(UNREACHABLE)
+    if not found.ready:
+        raise typer.Exit(NOT_READY if found.up else UNREACHABLE)
 
 
 def login(
@@ -103,8 +103,7 @@ def login(
     from idlehands.house.login import login_link
     from idlehands.house.tokens import TokenRole
 
-    if role not in ("viewer", "operator", "admin"):
-        raise Stop(USAGE, f"--role {role!r} is none of viewer, operator, admin")
+    options.check_word("--role", role, ("viewer", "operator", "admin"))
     sys.stdout.write(f"{login_link(read_home(), name, TokenRole(role))}\n")
 
 

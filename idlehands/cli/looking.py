@@ -9,6 +9,7 @@ import typer
 
 from idlehands.cli import options
 from idlehands.cli.printing import ago, print_json, print_lines, print_table, show
+from schemas.states import JobStatus
 
 _PAGE = 1000
 
@@ -34,6 +35,7 @@ def jobs(
     json: options.Json = False,
 ) -> None:
     """List jobs, newest first. --json: one JSON document a line."""
+    options.check_word("--status", status, JobStatus)
     from idlehands.cli.finding import find_sweep
     from idlehands.cli.opening import open_client
 
@@ -169,6 +171,8 @@ def results(
     json: options.Json = False,
 ) -> None:
     """List results, best first for a sweep with a metric. --json: one JSON document a line."""
+    from idlehands.cli.exits import say
+    from idlehands.cli.failures import describe_commonest, failed_results
     from idlehands.cli.finding import find_sweep
     from idlehands.cli.opening import open_client
 
@@ -176,6 +180,8 @@ def results(
         whole = find_sweep(client, sweep) if sweep else None
         rows = list(islice(client.results(sweep=whole, sort=sort, limit=min(limit, _PAGE)), limit))
     print_results(rows, json)
+    if not json and (commonest := describe_commonest(failed_results(rows), len(rows))):
+        say(commonest)
 
 
 def print_results(rows: list[dict[str, Any]], json: bool) -> None:

@@ -1,5 +1,6 @@
 """Options and arguments that several commands share."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -87,18 +88,25 @@ Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="How many at mo
 Json = Annotated[bool, typer.Option("--json", help="JSON on standard output, for programs.")]
 
 
+def check_word(option: str, given: str | None, words: Iterable[str]) -> None:
+    """Do nothing if the option has one of these words, or was not given.
+
+    Raises:
+        Stop: If it has another.
+    """
+    allowed = [str(word) for word in words]
+    if given is not None and given not in allowed:
+        raise Stop(USAGE, f"{option} {given!r} is none of {', '.join(allowed)}")
+
+
 def checked_isolation(given: str | None) -> Isolation | None:
     """Return a level of isolation as it was given.
 
     Raises:
         Stop: If there is none of that name.
     """
-    for level in LEVELS:
-        if given == level:
-            return level
-    if given is None:
-        return None
-    raise Stop(USAGE, f"--isolation {given!r} is none of {', '.join(LEVELS)}")
+    check_word("--isolation", given, LEVELS)
+    return next((level for level in LEVELS if level == given), None)
 
 
 def needs_of(

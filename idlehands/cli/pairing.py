@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from idlehands.cli import options
 from idlehands.cli.exits import REFUSED, USAGE, Stop, say
 
 if TYPE_CHECKING:
@@ -42,8 +43,7 @@ def pair(
     from idlehands.pairing.messages import PORT
     from idlehands.pairing.showing import show_token
 
-    if role not in ("agent", "operator", "viewer"):
-        raise Stop(USAGE, f"--role {role!r} is none of agent, operator and viewer")
+    options.check_word("--role", role, ("agent", "operator", "viewer"))
     house = read_home()
     if name is not None:
         check_name(name)
@@ -57,9 +57,9 @@ def pair(
         )
     if not read_status(house).up:
         say("The house is down: a machine can join, but works only once `idlehands up` runs.")
-    options = PairOptions(Role(role), name, auto, replace, minutes, port or PORT)
-    screen = Screen(say, lambda token, address: show_token(token, address, options, say), ask_on_terminal)
-    if not host_pairing(house, options, screen):
+    wanted = PairOptions(Role(role), name, auto, replace, minutes, port or PORT)
+    screen = Screen(say, lambda token, address: show_token(token, address, wanted, say), ask_on_terminal)
+    if not host_pairing(house, wanted, screen):
         raise typer.Exit(REFUSED)
 
 

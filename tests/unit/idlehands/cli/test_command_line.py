@@ -8,6 +8,11 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
+
+from idlehands.house.files import locked
+from idlehands.house.home import open_home
+from idlehands.house.status import HouseStatus, write_status
 
 COMMANDS = (
     "up status hq web agent run submit sweep jobs job logs cancel hold release retry agents results cert "
@@ -71,6 +76,28 @@ def test_a_house_that_is_down_is_unreachable(tmp_path: Path) -> None:
     assert '"up":false' in status.stdout
     assert "idlehands up" in jobs.stderr
     assert "Traceback" not in jobs.stderr
+
+
+def test_a_house_of_which_a_part_still_starts_is_not_ready(tmp_path: Path) -> None:
+    home = open_home(tmp_path)
+    urls = (home.page_url, home.rest_url, home.broker_url)
+    whole = HouseStatus(True, True, str(tmp_path), *urls, mongodb="", pid=os.getpid())
+    with locked(home.run / "lock", wait=False):
+        write_status(home, replace(whole, ready=False))
+        starting = idlehands("status", "--json", home=tmp_path)
+        write_status(home, whole)
+        ready = idlehands("status", home=tmp_path)
+
+    assert (starting.returncode, ready.returncode) == (4, 0)
+    assert '"up":true,"ready":false' in starting.stdout
+
+
+def test_a_status_that_no_job_has_is_a_usage_error(tmp_path: Path) -> None:
+    done = idlehands("jobs", "--status", "nonsense", home=tmp_path)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    words = "queued, held, running, succeeded, failed, cancelled, dead"
+    assert done.stderr == f"Error: --status 'nonsense' is none of {words}.\n"
 
 
 def test_a_token_is_printed_alone(tmp_path: Path) -> None:

@@ -253,6 +253,20 @@ def test_a_sweep_is_awaited_and_its_results_are_sorted(line: Line) -> None:
     assert len(table) == 4
 
 
+def test_a_sweep_whose_trials_fail_ends_with_what_they_fail_with(line: Line) -> None:
+    script = line.script("bad.py", "raise ValueError('bad lr')")
+
+    done = line("sweep", script, "--space", "x=1,2", "--grid", "--wait")
+
+    summary, reason = done.stderr.splitlines()[-2:]
+    assert done.returncode == 1
+    assert summary.endswith("finished: 0 succeeded, 2 did not")
+    assert re.fullmatch(r"2 of 2 failed with .*bad lr; `idlehands job j\w{12}` shows one of them", reason)
+    # The same sentence, though its example may be the other trial: results are in an order of their own.
+    told = line("results", "--sweep", summary.split()[0]).stderr
+    assert told.partition(";")[0] == reason.partition(";")[0]
+
+
 def test_the_list_says_where_an_ended_job_ran(line: Line, house: RunningHouse) -> None:
     assert line("run", line.script("add.py", ADD), "--a", "1").returncode == 0
 
