@@ -94,9 +94,9 @@ def check_word(option: str, given: str | None, words: Iterable[str]) -> None:
     Raises:
         Stop: If it has another.
     """
-    allowed = [str(word) for word in words]
+    *most, last = allowed = [str(word) for word in words]
     if given is not None and given not in allowed:
-        raise Stop(USAGE, f"{option} {given!r} is none of {', '.join(allowed)}")
+        raise Stop(USAGE, f"{option} {given!r} is none of {', '.join(most)} and {last}")
 
 
 def checked_isolation(given: str | None) -> Isolation | None:
