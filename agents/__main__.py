@@ -17,6 +17,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from agents.core.agent import AgentCore
+from agents.environments.offered import InterpretersBroken, find_uv, offered
 from agents.facts import count_cores, read_facts
 from agents.guest.lookout import Lookout
 from agents.guest.settings import PRESETS
@@ -38,6 +39,10 @@ from schemas.isolation import LEVELS
 from schemas.messages import Presence
 
 log = logging.getLogger("agents")
+_TOLD = (
+    *(BusSettingsError, HomeInUse, InterpretersBroken, IsolationMissing, SpoolUnusable, TrustUnusable),
+    OSError,
+)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -50,7 +55,7 @@ def main(argv: list[str] | None = None) -> int:
         check_folder(settings.certificate)
         with AgentHome(Path(options.home)) as home:
             _run(settings, home, options)
-    except (BusSettingsError, HomeInUse, IsolationMissing, SpoolUnusable, TrustUnusable, OSError) as error:
+    except _TOLD as error:
         print(f"agent: {error}", file=sys.stderr)
         return 1
     return 0
@@ -73,6 +78,7 @@ def _run(settings: BusSettings, home: AgentHome, options: argparse.Namespace) ->
             gpus=options.gpus,
             version=metadata.version("idlehands"),
             isolation=isolations.levels,
+            environments=_find_environments(options, home),
         ),
         spooled=spool.load(),
         now=suspend_aware_seconds(),
@@ -108,6 +114,15 @@ def _run(settings: BusSettings, home: AgentHome, options: argparse.Namespace) ->
         spool.close()
 
 
+def _find_environments(options: argparse.Namespace, home: AgentHome) -> tuple[str, ...]:
+    if options.runner == "noop":
+        return ()
+    uv = find_uv()
+    if uv is None:
+        log.info("uv is not installed: no environments are built here")
+    return offered(home.path, uv)
+
+
 def _find_isolations(options: argparse.Namespace) -> Isolations:
     if options.runner == "noop":
         return Isolations()
@@ -141,6 +156,7 @@ def _build_runner(
         from agents.runner.noop_runner import NoopRunner
 
         return NoopRunner(queue.put)
+    from agents.environments.limits import EnvironmentLimits
     from agents.runner.subprocess_runner import SubprocessRunner
     from agents.runner.tree import kill_orphans
     from agents.sealed import SecretsOpener
@@ -162,6 +178,9 @@ def _build_runner(
         checkpoint_seconds=options.checkpoint_seconds,
         dataset_bytes=int(options.dataset_gb * 1024**3),
         tells_environment=True,
+        environment_limits=EnvironmentLimits(
+            int(options.environment_gb * 1024**3), options.environment_seconds
+        ),
         is_warm=options.warm == "on",
         threads=max(1, count_cores() // (options.slots or max(1, count_cores() // 2))),
     )
@@ -196,6 +215,20 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         default=float(os.environ.get("IDLEHANDS_DATASET_GB") or 20.0),
         metavar="N",
         help="keep at most so much of datasets on this machine (default: 20)",
+    )
+    parser.add_argument(
+        "--environment-gb",
+        type=float,
+        default=float(os.environ.get("IDLEHANDS_ENVIRONMENT_GB") or 20.0),
+        metavar="N",
+        help="keep at most so much of environments that were built for scripts (default: 20)",
+    )
+    parser.add_argument(
+        "--environment-seconds",
+        type=float,
+        default=float(os.environ.get("IDLEHANDS_ENVIRONMENT_SECONDS") or 1800.0),
+        metavar="N",
+        help="build an environment for at most so long (default: 1800)",
     )
     parser.add_argument(
         "--checkpoint-seconds",

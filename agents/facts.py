@@ -8,7 +8,12 @@ from schemas.isolation import Isolation
 
 
 def read_facts(
-    *, labels: tuple[str, ...], gpus: int, version: str, isolation: tuple[Isolation, ...] = ("basic",)
+    *,
+    labels: tuple[str, ...],
+    gpus: int,
+    version: str,
+    isolation: tuple[Isolation, ...] = ("basic",),
+    environments: tuple[str, ...] = (),
 ) -> MachineFacts:
     """Return what this machine is; its GPUs are as many as its owner says."""
     return MachineFacts(
@@ -21,6 +26,7 @@ def read_facts(
         labels=labels,
         version=version,
         isolation=isolation,
+        environments=environments,
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from dash import no_update
+from msgspec.structs import replace
 
 from dash_app import addresses
 from dash_app.changing import note
@@ -15,6 +16,7 @@ from hq.rest import queries
 from hq.rest.house import House
 from hq.rest.problems import Problem
 from idlehands.bundle import Bundle, BundleError, build_bundle
+from idlehands.environments import choose_environment
 from schemas.requests import Submit
 from schemas.specs import ScriptRef
 
@@ -44,10 +46,12 @@ class Submitting:
             # Checked before anything is stored: a mistake in the form leaves nothing behind.
             reference = ScriptRef("0" * 64, found.name, found.file.stem[:200])
             build_spec(reference, found.script.arguments, given)
-            bundle = await asyncio.to_thread(build_bundle, found.file)
+            environment, files = await asyncio.to_thread(choose_environment, found.file)
+            bundle = await asyncio.to_thread(build_bundle, found.file, files)
             await self._house.blobs.store(bundle.sha256, _pieces(bundle))
             reference = ScriptRef(bundle.sha256, bundle.entry, found.file.stem[:200])
             spec = build_spec(reference, found.script.arguments, given)
+            spec = replace(spec, needs=replace(spec.needs, environment=environment))
             made = await self._house.asking.change(Submit(key=key, on_behalf_of=by, jobs=(spec,)))
             # Its page is next; it must be there to be shown.
             await queries.catch_up(self._house.database, made["position"])

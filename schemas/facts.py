@@ -9,6 +9,7 @@ from schemas.names import (
     ArtifactName,
     Count,
     DatasetName,
+    EnvironmentName,
     JobId,
     JsonObject,
     Name,
@@ -38,6 +39,8 @@ class MachineFacts(Fact, frozen=True):
     version: ShortText = ""
     #: The levels at which it runs jobs, tried out when the agent started.
     isolation: tuple[Isolation, ...] = ("basic",)
+    #: What jobs may ask to run in, besides its own interpreter: see `Needs.environment`.
+    environments: tuple[EnvironmentName, ...] = ()
 
 
 class GuestState(Fact, frozen=True):

@@ -5,7 +5,18 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct, field
 
 from schemas.isolation import Isolation
-from schemas.names import ArtifactName, JobId, JsonObject, Name, SecretName, Sha256, ShortText, SweepId, Text
+from schemas.names import (
+    ArtifactName,
+    EnvironmentName,
+    JobId,
+    JsonObject,
+    Name,
+    SecretName,
+    Sha256,
+    ShortText,
+    SweepId,
+    Text,
+)
 
 
 class Spec(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -34,6 +45,10 @@ class ScriptRef(Spec, frozen=True):
     signature: ScriptSignature | None = None
 
 
+#: The environment of `Needs` that is built from what the script and the files beside it say.
+BUILT = "script"
+
+
 class Needs(Spec, frozen=True):
     """What a machine must have to run the job. Jobs with equal needs share a queue."""
 
@@ -46,6 +61,9 @@ class Needs(Spec, frozen=True):
     isolation: Isolation = "basic"
     #: In `strict` there is no network unless this is true; below it cannot be withheld.
     network: bool = False
+    #: What the script runs in. None: the agent's own interpreter. `script`: an environment built from what
+    #: the script or the files beside it say. Else an interpreter that the machine has under that name.
+    environment: EnvironmentName | None = None
 
 
 class Limits(Spec, frozen=True):

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from agents.bundles import BundleMissing, BundleUnreachable
 from agents.datasets import DatasetFailure
+from agents.environments.failures import BuildStopped, EnvironmentFailure, EnvironmentMissing
 from agents.runner.arguments import build_stdin, build_words
 from agents.runner.checkpoints import Checkpoints
 from agents.runner.delivery import deliver_artifacts, fit
@@ -46,6 +47,7 @@ class Attempt:
         self._is_winding_down = False
         self._checkpoints = Checkpoints(grant, site, self._workspace, self.stop)
         self._inputs = Inputs(site, self._workspace, self.stop)
+        self._chosen = site.environments.own
 
     def wind_down(self) -> None:
         """Raise the flag that `should_stop()` reads."""
@@ -66,7 +68,7 @@ class Attempt:
         why = ""
         try:
             result = self._run()
-        except (BundleUnreachable, IsolationMissing) as error:
+        except (BundleUnreachable, IsolationMissing, EnvironmentMissing) as error:
             result, why = self._fail(name_failure("not_here", str(error))), str(error)
         except Exception as error:
             result = self._fail(
@@ -79,9 +81,11 @@ class Attempt:
         is_done = not stopped and result.outcome is Outcome.SUCCEEDED and not self._is_winding_down
         self._checkpoints.finish(store=not is_done and not self.stop.unwanted)
         notes = (*result.notes, *self._checkpoints.notes)
-        environment = None if stopped or why else self._site.name_environment()
+        surroundings = self._chosen.surroundings
+        environment = None if stopped or why or surroundings is None else surroundings.name()
         result = replace(result, notes=notes, datasets=self._inputs.versions, environment=environment)
         self._inputs.give_back()
+        self._site.environments.give_back(self._chosen)
         self._workspace.remove(with_checkpoints=is_done)
         if stopped or why:
             return RunStopped(self.grant.job, self.grant.token, "" if stopped else why[:1000])
@@ -100,7 +104,7 @@ class Attempt:
             return self._fail(name_failure("secrets_missing", str(error)))
         self._mask = Mask(secrets.values())
         self._output = ScriptOutput(self.grant.job, self.grant.token, self._mask)
-        launch = Launch(self.grant, self._site, self._workspace, level, secrets, self.stop)
+        launch = Launch(self.grant, self._site, self._workspace, level, secrets, self.stop, self._chosen)
         try:
             return self._execute(launch, prepared)
         finally:
@@ -148,9 +152,12 @@ class Attempt:
             if isinstance(found, Failure):
                 return found
             source = found.read_bytes()
-            failure = self._site.check(script.bundle, script.entry, source)
-            if failure is not None:
-                return failure
+            needs = self.grant.spec.needs
+            self._chosen = self._site.environments.choose(needs, found, level, self.stop)
+            if self._chosen.is_same_python:
+                failure = self._site.check(script.bundle, script.entry, source)
+                if failure is not None:
+                    return failure
             spec = self._inputs.place(self.grant.spec, is_sandboxed=level == "strict")
             self.grant = replace(self.grant, spec=spec)
             words = build_words(self.grant.spec, source.decode("utf-8", "replace"))
@@ -162,11 +169,15 @@ class Attempt:
             return name_failure("bundle_broken", str(error))
         except DatasetFailure as error:
             return name_failure(error.kind, str(error))
+        except EnvironmentFailure as error:
+            return name_failure(error.kind, str(error), error.said)
+        except BuildStopped:
+            return name_failure("stopped", "stopped before it began")
         except (OSError, ValueError) as error:
             return name_failure("cannot_start", f"the attempt could not be prepared: {error}")
         # "-c.py" as a first word would be an option of the interpreter.
         entry = f"./{script.entry}" if script.entry.startswith("-") else script.entry
-        return [self._site.interpreter, entry, *words]
+        return [self._chosen.python, entry, *words]
 
     @property
     def _marker(self) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from agents.environments.choosing import Chosen
 from agents.runner.failures import name_failure
 from agents.runner.process import FreshProcess, ScriptProcess
 from agents.runner.sandbox import SECRETS
@@ -44,9 +45,13 @@ class Launch:
         level: Isolation,
         secrets: dict[str, bytes],
         stop: StopRequest,
+        chosen: Chosen,
     ) -> None:
         self._grant, self._site, self._workspace, self._stop = grant, site, workspace, stop
         self.is_sandboxed = level == "strict"
+        self._chosen = chosen
+        if chosen.folder is not None:
+            workspace.shown[chosen.folder] = chosen.folder
         self._secrets = secrets
         self._report = -1
         self._warm: Started | None = None
@@ -120,7 +125,7 @@ class Launch:
         """Return the script's process, forked from a warm interpreter; None when it must be started."""
         warm = self._site.warm
         # Secrets never come near an interpreter that others share.
-        if warm is None or self._grant.spec.secrets:
+        if warm is None or self._grant.spec.secrets or not self._chosen.is_own:
             return None
         if self.is_sandboxed and self._workspace.shown:
             # Its sandbox is made already, and shows no datasets.
@@ -152,8 +157,10 @@ class Launch:
         return self._warm.process
 
     def _environment(self) -> dict[str, str]:
-        environment = self._workspace.build_environment(
-            os.environ, self._grant, self._site.marker, own_home=self.is_sandboxed
+        environment = self._chosen.variables(
+            self._workspace.build_environment(
+                os.environ, self._grant, self._site.marker, own_home=self.is_sandboxed
+            )
         )
         if self._site.threads:
             for variable in _THREAD_VARIABLES:
@@ -191,7 +198,7 @@ class Launch:
                 passed.append(given[name])
                 os.write(given[name], value)
                 os.lseek(given[name], 0, os.SEEK_SET)
-            enclosed = self._site.sandbox.enclose(
+            enclosed = self._chosen.sandbox.enclose(
                 words,
                 folder=self._workspace.folder,
                 private=self._workspace.private,

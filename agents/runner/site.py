@@ -5,6 +5,7 @@ child of its own by the session. So whatever else of the agent starts a
 process must leave it in the agent's session, or it will be taken for one.
 """
 
+import hashlib
 import os
 import secrets
 import threading
@@ -15,6 +16,8 @@ from typing import TYPE_CHECKING
 from agents.blobs import Blobs
 from agents.bundles import BundleStore
 from agents.datasets import DatasetStore
+from agents.environments.choosing import Chosen, Environments
+from agents.environments.limits import EnvironmentLimits
 from agents.runner.bounds import bound
 from agents.runner.isolation import Isolations
 from agents.runner.port import ReportTo
@@ -67,6 +70,7 @@ class Site:
         threads: int = 0,
         dataset_bytes: int = 0,
         tells_environment: bool = False,
+        environment_limits: EnvironmentLimits | None = None,
     ) -> None:
         self.home, self.report, self.blobs, self.interpreter = home, report, blobs, interpreter
         self.upload_patience_seconds = upload_patience_seconds
@@ -74,12 +78,12 @@ class Site:
         self.isolations = isolations
         #: How many threads a library for arithmetic may use in one attempt; 0 leaves it alone.
         self.threads = threads
-        self.sandbox = Sandbox(isolations, interpreter, [home, *hidden], [INJECTED, WARM_INSIDE])
+        self._hidden, self._tells_environment = [home, *hidden], tells_environment
+        self.sandbox = self.make_sandbox(interpreter)
         self._secrets_opener = secrets_opener
         self.bundles = BundleStore(home / "bundles", blobs)
-        self._surroundings = (
-            Surroundings(interpreter, blobs, home / "outgoing" / "environment") if tells_environment else None
-        )
+        own = Chosen(interpreter, self.sandbox, self.make_surroundings(interpreter))
+        self.environments = Environments(self, own, environment_limits or EnvironmentLimits())
         self.datasets = DatasetStore(home / "datasets", blobs, quota_bytes=dataset_bytes)
         #: The home's word, so that a later agent finds orphans, and this process's own after the dot:
         #: the warden of an agent that died must not kill the scripts of the one that replaced it.
@@ -96,9 +100,20 @@ class Site:
         self._checked: dict[tuple[str, str], Failure | None] = {}
         self.warm: WarmLauncher | None = self._make_warm() if is_warm and hasattr(os, "pidfd_open") else None
 
-    def name_environment(self) -> Sha256 | None:
-        """Return the sha256 of the blob that describes what scripts run in; None when it is not told."""
-        return None if self._surroundings is None else self._surroundings.name()
+    def make_sandbox(self, interpreter: str) -> Sandbox:
+        """Return the sandbox of scripts that an interpreter runs."""
+        return Sandbox(self.isolations, interpreter, self._hidden, [INJECTED, WARM_INSIDE])
+
+    def make_surroundings(
+        self, interpreter: str, packages: list[str] | None = None, key: str = "own"
+    ) -> Surroundings | None:
+        """Return what describes an interpreter; None when it is not told."""
+        if not self._tells_environment:
+            return None
+        place = hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()[:16]
+        return Surroundings(
+            interpreter, self.blobs, self.home / "outgoing" / f"environment-{place}", packages
+        )
 
     def open_secrets(self, grant: Grant) -> dict[str, bytes]:
         """Return the values of a job's secrets by name.

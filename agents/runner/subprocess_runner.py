@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agents.environments.offered import remove_unfinished
 from agents.runner.isolation import Isolations
 from agents.runner.manners import Manners
 from agents.runner.port import ReportTo, RunEnded
@@ -17,6 +18,7 @@ from schemas.names import JobId, Token
 from schemas.states import Outcome
 
 if TYPE_CHECKING:
+    from agents.environments.limits import EnvironmentLimits
     from agents.runner.attempt import Attempt
     from agents.runner.site import Site
     from agents.sealed import SecretsOpener
@@ -43,6 +45,7 @@ class SubprocessRunner:
         tells_environment: bool = False,
         is_warm: bool = False,
         threads: int = 0,
+        environment_limits: "EnvironmentLimits | None" = None,
     ) -> None:
         """Clean the home of what earlier attempts left; start nothing yet.
 
@@ -64,6 +67,7 @@ class SubprocessRunner:
             checkpoint_seconds: How often checkpoints of running scripts are stored at most; 30 by default.
             dataset_bytes: How much of datasets is kept; 0 for the default.
             tells_environment: Whether results name a blob with interpreter, packages and machine.
+            environment_limits: How long environments may be built, and how much of them is kept.
         """
         self._home = Path(os.path.realpath(home))
         self._report = report
@@ -75,6 +79,7 @@ class SubprocessRunner:
         self._secrets_opener = secrets_opener
         self._checkpoint_seconds = checkpoint_seconds
         self._dataset_bytes, self._tells_environment = dataset_bytes, tells_environment
+        self._environment_limits = environment_limits
         self._is_warm, self._threads = is_warm and sys.platform.startswith("linux"), threads
         self._site: Site | None = None
         self._lock = threading.Lock()
@@ -83,6 +88,7 @@ class SubprocessRunner:
         self._is_closed = False
         self._home.mkdir(parents=True, exist_ok=True, mode=0o700)
         clean_home(self._home)
+        remove_unfinished(self._home)
 
     def start(self, grant: Grant) -> None:
         """Begin an attempt in a thread of its own; see `Runner.start`."""
@@ -180,5 +186,6 @@ class SubprocessRunner:
                 tells_environment=self._tells_environment,
                 is_warm=self._is_warm,
                 threads=self._threads,
+                environment_limits=self._environment_limits,
             )
         return self._site

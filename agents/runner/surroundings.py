@@ -26,8 +26,18 @@ Times = tuple[tuple[str, int], ...]
 class Surroundings:
     """Those of one interpreter on this machine. Safe to use from several threads."""
 
-    def __init__(self, interpreter: str, blobs: Blobs, folder: Path) -> None:
-        self._interpreter, self._blobs, self._folder = interpreter, blobs, folder
+    def __init__(
+        self, interpreter: str, blobs: Blobs, folder: Path, packages: list[str] | None = None
+    ) -> None:
+        """Begin without asking.
+
+        Args:
+            interpreter: Is asked for its version; it must run nothing that a job brought.
+            blobs: Where descriptions go.
+            folder: Its own, for as long as one is on its way.
+            packages: The folders of packages; None: those of the interpreter.
+        """
+        self._interpreter, self._blobs, self._folder, self._packages = interpreter, blobs, folder, packages
         self._lock = threading.Lock()
         self._asked: tuple[str, str, list[str]] | None = None
         self._known: tuple[Times, str] | None = None
@@ -67,6 +77,7 @@ class Surroundings:
                 said = subprocess.run(command, capture_output=True, timeout=_SECONDS, check=True)
                 python, built, path = json.loads(said.stdout)
             folders = [one for one in path if os.path.basename(one) in ("site-packages", "dist-packages")]
+            folders = folders if self._packages is None else self._packages
             self._asked = python, built, [one for one in dict.fromkeys(folders) if os.path.isdir(one)]
         return self._asked
 

@@ -8,6 +8,7 @@ from dash.development.base_component import Component
 from dash_app import addresses, component_ids
 from dash_app.presenters import jobs, pieces, words
 from dash_app.presenters.plain import plain, plain_lines
+from schemas.specs import BUILT
 from schemas.states import FINAL_STATUSES, JobStatus
 
 Document = dict[str, Any]
@@ -95,6 +96,9 @@ def _needs(needs: Document) -> list[str]:
         found.append(f"{words.memory(needs['memory_mb'])} of memory")
     if needs.get("gpus"):
         found.append(words.count(needs["gpus"], "GPU"))
+    if needs.get("environment"):
+        built = needs["environment"] == BUILT
+        found.append("an environment built for it" if built else plain(needs["environment"], 80))
     if needs.get("labels"):
         found.append(plain(", ".join(needs["labels"]), 200))
     return found

@@ -9,7 +9,7 @@ from hq.core.timing import FRESH_SECONDS, GUARD_SECONDS, LEASE_SECONDS
 from schemas.facts import MachineFacts
 from schemas.isolation import choose_level, strongest
 from schemas.messages import Heartbeat
-from schemas.specs import JobSpec, Needs
+from schemas.specs import BUILT, JobSpec, Needs
 from schemas.states import Phase
 
 #: Two processes with one certificate are both refused until one was silent this long.
@@ -180,4 +180,8 @@ def misfit(needs: Needs, name: str, facts: MachineFacts) -> str:
         return f"it lacks the label {', '.join(missing)}"
     if choose_level(needs.isolation, facts.isolation) is None:
         return f"its isolation is {strongest(facts.isolation)}, the job asks for {needs.isolation}"
+    if needs.environment is not None and needs.environment not in facts.environments:
+        if needs.environment == BUILT:
+            return "it cannot build the environment that the script asks for: uv is not installed there"
+        return f"it has no interpreter {needs.environment}"
     return ""

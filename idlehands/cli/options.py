@@ -67,6 +67,16 @@ IsolationMinimum = Annotated[
 Network = Annotated[
     bool, typer.Option("--network", help="In strict: with the network. Below it, the network is there.")
 ]
+Environment = Annotated[
+    str,
+    typer.Option(
+        "--env",
+        metavar="WHAT",
+        help="What it runs in: auto (what its PEP 723 header asks for, else agent), agent (the agent's own "
+        "interpreter), script (what its header, uv.lock, requirements.txt or pyproject.toml asks for), or an "
+        "interpreter such as python3.12.",
+    ),
+]
 Secret = Annotated[
     list[str] | None,
     typer.Option("--secret", metavar="NAME", help="A secret that the script gets as a variable; repeatable."),

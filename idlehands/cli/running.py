@@ -27,6 +27,7 @@ def run_job(
     param: Sequence[str],
     shared: dict[str, Any],
     author_key: Path | None = None,
+    env: str = "auto",
 ) -> int:
     """Submit, follow, print the result; return the exit code.
 
@@ -36,7 +37,8 @@ def run_job(
     """
     params = words.parse_params(param)
     with open_client() as client:
-        reference, source = words.upload_with_source(client, script, include, author_key)
+        packed, shared["needs"] = words.add_environment(script, env, include, shared["needs"])
+        reference, source = words.upload_with_source(client, script, packed, author_key)
         spec = words.build_spec(reference, params=params, argv=argv, source=source, **shared)
         job = client.submit([spec]).jobs[0]
         with Screen(reference.name) as screen:

@@ -55,6 +55,7 @@ def sweep(
     gpus: options.Gpus = 0,
     isolation: options.IsolationMinimum = "basic",
     network: options.Network = False,
+    env: options.Environment = "auto",
     secret: options.Secret = None,
     secret_files: options.SecretFiles = False,
     priority: options.Priority = 0,
@@ -91,11 +92,12 @@ def sweep(
     params = words.parse_params(param or [])
     with open_client() as client:
         if script is not None:
-            reference, source = words.upload_with_source(client, script, include or [], author_key)
+            packed, shared["needs"] = words.add_environment(script, env, include or [], shared["needs"])
+            reference, source = words.upload_with_source(client, script, packed, author_key)
             job = words.build_spec(reference, params=params, argv=args or [], source=source, **shared)
             given["job"] = job
         else:
-            words.upload_named_script(client, given, file or Path(), include or [], author_key)
+            words.upload_named_script(client, given, file or Path(), include or [], author_key, env)
         changed = client.submit_sweep(words.checked(given, SweepSpec))
         if wait:
             from idlehands.cli.awaiting import await_sweep

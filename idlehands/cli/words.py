@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from bus.codec import MalformedMessage, check_free_form
 from idlehands.bundle import build_bundle
 from idlehands.cli.exits import REFUSED, USAGE, Stop, say
 from idlehands.client import Client
+from idlehands.environments import choose_environment
 from idlehands.sources import DIFF_BYTES_AT_MOST, read_state
 from schemas.specs import Choice, Dimension, FloatRange, IntRange, JobSpec, Limits, Needs, ScriptRef, Source
 
@@ -84,6 +86,22 @@ def _parse_dimension(name: str, text: str) -> Dimension:
     if ".." in text or text.startswith("log:"):
         raise Stop(USAGE, f"--space {name}={text} is not {SPACE_HELP}")
     return Choice(tuple(parse_value(part) for part in text.split(",")))
+
+
+def add_environment(
+    script: Path, asked: str, include: Sequence[Path], needs: Needs
+) -> tuple[list[Path], Needs]:
+    """Return what else is to be packed and what a machine must have, so that a script runs as `--env` asks.
+
+    Raises:
+        BundleError: If there is nothing to build from, or it cannot be used.
+        Stop: If there can be nothing of that name.
+    """
+    environment, files = choose_environment(script, asked)
+    if asked == "auto" and environment is not None:
+        say(f"{script.name} runs in what its PEP 723 header asks for (--env agent: as the machine is)")
+    wanted: Needs = checked(replace(needs, environment=environment), Needs)
+    return [*include, *files], wanted
 
 
 def upload_script(
@@ -210,14 +228,19 @@ def upload_named_script(
     file: Path,
     include: Sequence[Path],
     author_key: Path | None = None,
+    env: str = "auto",
 ) -> None:
     """Replace a path in `job.script`, taken from where the file lies, by a reference to the stored script.
 
+    What the file says of the environment counts more than `env`.
+
     Raises:
-        BundleError: If there is no such script.
+        BundleError: If there is no such script, or what it asks for cannot be used.
         AuthorKeyUnusable: As `upload_script`.
     """
     script = sweep["job"].get("script")
     if isinstance(script, str):
-        reference = upload_script(client, file.parent / script, include, author_key)
-        sweep["job"] = {**sweep["job"], "script": reference}
+        needs = checked(sweep["job"].get("needs", {}), Needs)
+        packed, needs = add_environment(file.parent / script, needs.environment or env, include, needs)
+        reference = upload_script(client, file.parent / script, packed, author_key)
+        sweep["job"] = {**sweep["job"], "script": reference, "needs": needs}

@@ -37,6 +37,7 @@ def run(
     gpus: options.Gpus = 0,
     isolation: options.IsolationMinimum = "basic",
     network: options.Network = False,
+    env: options.Environment = "auto",
     secret: options.Secret = None,
     secret_files: options.SecretFiles = False,
     priority: options.Priority = 0,
@@ -54,7 +55,7 @@ def run(
 
     try:
         shared = options.spec_options(**locals())
-        code = run_job(script, args or [], include or [], param or [], shared, author_key)
+        code = run_job(script, args or [], include or [], param or [], shared, author_key, env)
     except BaseException as error:
         if code_of(error) is None:
             raise
@@ -83,6 +84,7 @@ def submit(
     gpus: options.Gpus = 0,
     isolation: options.IsolationMinimum = "basic",
     network: options.Network = False,
+    env: options.Environment = "auto",
     secret: options.Secret = None,
     secret_files: options.SecretFiles = False,
     priority: options.Priority = 0,
@@ -102,7 +104,8 @@ def submit(
     shared: dict[str, Any] = options.spec_options(**locals())
     params = words.parse_params(param or [])
     with open_client() as client:
-        reference, source = words.upload_with_source(client, script, include or [], author_key)
+        packed, shared["needs"] = words.add_environment(script, env, include or [], shared["needs"])
+        reference, source = words.upload_with_source(client, script, packed, author_key)
         spec = words.build_spec(reference, params=params, argv=args or [], source=source, **shared)
         changed = client.submit([spec], key=key)
     if json:

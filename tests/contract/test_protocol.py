@@ -124,6 +124,13 @@ ELSEWHERE: dict[str, dict[str, tuple[str, ...]]] = {
             "test_a_job_whose_isolation_is_not_here_is_handed_back",
         ),
     },
+    "P78": {
+        "tests/unit/hq/core/test_explain.py": ("test_when_nobody_fits_it_names_the_need_of_each_machine",),
+        "tests/unit/agents/environments/test_environments.py": (
+            "test_requirements_with_includes_and_a_project_are_built_and_another_pin_is_another_environment",
+            "test_the_owner_names_interpreters_and_scripts_run_in_them",
+        ),
+    },
     "P68": {
         "tests/unit/hq/test_sealing.py": (
             "test_a_job_that_asks_for_an_unknown_secret_is_refused",

@@ -1,4 +1,4 @@
-"""What survives a machine, in a real house: checkpoints, artifacts, datasets."""
+"""What survives a machine, in a real house: checkpoints, artifacts, datasets; and what scripts run in."""
 
 import json
 import os
@@ -22,6 +22,7 @@ from schemas.events import CheckpointStored, JobClaimed
 from schemas.specs import JobSpec, ScriptRef
 from tests.e2e.workplace import Workplace, at_work
 from tests.fixtures.broker import eventually
+from tests.fixtures.wheels import only_from, write_wheel
 
 pytestmark = pytest.mark.process
 TRAINING = Path(__file__).with_name("training_script.py")
@@ -29,9 +30,10 @@ TRAINING = Path(__file__).with_name("training_script.py")
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHouse]:
-    """A house whose two agents store checkpoints often."""
+    """A house whose two agents store checkpoints often, and take packages from a folder with one wheel."""
     folder = tmp_path_factory.mktemp("house") / "house"
-    often = {"IDLEHANDS_CHECKPOINT_SECONDS": "0.2"}
+    write_wheel(folder.parent / "wheels", "tinylib", "1.5", "VALUE = 1.5\n")
+    often = {"IDLEHANDS_CHECKPOINT_SECONDS": "0.2", **only_from(folder.parent / "wheels")}
     with start_house(folder, AgentOptions(count=2, slots=2), wait_seconds=120, environment=often) as running:
         yield running
 
@@ -263,3 +265,33 @@ def test_a_job_is_run_again_with_the_same_data_and_what_differs_is_said(
     assert (differs.returncode, said["same"]) == (1, False)
     assert [one["what"] for one in said["result"]] == ["result x"]
     assert work.client.job(said["again"])["spec"]["retry_of"] == other["id"]
+
+
+# --- environments ------------------------------------------------------------------------
+
+HEADER = """# /// script
+# dependencies = ["tinylib"]
+# ///
+import json, sys
+import tinylib
+print(json.dumps({"value": tinylib.VALUE, "prefix": sys.prefix}))
+"""
+
+
+def test_ten_scripts_with_a_header_build_what_it_asks_for_once_and_one_that_cannot_be_met_says_why(
+    work: Workplace, tmp_path: Path
+) -> None:
+    (tmp_path / "needs.py").write_text(HEADER)
+    (tmp_path / "hopeless.py").write_text(HEADER.replace('tinylib"', 'no-such-package==3"'))
+    agent = work.client.agents()[0]["name"]
+
+    ten = ["--space", "x=0..9", "--grid", "--agent", agent, "--arguments", "stdin", "--wait", "--json"]
+    swept = idlehands(work.house, tmp_path, "sweep", "needs.py", *ten)
+    hopeless = idlehands(work.house, tmp_path, "run", "hopeless.py")
+
+    assert swept.returncode == 0, swept.stderr
+    results = [json.loads(line)["result"]["result"] for line in swept.stdout.splitlines()]
+    (place,) = (work.house.home.agent(agent) / "home" / "environments").glob("*/ready.json")
+    assert results == [{"value": 1.5, "prefix": str(place.parent / "env")}] * 10
+    assert "environment_failed" in hopeless.stderr
+    assert "no-such-package" in hopeless.stderr

@@ -74,6 +74,11 @@ def test_without_any_agent_it_says_how_to_start_one(house: SmallHouse) -> None:
         (Needs(labels=("cuda", "tpu")), "attic: it lacks the label cuda, tpu"),
         (Needs(agent="den"), "attic: the job asks for den"),
         (Needs(isolation="strict"), "attic: its isolation is basic, the job asks for strict"),
+        (Needs(environment="python3.12"), "attic: it has no interpreter python3.12"),
+        (
+            Needs(environment="script"),
+            "attic: it cannot build the environment that the script asks for: uv is not installed there",
+        ),
     ],
 )
 def test_when_nobody_fits_it_names_the_need_of_each_machine(
