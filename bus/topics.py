@@ -69,11 +69,13 @@ JOB_EVENT = Topic("job/{job}/event", messages.JobNotice, "idlehands.job.event")
 JOB_PROGRESS = Topic("job/{job}/progress", messages.JobProgress, "idlehands.job.progress")
 JOB_LOG = Topic("job/{job}/log", messages.JobLog, "idlehands.job.log")
 SWEEP_EVENT = Topic("sweep/{sweep}/event", messages.SweepNotice, "idlehands.sweep.event")
+JOB_DELETED = Topic("job/{job}/deleted", messages.DeletionNotice, "idlehands.job.deleted")
+SWEEP_DELETED = Topic("sweep/{sweep}/deleted", messages.DeletionNotice, "idlehands.sweep.deleted")
 
 #: What agents and clients send to HQ.
 TO_HQ = (HEARTBEAT, CLAIM, DECLINE, PROGRESS, LOG, RESULT, REQUEST)
 #: What HQ sends to one agent.
 TO_AGENT = (OFFER, GRANT, ACK, GUEST)
 #: What HQ tells everybody.
-NOTICES = (JOB_EVENT, JOB_PROGRESS, JOB_LOG, SWEEP_EVENT)
+NOTICES = (JOB_EVENT, JOB_PROGRESS, JOB_LOG, JOB_DELETED, SWEEP_EVENT, SWEEP_DELETED)
 ALL_TOPICS = (PRESENCE, *TO_HQ, *TO_AGENT, REPLY, HQ_STATE, *NOTICES)

@@ -34,6 +34,7 @@ DOCUMENTS: dict[str, Any] = {
     "job-progress": messages.JobProgress,
     "job-log": messages.JobLog,
     "sweep-notice": messages.SweepNotice,
+    "deletion-notice": messages.DeletionNotice,
     "decision": events.Decision,
 }
 

@@ -247,7 +247,7 @@ JobEvent = (
     | ResultSuperseded
 )
 SweepEvent = SweepSubmitted | TrialProposed | SweepExhausted | SweepFinished | SweepCancelled
-#: No events of a job or sweep that there is: nothing follows them, and nobody is told a status.
+#: No events of a job or sweep that there is: nothing follows them, and there is no status to tell.
 DeletionEvent = JobDeleted | SweepDeleted
 AnyEvent = JobEvent | SweepEvent | DeletionEvent | EpochBegan | AgentBooted | RequestAnswered | Audited
 

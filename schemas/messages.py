@@ -260,6 +260,14 @@ class SweepNotice(Message, frozen=True):
     event: SweepEvent
 
 
+class DeletionNotice(Message, frozen=True):
+    """A job or sweep is gone, after the commit: the last that is said of it."""
+
+    position: Count
+    index: Count
+    by: Name
+
+
 class JobProgress(Message, frozen=True):
     """Forwarded at once when it comes from the lease holder."""
 

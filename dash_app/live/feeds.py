@@ -27,7 +27,7 @@ def feeds_of(house: House, hearing: Hearing) -> Callable[[View], Sequence[Feed]]
                 job = view.identity
                 return [JobFeed(house, hearing, job), LogFeed(house, job), CurvesFeed(house, job)]
             case "sweeps":
-                return [SweepsFeed(house)]
+                return [SweepsFeed(house, hearing)]
             case "sweep":
                 sweep = view.identity
                 return [TrialsFeed(house, hearing, sweep), SweepFiguresFeed(house, hearing, sweep)]

@@ -1,21 +1,32 @@
 """What was heard on the bus since it was last asked, in a form that repeats do not make longer.
 
-Fed by the bus's thread, emptied by the server's. Keeps nothing but how far each
-running job is: that is in no database, because it is only worth something now.
+Fed by the bus's thread, emptied by the server's. Keeps nothing but what is in no
+database: how far each running job is, and what was deleted just now, whose documents go a moment later.
 """
 
 import asyncio
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from bus.port import Bus, BusInput, Connected, Inbound
-from bus.topics import HEARTBEAT, JOB_EVENT, JOB_LOG, JOB_PROGRESS, PRESENCE, SWEEP_EVENT
+from bus.topics import (
+    HEARTBEAT,
+    JOB_DELETED,
+    JOB_EVENT,
+    JOB_LOG,
+    JOB_PROGRESS,
+    PRESENCE,
+    SWEEP_DELETED,
+    SWEEP_EVENT,
+)
 from schemas.events import TrialProposed
-from schemas.messages import JobLog, JobNotice, JobProgress, LogLines, Progress, SweepNotice
+from schemas.messages import DeletionNotice, JobLog, JobNotice, JobProgress, LogLines, Progress, SweepNotice
 
 _PERCENTS_KEPT = 20_000
+_DELETED_KEPT = 50_000
 #: Beyond this a page is told to read anew instead.
 _WAITING_MOST = 5_000
 
@@ -29,6 +40,8 @@ class Changes:
     sweeps: set[str] = field(default_factory=set)
     #: Jobs that became trials, with their sweep.
     trials: dict[str, str] = field(default_factory=dict)
+    #: Jobs and sweeps that are gone; they are among `jobs` and `sweeps` as well.
+    deleted: set[str] = field(default_factory=set)
     agents: set[str] = field(default_factory=set)
     percents: dict[str, float] = field(default_factory=dict)
     progress: list[Progress] = field(default_factory=list)
@@ -49,13 +62,14 @@ class Hearing:
         self._lock = threading.Lock()
         self._changes = Changes()
         self._percents: OrderedDict[str, float] = OrderedDict()
+        self._deleted: OrderedDict[str, None] = OrderedDict()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake: asyncio.Event | None = None
         self._awake = False
 
     def subscribe(self, bus: Bus) -> None:
         """Ask the bus for what `handle` takes. Heartbeats and presence are asked for elsewhere."""
-        for topic in (JOB_EVENT, JOB_PROGRESS, JOB_LOG, SWEEP_EVENT):
+        for topic in (JOB_EVENT, JOB_PROGRESS, JOB_LOG, JOB_DELETED, SWEEP_EVENT, SWEEP_DELETED):
             bus.subscribe(topic)
 
     def attach(self, loop: asyncio.AbstractEventLoop, wake: asyncio.Event) -> None:
@@ -83,6 +97,11 @@ class Hearing:
         with self._lock:
             return dict(self._percents)
 
+    def is_deleted(self, identity: str) -> bool:
+        """Tell whether a job or sweep was deleted, though a document of it may still be there."""
+        with self._lock:
+            return identity in self._deleted
+
     def _note(self, what: BusInput) -> bool:
         changes = self._changes
         match what:
@@ -100,6 +119,9 @@ class Hearing:
                 self._note_position(notice.position)
                 if isinstance(notice.event, TrialProposed):
                     changes.trials[notice.event.job] = sweep
+            case Inbound(data=DeletionNotice() as notice):
+                self._note_deletion(what.names)
+                self._note_position(notice.position)
             case Inbound(data=JobProgress() as message):
                 self._note_progress(message.progress)
             case Inbound(data=JobLog() as message):
@@ -113,6 +135,17 @@ class Hearing:
     def _note_position(self, position: int) -> None:
         self._changes.position = max(self._changes.position, position)
         self.position = max(self.position, position)
+
+    def _note_deletion(self, names: Mapping[str, str]) -> None:
+        changes = self._changes
+        for kind, told in (("job", changes.jobs), ("sweep", changes.sweeps)):
+            if kind in names:
+                told.add(names[kind])
+                changes.deleted.add(names[kind])
+                self._deleted[names[kind]] = None
+                self._percents.pop(names[kind], None)
+        while len(self._deleted) > _DELETED_KEPT:
+            self._deleted.popitem(last=False)
 
     def _note_progress(self, progress: Progress) -> None:
         changes = self._changes

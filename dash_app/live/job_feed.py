@@ -7,6 +7,7 @@ from dash_app import component_ids as ids
 from dash_app.live.hearing import Changes, Hearing
 from dash_app.live.push import Props, Push, Sent
 from dash_app.presenters import job as words
+from dash_app.presenters import pieces
 from hq.rest import queries
 from hq.rest.asking import NoAnswer
 from hq.rest.house import House
@@ -72,6 +73,9 @@ class JobFeed:
             raise
 
     async def _read(self) -> Props:
+        if self._hearing.is_deleted(self._job):
+            self._waits = False
+            return {ids.JOB_STATUS: {"children": pieces.deleted("job"), "data-status": "deleted"}}
         job = await queries.read_job(self._house.database, self._job)
         if job is None:
             raise Problem(404, "not_found", f"there is no job {self._job}")

@@ -34,7 +34,8 @@ class JobRowsFeed:
             self._house.database, status=self._view.status, before=self._view.before
         )
         percents = self._hearing.percents()
-        rows = [jobs.row(job, percents.get(job["id"])) for job in found]
+        there = [job for job in found if not self._hearing.is_deleted(job["id"])]
+        rows = [jobs.row(job, percents.get(job["id"])) for job in there]
         return Push(rows={component_ids.JOBS_GRID: {"all": rows}})
 
     async def push(self) -> Push:
@@ -55,8 +56,9 @@ class JobRowsFeed:
         await queries.catch_up(self._house.database, self._position)
         known = self._hearing.percents()
         put: list[Any] = []
-        drop: list[Any] = []
-        for job in await board.read_jobs_by_id(self._house.database, wanted):
+        # What was deleted need not be read: its document is gone, or goes in a moment.
+        drop: list[Any] = [job for job in wanted if self._hearing.is_deleted(job)]
+        for job in await board.read_jobs_by_id(self._house.database, wanted.difference(drop)):
             if self._belongs(job):
                 put.append(jobs.row(job, known.get(job["id"])))
             else:
@@ -73,15 +75,18 @@ class CountsFeed:
     """How many jobs stand where: tiles on the House, filters on the list."""
 
     pause = 0.5
-    unfinished = False
 
     def __init__(self, house: House, view: View) -> None:
         self._house, self._view = house, view
         self._position = 0
         self._sent = Sent()
+        # The documents of what was deleted go a moment later: then it is counted once more.
+        self._recount = False
+        self.unfinished = False
 
     def touch(self, changes: Changes) -> bool:
         self._position = max(self._position, changes.position)
+        self._recount |= bool(changes.deleted)
         return bool(changes.jobs)
 
     async def whole(self) -> Push:
@@ -89,6 +94,7 @@ class CountsFeed:
         return Push(props=await self._read())
 
     async def push(self) -> Push:
+        self.unfinished, self._recount = self._recount, False
         await queries.catch_up(self._house.database, self._position)
         return Push(props=self._sent.only_new(await self._read()))
 

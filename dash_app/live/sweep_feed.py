@@ -5,7 +5,7 @@ from typing import Any
 from dash_app import component_ids as ids
 from dash_app.live.hearing import Changes, Hearing
 from dash_app.live.push import Push, Sent
-from dash_app.presenters import series, sweep
+from dash_app.presenters import pieces, series, sweep
 from hq.rest import board, queries
 from hq.rest.house import House
 from hq.rest.problems import Problem
@@ -37,16 +37,20 @@ class _OfTrials:
         self._house, self._hearing, self._sweep = house, hearing, identity
         self._jobs: set[str] = set()
         self._position = 0
+        self._is_deleted = hearing.is_deleted(identity)
         self._sent = Sent()
 
     def _is_touched(self, changes: Changes) -> bool:
         self._position = max(self._position, changes.position)
         self._jobs |= {job for job, of in changes.trials.items() if of == self._sweep}
+        if self._sweep in changes.deleted:
+            self._is_deleted = True
         return self._sweep in changes.sweeps or not self._jobs.isdisjoint(changes.jobs)
 
     async def _read(self) -> tuple[Document, list[Document]]:
         await queries.catch_up(self._house.database, self._position)
         found, trials = await read_trials(self._house, self._sweep)
+        trials = [trial for trial in trials if not self._hearing.is_deleted(trial["job"])]
         self._jobs |= {trial["job"] for trial in trials}
         return found, trials
 
@@ -88,6 +92,9 @@ class TrialsFeed(_OfTrials):
         return Push(rows={ids.TRIALS_GRID: {"patch": patch}} if patch else {})
 
     async def _all(self) -> Push:
+        if self._is_deleted:
+            gone = {"children": pieces.deleted("sweep"), "data-status": "deleted"}
+            return Push(props={ids.SWEEP_STATUS: gone})
         found, trials = await self._read()
         metric, known = sweep.metric_of(found, trials), self._hearing.percents()
         rows = [sweep.trial_row(trial, metric, known.get(trial["job"])) for trial in trials]
@@ -118,6 +125,8 @@ class SweepFiguresFeed(_OfTrials):
         return Push(props=self._sent.only_new((await self._all()).props))
 
     async def _all(self) -> Push:
+        if self._is_deleted:
+            return Push()
         found, trials = await self._read()
         begun = [trial for trial in trials if trial["status"] not in ("queued", "held")][-_CURVES_DRAWN:]
         numbers = {trial["job"]: trial["trial"] or 0 for trial in begun}
@@ -139,8 +148,8 @@ class SweepsFeed:
     pause = 0.5
     unfinished = False
 
-    def __init__(self, house: House) -> None:
-        self._house = house
+    def __init__(self, house: House, hearing: Hearing) -> None:
+        self._house, self._hearing = house, hearing
         self._position = 0
 
     def touch(self, changes: Changes) -> bool:
@@ -153,4 +162,5 @@ class SweepsFeed:
     async def push(self) -> Push:
         await queries.catch_up(self._house.database, self._position)
         found = await queries.read_sweeps(self._house.database, limit=board.MOST_ROWS)
-        return Push(rows={ids.SWEEPS_GRID: {"all": [sweep.sweep_row(one) for one in found["sweeps"]]}})
+        there = [one for one in found["sweeps"] if not self._hearing.is_deleted(one["id"])]
+        return Push(rows={ids.SWEEPS_GRID: {"all": [sweep.sweep_row(one) for one in there]}})

@@ -21,6 +21,12 @@ def pill(status: str) -> Component:
     return html.Span(STATUS_WORDS.get(status, status), className=f"pill is-{status}")
 
 
+def deleted(what: str) -> list[Component]:
+    """Return what stands where the status of a job or sweep stood that is gone."""
+    words = f"This {what} was deleted; what you see is what it was."
+    return [html.Div([pill("deleted"), html.Span(words, className="sentence")])]
+
+
 def progress(percent: float | None, job: str) -> Component:
     """Return a job's bar, which the live feed moves; unknown is one that only shows that it runs."""
     width = {} if percent is None else {"width": f"{max(0.0, min(100.0, percent)):.1f}%"}

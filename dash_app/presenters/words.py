@@ -17,6 +17,7 @@ STATUS_WORDS = {
     "cancelled": "Cancelled",
     "dead": "Given up",
     "finished": "Finished",
+    "deleted": "Deleted",
 }
 
 

@@ -12,9 +12,9 @@ from hq.core.evolve import evolve
 from hq.core.leases import AttemptKey
 from hq.core.moment import Moment
 from hq.core.outputs import Answer, Output, Publish
-from hq.core.state import Change, Job, Sweep
+from hq.core.state import Change, Deleted, Job, Sweep
 from schemas.events import JOB_EVENTS, AnyEvent, Decision, SweepFinished
-from schemas.messages import Ack, JobNotice, Order, Reply, SweepNotice
+from schemas.messages import Ack, DeletionNotice, JobNotice, Order, Reply, SweepNotice
 from schemas.states import AttemptState, Command, JobStatus
 
 
@@ -53,6 +53,14 @@ class Recording:
                     sweep_notice = SweepNotice(self.position, index, change.revision, change.status, event)  # type: ignore[arg-type]
                     self.publish(topics.SWEEP_EVENT, sweep_notice, sweep=change.id)
                 self._sweeps[change.id] = None
+            elif isinstance(change, Deleted):
+                self._tell_deletion(change, DeletionNotice(self.position, index, event.by))  # type: ignore[union-attr]
+
+    def _tell_deletion(self, gone: Deleted, notice: DeletionNotice) -> None:
+        if gone.kind == "job":
+            self.publish(topics.JOB_DELETED, notice, job=gone.id)
+        else:
+            self.publish(topics.SWEEP_DELETED, notice, sweep=gone.id)
 
     def _follow_job(self, before: Job | None, job: Job, token: int | None) -> None:
         if job.status is JobStatus.QUEUED:

@@ -227,7 +227,7 @@ def test_a_retry_is_a_new_job() -> None:
 
 
 @proves("P60")
-def test_only_what_has_ended_is_deleted_and_nobody_is_told() -> None:
+def test_only_what_has_ended_is_deleted() -> None:
     hq = WireHq()
     agent = WireAgent(hq)
     job, token = agent.begin()
@@ -240,6 +240,40 @@ def test_only_what_has_ended_is_deleted_and_nobody_is_told() -> None:
     assert len(hq.events(JobDeleted)) == 1
     assert hq.take(f"job/{job}/event") == []
     assert agent.result(job, token) == {"job": job, "token": token, "verdict": "superseded"}
+
+
+@proves("P78")
+def test_who_watches_is_told_of_deletions_after_the_commit_and_of_nothing_later() -> None:
+    hq = WireHq()
+    agent = WireAgent(hq)
+    job, token = agent.begin()
+    hq.ask("cancel", jobs=[job])
+    hq.take(f"job/{job}/event")
+
+    hq.holds_commits = True
+    olga = "client/olga/up/request"
+    hq.put(olga, envelope(olga, {"kind": "delete", "jobs": [job]}, "the-deletion"))
+    assert hq.take(f"job/{job}/deleted") == []
+    hq.holds_commits = False
+    hq.commit()
+
+    assert hq.take(f"job/{job}/deleted") == [{"position": hq.log[-1].position, "index": 0, "by": "olga"}]
+    agent.result(job, token)
+    assert hq.take(f"job/{job}/event") == hq.take(f"job/{job}/deleted") == []
+
+
+@proves("P78")
+def test_a_deleted_sweeps_trials_are_told_of_before_the_sweep() -> None:
+    hq = WireHq()
+    sweep = hq.ask("submit_sweep", sweep=sweep_spec(trials=1))["result"]["sweep"]
+    (job,) = hq.ask("propose", by="search", sweep=sweep, first=0, trials=[{"x": 1}])["result"]["jobs"]
+    hq.ask("cancel_sweep", sweep=sweep)
+
+    hq.ask("delete_sweep", sweep=sweep)
+
+    (of_job,), (of_sweep,) = hq.take(f"job/{job}/deleted"), hq.take(f"sweep/{sweep}/deleted")
+    assert of_job["position"] == of_sweep["position"] == hq.log[-1].position
+    assert (of_job["index"], of_sweep["index"]) == (0, 1)
 
 
 @proves("P60")

@@ -223,6 +223,29 @@ def test_a_click_cancels(operator: Visitor, client: Client, tmp_path: Path) -> N
     expect(page.locator("#job-actions button")).to_have_text("Try again")
 
 
+def test_what_is_deleted_leaves_the_page_without_a_reload(
+    operator: Visitor, client: Client, tmp_path: Path
+) -> None:
+    script = script_of(client, tmp_path)
+    job, other = client.submit([JobSpec(script, params={"pause": 0}) for _ in range(2)]).jobs
+    for one in (job, other):
+        for _ in client.follow(one):
+            pass
+    page, of_job = operator.open("/jobs").page, operator.open(f"/jobs/{job}").page
+    row = page.locator(ROW.format(job))
+    expect(row.locator(".pill")).to_have_text("Succeeded")
+    expect(of_job.locator("#job-status")).to_contain_text("Succeeded")
+    page.evaluate("window.same = true")
+
+    client.delete([job])
+
+    expect(row).to_have_count(0)
+    expect(page.locator(ROW.format(other))).to_be_visible()
+    expect(of_job.locator("#job-status")).to_contain_text("This job was deleted")
+    expect(of_job.locator("#job-actions button")).to_have_count(0)
+    assert page.evaluate("window.same") is True
+
+
 def test_who_logs_out_is_out(browser: Browser, house: RunningHouse) -> None:
     visitor = log_in(browser, house.home, role=TokenRole.VIEWER)
     page = visitor.open("/jobs").page

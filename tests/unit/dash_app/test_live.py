@@ -71,6 +71,14 @@ class LiveHouse:
         )
         return str(answer.json()["jobs"][0])
 
+    def delete(self, job: str) -> None:
+        answer = httpx.delete(
+            f"{self.server.url}/api/v1/jobs/{job}",
+            headers={"authorization": f"Bearer {TOKEN}"},
+            timeout=20,
+        )
+        assert answer.status_code == 200, answer.text
+
 
 @pytest.fixture(scope="module")
 def house(mongod_server: MongodServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveHouse]:
@@ -107,6 +115,10 @@ def row_of(job: str, status: str) -> Callable[[dict[str, Any]], Any]:
     return look
 
 
+def status_of(message: dict[str, Any]) -> Any:
+    return message.get("props", {}).get("job-status", {}).get("data-status")
+
+
 def dropped_rows(message: dict[str, Any]) -> list[str]:
     return list(message.get("rows", {}).get("jobs-grid", {}).get("drop", ()))
 
@@ -127,6 +139,21 @@ def test_a_filtered_list_loses_what_no_longer_belongs(house: LiveHouse) -> None:
         job = house.submit()
         # Jobs of other tests may be leaving the list as well.
         assert read_until(socket, lambda message: job in dropped_rows(message))
+
+
+def test_what_is_deleted_leaves_every_page_at_once(house: LiveHouse) -> None:
+    job = house.submit()
+    with house.look_at("/jobs") as of_all, house.look_at(f"/jobs/{job}") as of_one:
+        read_until(of_all, row_of(job, "succeeded"))
+        read_until(of_one, lambda message: status_of(message) == "succeeded")
+
+        house.delete(job)
+
+        assert read_until(of_all, lambda message: job in dropped_rows(message))
+        assert read_until(of_one, lambda message: status_of(message) == "deleted")
+    with house.look_at("/jobs") as late:
+        rows = read_until(late, lambda message: message.get("rows", {}).get("jobs-grid", {}).get("all"))
+    assert job not in [row["id"] for row in rows]
 
 
 def test_machines_come_as_cards(house: LiveHouse) -> None:
