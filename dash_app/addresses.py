@@ -66,6 +66,11 @@ def of_job(job: str) -> str:
     return f"/jobs/{job}"
 
 
+def of_artifact(job: str, token: int, number: int) -> str:
+    """Return the address of a file that an attempt kept."""
+    return f"/jobs/{job}/artifacts/{token}/{number}"
+
+
 def of_sweep(sweep: str) -> str:
     """Return the address of a sweep."""
     return f"/sweeps/{sweep}"

@@ -8,6 +8,7 @@ from dash_app.live.hearing import Changes, Hearing
 from dash_app.live.push import Props, Push, Sent
 from dash_app.presenters import job as words
 from dash_app.presenters import pieces
+from dash_app.presenters.artifacts import artifacts
 from hq.rest import queries
 from hq.rest.asking import NoAnswer
 from hq.rest.house import House
@@ -91,5 +92,6 @@ def props_of(job: Document, why: str, percent: float | None) -> Props:
         ids.JOB_STATUS: {"children": words.status(job, why, percent), "data-status": str(job["status"])},
         ids.JOB_FACTS: {"children": words.facts(job)},
         ids.JOB_RESULT: {"children": words.result(job)},
+        ids.JOB_ARTIFACTS: {"children": artifacts(job, words.last_result(job))},
         ids.JOB_ATTEMPTS: {"children": words.attempts(job)},
     }

@@ -36,6 +36,7 @@ async def page(house: House, job: str, percents: dict[str, float], may_change: b
     ]
     right = [
         pieces.panel("Result", shown[ids.JOB_RESULT]["children"], id=ids.JOB_RESULT),
+        pieces.panel("Files", shown[ids.JOB_ARTIFACTS]["children"], id=ids.JOB_ARTIFACTS),
         pieces.panel("Parameters", words.parameters(found)),
         pieces.panel("About", shown[ids.JOB_FACTS]["children"], id=ids.JOB_FACTS),
         pieces.panel("Attempts", shown[ids.JOB_ATTEMPTS]["children"], id=ids.JOB_ATTEMPTS),

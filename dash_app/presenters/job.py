@@ -77,7 +77,7 @@ def facts(job: Document) -> Component:
         rows.append(("Began", pieces.clock(job["claimed_at"])))
     if job.get("ended_at"):
         rows.append(("Ended", pieces.clock(job["ended_at"])))
-    last = _last_result(job)
+    last = last_result(job)
     if last.get("cpu_seconds"):
         rows.append(("CPU time", words.duration(last["cpu_seconds"])))
     if last.get("max_rss_mb"):
@@ -115,7 +115,7 @@ def parameters(job: Document) -> Component:
 
 def result(job: Document) -> list[Component]:
     """Return what the script printed as its result, or how it failed."""
-    last = _last_result(job)
+    last = last_result(job)
     if not last:
         return [html.P("It has not ended yet." if not is_final(job) else "There is none.", className="quiet")]
     failure = last.get("failure")
@@ -134,7 +134,8 @@ def result(job: Document) -> list[Component]:
     return [pieces.facts([(plain(name, 80), words.value(value)) for name, value in printed.items()])]
 
 
-def _last_result(job: Document) -> Document:
+def last_result(job: Document) -> Document:
+    """Return the result that counts, or the latest of those that do not; empty when there is none."""
     results = job.get("results") or []
     accepted = [one for one in results if one["verdict"] == "accepted"]
     chosen = (accepted or results)[-1:] or [{}]

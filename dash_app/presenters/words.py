@@ -71,6 +71,15 @@ def memory(megabytes: float) -> str:
     return f"{megabytes / 1024:.0f} GB" if megabytes >= 1024 else f"{megabytes:.0f} MB"
 
 
+def size(of_bytes: float) -> str:
+    """Return the size of a file."""
+    for unit in ("bytes", "KB", "MB"):
+        if of_bytes < 1000:
+            return f"{of_bytes:.0f} {unit}" if unit == "bytes" or of_bytes >= 10 else f"{of_bytes:.1f} {unit}"
+        of_bytes /= 1000
+    return f"{of_bytes:.1f} GB"
+
+
 def job_name(spec: dict[str, Any]) -> str:
     """Return what people call a job: its name, else its script's."""
     script = spec.get("script", {})

@@ -102,6 +102,9 @@ def _look(path: str) -> Rule:
 
 LOGIN = "/login"
 EVENTS = "/ws/events"
+#: A file that a script kept, by its place in a result.
+ARTIFACT = "/jobs/{job}/artifacts/{token}/{number}"
+ARTIFACT_PICTURE = f"{ARTIFACT}/picture"
 #: The page. What a callback changes, it checks the role for itself: all callbacks share one path.
 PAGE_RULES: tuple[Rule, ...] = (
     Rule(LOGIN, {"GET": READERS, "POST": READERS}, body=4096, open=True, page=True),
@@ -111,6 +114,8 @@ PAGE_RULES: tuple[Rule, ...] = (
         _look(path)
         for path in ("/", "/jobs", "/jobs/{job}", "/sweeps", "/sweeps/{sweep}", "/new", "/settings")
     ),
+    _look(ARTIFACT),
+    _look(ARTIFACT_PICTURE),
     *(_look(path) for path in ("/_dash-layout", "/_dash-dependencies", "/_favicon.ico")),
     _look("/_dash-component-suites/{file*}"),
     _look("/assets/{file*}"),

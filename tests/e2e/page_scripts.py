@@ -41,6 +41,15 @@ print("after the long line", flush=True)
 print(json.dumps({"<img src=x onerror=window.hacked=1>": "<script>window.hacked=1</script>"}))
 """
 
+#: Keeps a picture, and two files that would run something in a browser that opened them.
+KEEPER = r"""
+import base64
+png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+open("dot.png", "wb").write(base64.b64decode(png))
+open("page.html", "w").write("<script>window.hacked=1</script>")
+open("drawing.svg", "w").write("<svg xmlns='http://www.w3.org/2000/svg'><script>window.hacked=1</script></svg>")
+"""
+
 SCRIPTS = {"train.py": TRAIN}
 
 

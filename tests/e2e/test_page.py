@@ -17,7 +17,7 @@ from idlehands.house.login import login_link
 from idlehands.house.running import RunningHouse, start_house
 from idlehands.house.tokens import TokenRole
 from schemas.specs import Choice, IntRange, JobSpec, SweepSpec
-from tests.e2e.page_scripts import EVIL, HOSTILE, SCRIPTS, script_of, submit
+from tests.e2e.page_scripts import EVIL, HOSTILE, KEEPER, SCRIPTS, script_of, submit
 from tests.fixtures.browser import DESKTOP, PHONE, Scheme, Visitor, log_in, open_browser, watch
 
 pytestmark = pytest.mark.process
@@ -221,6 +221,29 @@ def test_a_click_cancels(operator: Visitor, client: Client, tmp_path: Path) -> N
 
     expect(page.locator("#job-status")).to_contain_text("Cancelled")
     expect(page.locator("#job-actions button")).to_have_text("Try again")
+
+
+def test_files_that_a_script_kept_are_downloaded_and_pictures_are_seen(
+    operator: Visitor, client: Client, tmp_path: Path
+) -> None:
+    job = submit(client, tmp_path, KEEPER, artifacts=["*.png", "*.html", "*.svg"])
+    page = operator.open(f"/jobs/{job}").page
+    files = page.locator("#job-artifacts .files li")
+
+    expect(files).to_have_count(3)
+    picture = page.locator("#job-artifacts img")
+    expect(picture).to_have_count(1)
+    page.wait_for_function("document.querySelector('#job-artifacts img').naturalWidth === 1")
+    with page.expect_download() as download:
+        page.click("#job-artifacts .file-name:has-text('page.html')")
+    assert download.value.suggested_filename == "page.html"
+    assert Path(download.value.path()).read_text() == "<script>window.hacked=1</script>"
+    # Whatever opens it: it is saved, never shown.
+    address = page.get_attribute("#job-artifacts .file-name:has-text('drawing.svg')", "href")
+    with page.expect_download():
+        page.evaluate("address => { location.href = address }", address)
+    assert page.evaluate("window.hacked") is None
+    assert page.url.endswith(job)
 
 
 def test_what_is_deleted_leaves_the_page_without_a_reload(

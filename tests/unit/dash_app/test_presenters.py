@@ -9,7 +9,7 @@ from plotly.io.json import to_json_plotly
 from dash_app import addresses
 from dash_app.addresses import View, parse
 from dash_app.live.log_feed import LINES_KEPT, Lines
-from dash_app.presenters import counts, figures, jobs, machines, series, sweep, words
+from dash_app.presenters import artifacts, counts, figures, jobs, machines, series, sweep, words
 from dash_app.presenters import job as job_words
 from dash_app.presenters.parallel import Trial, make_axis, parallel
 from dash_app.presenters.plain import plain, plain_lines
@@ -149,6 +149,23 @@ def test_only_text_goes_into_components() -> None:
     assert "\\u001b" not in text
     assert "dangerously" not in text
     assert "Markdown" not in text
+
+
+def test_files_have_their_size_and_pictures_are_asked_for_by_their_place() -> None:
+    kept = [
+        {"name": "plots/loss.PNG", "sha256": "0" * 64, "bytes": 2_500},
+        {"name": "evil.svg", "sha256": "1" * 64, "bytes": 10},
+        {"name": "<b>\u202emodel.pt", "sha256": "2" * 64, "bytes": 31_400_000},
+        {"name": "huge.png", "sha256": "3" * 64, "bytes": 50_000_000},
+    ]
+    text = shown(artifacts.artifacts(job(), {"token": 7, "artifacts": kept})).replace("\\u002f", "/")
+
+    assert text.count("/picture") == 1
+    assert "/jobs/jaaaaaaaaaaaa/artifacts/7/0/picture" in text
+    assert all(f'"/jobs/jaaaaaaaaaaaa/artifacts/7/{number}"' in text for number in range(4))
+    assert all(size in text for size in ("2.5 KB", "10 bytes", "31 MB", "50 MB"))
+    assert "\\u202e" not in text
+    assert "kept none" in shown(artifacts.artifacts(job(), {}))
 
 
 def agent(**heard: Any) -> dict[str, Any]:
