@@ -7,7 +7,7 @@ from pathlib import Path
 from dash import Dash
 from fastapi import FastAPI
 
-from dash_app import artifacts_route, callbacks, login_routes, shell
+from dash_app import artifacts_route, callbacks, login_routes, resting_route, shell
 from dash_app.background import in_background
 from dash_app.changing import Changing
 from dash_app.checked_calls import CheckedCalls
@@ -54,6 +54,7 @@ class Page:
         login_routes.add_routes(app, self.sessions, self._house.trail)
         events_route.add_route(app, self._hub)
         artifacts_route.add_routes(app, self._house)
+        resting_route.add_routes(app, self._house)
         dash = Dash(
             __name__,
             server=app,  # type: ignore[arg-type]  # its words for types know Flask only

@@ -38,7 +38,57 @@
     return made;
   }
 
-  function fill(made, card) {
+  const HOUR = 3600;
+  const ASKS = {
+    hour: ["Pause 1 h", "pause", HOUR, "Its jobs stand still for an hour, and go on elsewhere if that lasts."],
+    pause: ["Pause", "pause", null, "Its jobs stand still until somebody resumes, and go on elsewhere if that lasts."],
+    drain: ["Drain", "drain", null, "It finishes what it has and takes nothing new until somebody resumes."],
+    resume: ["Resume", "resume", null, "It works again as its owner's rules say."],
+  };
+
+  function buttons(place, card) {
+    const made = element("div", "card-asks");
+    const mayNot = place.dataset.may !== "yes" ? "You are logged in as viewer, who changes nothing."
+      : !card.can_be_asked ? "It cannot be told anything now." : "";
+    for (const name of card.wish ? ["resume"] : ["hour", "pause", "drain"]) {
+      const [words, command, seconds, what] = ASKS[name];
+      const button = element("button", "ask", words);
+      button.type = "button";
+      button.title = mayNot || what;
+      button.setAttribute("aria-label", words + ": " + card.name);
+      button.disabled = Boolean(mayNot);
+      button.dataset.ask = name;
+      button.addEventListener("click", () => ask(button, card.name, command, seconds));
+      made.append(button);
+    }
+    return made;
+  }
+
+  // What comes of it, the machine's next heartbeat says, and draws the card anew.
+  function ask(button, machine, command, seconds) {
+    const all = Array.from(button.parentElement.children);
+    all.forEach((one) => { one.disabled = true; });
+    fetch("/machines/" + encodeURIComponent(machine) + "/" + command, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(seconds === null ? {} : { seconds: seconds }),
+    }).then(function (answer) {
+      return answer.ok ? null : answer.json().then((problem) => problem.detail);
+    }, () => "The server does not answer.").then(function (trouble) {
+      all.forEach((one) => { one.disabled = false; });
+      if (trouble) {
+        say(trouble);
+      }
+    });
+  }
+
+  function say(words) {
+    const note = { type: "Div", namespace: "dash_html_components",
+      props: { children: words, className: "note-words is-trouble" } };
+    window.dash_clientside.set_props("note", { children: note });
+  }
+
+  function fill(made, card, place) {
     const head = element("div", "card-head");
     head.append(element("span", "lamp is-" + card.state), element("h3", "", card.name),
       element("span", "card-state", card.word));
@@ -47,7 +97,7 @@
     if (card.jobs.length && card.why) {
       rest.append(element("p", "card-why", card.why));
     }
-    made.replaceChildren(head, element("p", "card-about", card.about), slots(card), rest);
+    made.replaceChildren(head, element("p", "card-about", card.about), slots(card), rest, buttons(place, card));
   }
 
   function put(place, card) {
@@ -63,7 +113,7 @@
       place.insertBefore(made, next || null);
     }
     made.idlehandsCard = words;
-    fill(made, card);
+    fill(made, card, place);
   }
 
   // `all`: these are all that there are. `put`: these changed.

@@ -25,7 +25,10 @@ async def page(house: House, percents: dict[str, float], may_change: bool) -> li
         html.Div(
             id=component_ids.HOUSE_MACHINES,
             className="cards",
-            **pieces.attributes(data_cards=json.dumps(machines.cards(agents, running, percents))),
+            **pieces.attributes(
+                data_cards=json.dumps(machines.cards(agents, running, percents)),
+                data_may="yes" if may_change else "no",
+            ),
         ),
         html.Div(machines.none_yet(), className="when-none"),
     ]

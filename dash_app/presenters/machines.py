@@ -27,12 +27,19 @@ def state_of(agent: Document, running: list[Document]) -> tuple[str, str]:
     return ("working", less) if running else ("idle", less or "Ready for work.")
 
 
+def guest_of(agent: Document) -> Document:
+    """Return what a machine said last of its owner's rules; empty when it was not heard."""
+    found: Document = (agent.get("heard") or {}).get("guest") or {}
+    return found
+
+
 def _rests(guest: Document, running: list[Document]) -> str:
     """Say why a machine takes nothing, and what becomes of what it has."""
     why = plain(guest["reason"] or "Its owner lets no jobs run now.", 300)
-    if guest.get("frozen"):
-        return f"Paused: {why}"
-    return f"Takes nothing new: {why}" if running else why
+    why = why[:1].upper() + why[1:]
+    if guest.get("frozen") and not why.startswith("Paused"):
+        return f"Paused: {why[:1].lower()}{why[1:]}"
+    return f"Takes nothing new: {why[:1].lower()}{why[1:]}" if running else why
 
 
 _WORDS = {
@@ -57,6 +64,9 @@ def card(agent: Document, running: list[Document], percents: dict[str, float]) -
         "slots": slots,
         "busy": len(running),
         "slots_words": f"{len(running)} of {words.count(slots, 'slot')} busy",
+        # What it was asked for through HQ, and whether it can be asked now.
+        "wish": guest_of(agent).get("house_wish", ""),
+        "can_be_asked": bool(agent.get("heard") and agent.get("online")),
         "jobs": [_running(job, percents.get(job["id"])) for job in running],
     }
 

@@ -105,6 +105,8 @@ EVENTS = "/ws/events"
 #: A file that a script kept, by its place in a result.
 ARTIFACT = "/jobs/{job}/artifacts/{token}/{number}"
 ARTIFACT_PICTURE = f"{ARTIFACT}/picture"
+#: A machine, to be asked for less: by the buttons on its card.
+MACHINE = "/machines/{agent}"
 #: The page. What a callback changes, it checks the role for itself: all callbacks share one path.
 PAGE_RULES: tuple[Rule, ...] = (
     Rule(LOGIN, {"GET": READERS, "POST": READERS}, body=4096, open=True, page=True),
@@ -113,6 +115,10 @@ PAGE_RULES: tuple[Rule, ...] = (
     *(
         _look(path)
         for path in ("/", "/jobs", "/jobs/{job}", "/sweeps", "/sweeps/{sweep}", "/new", "/settings")
+    ),
+    *(
+        Rule(f"{MACHINE}/{verb}", {"POST": WRITERS}, body=4096, page=True)
+        for verb in ("pause", "drain", "resume")
     ),
     _look(ARTIFACT),
     _look(ARTIFACT_PICTURE),

@@ -183,7 +183,7 @@ def test_a_machine_says_why_it_does_nothing() -> None:
     assert machines.state_of(agent(), []) == ("idle", "Ready for work.")
     assert machines.state_of(agent(), [job()])[0] == "working"
     resting = agent(guest={"accepting": False, "reason": "somebody plays a game"})
-    assert machines.state_of(resting, []) == ("resting", "somebody plays a game")
+    assert machines.state_of(resting, []) == ("resting", "Somebody plays a game")
     assert machines.state_of({**agent(), "online": False}, [job()])[0] == "away"
     assert machines.state_of({**agent(), "heard": None}, [])[0] == "unknown"
     assert machines.state_of(agent(degraded="the disk is full"), [job()]) == ("resting", "the disk is full")
