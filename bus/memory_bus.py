@@ -161,6 +161,9 @@ class MemoryBus:
         payload = self._writer.encode(topic, data)
         self._send(self._prefix + topic.of(**names), payload, retained=topic.retained)
 
+    def publish_plain(self, topic: str, payload: bytes, *, retained: bool) -> None:
+        self._send(topic, payload, retained=retained)
+
     @contextlib.contextmanager
     def batch(self) -> Iterator[None]:
         yield  # nothing is gained by waiting, and nobody can tell the difference

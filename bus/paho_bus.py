@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from bus.clock import suspend_aware_seconds
 from bus.outgoing import Writer, reply_name
 from bus.paho_connection import Connection, Lost, Will
-from bus.paho_packets import PLAIN, Arrived, Outgoing, pack_properties
+from bus.paho_packets import NO_PROPERTIES, PLAIN, Arrived, Outgoing, pack_properties
 from bus.port import BusInput, Connected, Disconnected, Handler, Inbound, LastWill, Plain, Refusal
 from bus.router import route
 from bus.settings import BusSettings
@@ -108,6 +108,9 @@ class PahoBus:
     def publish(self, topic: Topic, data: object, /, **names: str) -> None:
         payload = self._writer.encode(topic, data)
         self._send(self._prefix + topic.of(**names), payload, topic.retained, PLAIN)
+
+    def publish_plain(self, topic: str, payload: bytes, *, retained: bool) -> None:
+        self._send(topic, payload, retained, NO_PROPERTIES)
 
     @contextlib.contextmanager
     def batch(self) -> Iterator[None]:

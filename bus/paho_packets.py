@@ -57,6 +57,8 @@ def pack_properties(response_topic: str | None = None, correlation: bytes | None
 
 
 PLAIN = pack_properties()
+#: Of a message that is none of ours.
+NO_PROPERTIES = bytes(Properties(PacketTypes.PUBLISH).pack())  # type: ignore[no-untyped-call]
 
 
 class Outgoing(NamedTuple):

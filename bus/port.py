@@ -101,6 +101,12 @@ class Bus(Protocol):
             MessageTooBig: If the envelope is over the limit; nothing is sent.
         """
 
+    def publish_plain(self, topic: str, payload: bytes, *, retained: bool) -> None:
+        """Send any bytes on a whole topic outside of the house's own, once, or drop it while disconnected.
+
+        Retained and empty, it takes back what was retained there.
+        """
+
     def batch(self) -> AbstractContextManager[None]:
         """Send what this thread publishes inside at the end of the block, in one piece and in order.
 

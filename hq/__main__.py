@@ -27,6 +27,7 @@ from bus.port import LastWill
 from bus.settings import BusSettings, BusSettingsError
 from bus.signing import KeyFile
 from bus.topics import HQ_STATE
+from hq.announcing import Announcer
 from hq.core.authority import Authority
 from hq.housekeeping.housekeeper import Housekeeper, compact_command
 from hq.housekeeping.settings import SettingsUnusable, read_settings
@@ -192,6 +193,7 @@ def _lead(
             look_up=look_up,
             sign_scripts=author.sign_grants,
             seal_secrets=sealer.seal_grants,
+            announcer=Announcer(bus, options.root, version, principals.names),
         ).run()
     finally:
         bus.stop()

@@ -17,6 +17,7 @@ from bus import topics
 from bus.clock import suspend_aware_seconds
 from bus.port import Bus, Connected, Disconnected, Inbound, Refusal
 from hq import publishing
+from hq.announcing import Announcer
 from hq.core.authority import Authority
 from hq.core.outputs import Answer, LookUp, LookUpSweep, Output, Publish, RecordProgress
 from hq.inbox import Inbox
@@ -91,6 +92,7 @@ class Loop:
     Args:
         sign_scripts: Adds the house's word to granted scripts that no author has signed.
         seal_secrets: Adds to grants the secrets that their jobs ask for.
+        announcer: Tells home automation of the machines.
     """
 
     def __init__(
@@ -105,6 +107,7 @@ class Loop:
         look_up: SpecLookUp,
         sign_scripts: Callable[[Grants], Grants] = lambda grants: grants,
         seal_secrets: Callable[[Grants], Grants] | None = None,
+        announcer: Announcer | None = None,
     ) -> None:
         self._authority = authority
         self._bus = bus
@@ -115,6 +118,7 @@ class Loop:
         self._specs = look_up
         self._sign_scripts = sign_scripts
         self._seal_secrets = seal_secrets or (lambda grants: grants)
+        self._announcer = announcer
         self._turns = Histogram()
         #: Sends what is to be published after the commit in flight, once that is made ready.
         self._send_ready: Callable[[], None] | None = None
@@ -163,6 +167,8 @@ class Loop:
                     self._send_ready = None
                 self._perform()
                 self._projector.submit(position, changes)
+                if self._announcer is not None:
+                    self._announcer.note(changes)
             case LookedUp(request=request, specs=specs):
                 self._authority.retry(request, specs)
             case FoundSweep(request=request, jobs=jobs):
@@ -171,6 +177,8 @@ class Loop:
                 self._authority.tidy(jobs, sweeps)
             case Connected():
                 self._authority.greet(now)
+                if self._announcer is not None:
+                    self._announcer.begin_again()
             case Disconnected(why=why):
                 self._authority.note_cut_off()
                 log.warning("the broker is away: %s", why)
@@ -195,6 +203,8 @@ class Loop:
         with self._bus.batch():
             for output in self._authority.take_outputs():
                 self._do(output)
+            if self._announcer is not None:
+                self._announcer.announce(self._authority.state.agents, suspend_aware_seconds())
 
     def _do(self, output: Output) -> None:
         match output:

@@ -43,6 +43,7 @@ class Principals:
         #: name -> public keys by their id; none for a certificate from before there were keys.
         self._keys: dict[str, dict[str, str]] = {}
         self._sealing_keys: dict[str, str] = {}
+        self._names: frozenset[str] = frozenset()
         self._said: set[tuple[str, str]] = set()
         self._load()
 
@@ -64,6 +65,11 @@ class Principals:
         self._refresh()
         return self._sealing_keys.get(agent, "")
 
+    def names(self) -> frozenset[str]:
+        """Return who has a certificate; the same object while nothing changed."""
+        self._refresh()
+        return self._names
+
     def _keys_of(self, agent: str) -> dict[str, str]:
         self._refresh()
         return self._keys.get(agent, {})
@@ -84,6 +90,7 @@ class Principals:
                 entry.name: {key_id(entry.signing_key): entry.signing_key} if entry.signing_key else {}
                 for entry in entries
             }
+            self._names = frozenset(entry.name for entry in entries)
             self._sealing_keys = {entry.name: entry.sealing_key for entry in entries}
         except (OSError, ValueError, msgspec.DecodeError) as error:
             raise PrincipalsUnusable(

@@ -34,6 +34,9 @@ _ELSEWHERE = (
 _HOME_TOPICS = "home/#"
 #: Of a broker whose log is elsewhere nobody knows when it reads: then all of them are sent.
 _SIGNALS_AT_MOST, _SIGNAL_SECONDS = 10, 0.2
+#: Where HQ announces the machines to Home Assistant, and where that says that it is there: as its last
+#: will, without which the broker would not let it in.
+_DISCOVERY, _BIRTH = "homeassistant/#", "homeassistant/status"
 #: A broker that is flooded with what it must keep gives up itself, not the machine.
 _MEMORY_LIMIT = 1 << 30
 
@@ -223,11 +226,13 @@ def _rules(entry: Issued) -> list[str]:
         case Role.SERVICE if name == "hq":
             return [f"readwrite {root}/#", "write homeassistant/#"]
         case Role.OPERATOR:
-            return [*own, *notices, f"read {root}/agent/#", f"readwrite {_HOME_TOPICS}"]
+            home = [f"readwrite {_HOME_TOPICS}", f"read {_DISCOVERY}", f"write {_BIRTH}"]
+            return [*own, *notices, f"read {root}/agent/#", *home]
         case Role.SERVICE:
             return [*own, *notices, f"read {root}/agent/#"]
         case Role.VIEWER:
-            return [*notices, f"read {root}/agent/+/presence", f"read {root}/agent/+/up/heartbeat"]
+            said = [f"read {root}/agent/+/presence", f"read {root}/agent/+/up/heartbeat"]
+            return [*notices, *said, f"read {_DISCOVERY}"]
         case Role.AGENT:
             return [
                 f"write {root}/agent/{name}/presence",

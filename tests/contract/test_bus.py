@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bus.codec import MessageTooBig
-from bus.port import Connected, Disconnected, Inbound, LastWill, Refusal
+from bus.port import Connected, Disconnected, Inbound, LastWill, Plain, Refusal
 from bus.topics import ACK, HEARTBEAT, HQ_STATE, OFFER, PRESENCE, REPLY, REQUEST
 from schemas.messages import Ack, Heartbeat, HqState, LogLines, Offer, Offers, Presence, Reply
 from schemas.requests import Ping
@@ -358,6 +358,26 @@ def test_nobody_can_make_hq_answer_on_a_topic_that_is_not_their_own(world: World
     hq.reply(at_hq.wait(Inbound)[0], Reply("x1", ok=True))
 
     assert at_cli.wait(Inbound)[0].topic is REPLY
+
+
+def test_what_is_none_of_the_houses_topics_is_retained_until_it_is_taken_back(world: World) -> None:
+    hq = world.bus("hq")
+    join(hq)
+    topic = "homeassistant/device/idlehands-attic/config"
+
+    hq.publish_plain(topic, b"{}", retained=True)
+    cli = world.bus("cli")
+    cli.subscribe_plain(topic)
+    seen = join(cli)
+    assert seen.wait(Plain) == [Plain(topic, b"{}")]
+
+    hq.publish_plain(topic, b"", retained=True)
+    assert seen.wait(Plain, 2)[1] == Plain(topic, b"")
+    later = world.bus("cli")
+    later.subscribe_plain(topic)
+    after = join(later)
+    hq.publish_plain(topic, b"{}", retained=False)
+    assert after.wait(Plain) == [Plain(topic, b"{}")]
 
 
 def test_the_will_is_published_on_stop_and_retained(world: World) -> None:

@@ -78,6 +78,17 @@ ELSEWHERE: dict[str, dict[str, tuple[str, ...]]] = {
         "tests/unit/bus/test_paho_bus.py": ("test_a_request_of_others_at_qos_1_arrives_with_its_properties",)
     },
     "P9": {"tests/unit/bus/test_router.py": ("test_free_form_values_that_cannot_be_stored_are_refused",)},
+    "P79": {
+        "tests/unit/hq/test_home_assistant.py": (
+            "test_the_message_fits_the_schema",
+            "test_what_is_pressed_is_a_request_on_the_topic_of_one_certificate",
+            "test_a_machine_that_was_removed_is_taken_back_once",
+            "test_a_new_broker_and_a_new_hq_are_told_everything_and_what_is_gone",
+        ),
+        "tests/contract/test_bus.py": (
+            "test_what_is_none_of_the_houses_topics_is_retained_until_it_is_taken_back",
+        ),
+    },
     "P14": {"tests/contract/test_bus.py": ("test_the_will_is_published_on_stop_and_retained",)},
     "P24": {
         "tests/contract/test_event_log_under_kills.py": (

@@ -18,7 +18,7 @@ from idlehands.house.components import AgentOptions
 from idlehands.house.home import COMMAND_LINE, Home
 from idlehands.house.running import start_house
 from schemas.specs import JobSpec, ScriptRef
-from tests.permissions.line import Line
+from tests.permissions.line import Line, Will
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]
 
@@ -152,3 +152,25 @@ def test_rules_that_cannot_be_understood_stop_all_jobs_and_name_the_key(home: Ho
 
     (agent / "guest.json").write_bytes(kept)
     eventually(lambda: guest(client).get("accepting"), "back to the rules")
+
+
+def test_home_assistant_finds_the_machine_and_switches_it(home: Home, client: Client, tmp_path: Path) -> None:
+    name = client.agents()[0]["name"]
+    folder = tmp_path / "homeassistant"
+    idlehands(home, "cert", "issue", "homeassistant", "--role", "operator", "--out", str(folder))
+    topic = f"homeassistant/device/idlehands-{name}/config"
+    settings = BusSettings.parse(home.broker_address, folder)
+
+    # As Home Assistant connects: with a last will on its own topic.
+    with Line(settings, will=Will("homeassistant/status", b"offline")) as line:
+        line.subscribe(["homeassistant/+/+/config"])
+        (announced,) = eventually(lambda: [m for m in line.ping() if m.topic == topic], "it is announced")
+        switch = json.loads(announced.payload)["components"]["accept_jobs"]
+        assert announced.retained
+
+        assert line.publish(switch["command_topic"], switch["payload_off"].encode()) < 0x80
+        eventually(lambda: guest(client).get("house_wish") == "pause", "it is off")
+        line.publish(switch["command_topic"], switch["payload_on"].encode())
+        eventually(lambda: guest(client).get("house_wish") == "", "it is on again")
+    with Line(settings_of(home)) as other:
+        assert other.publish(switch["command_topic"], switch["payload_off"].encode()) >= 0x80

@@ -91,7 +91,8 @@ def test_only_hq_writes_outside_its_own_topics() -> None:
     for name in ("web", "search", "cli"):
         writes = [rule for rule in rules[name] if not rule.startswith("read ")]
         # Home automation is an operator: what its devices say, agents make conditions of.
-        devices = ["readwrite home/#"] if name == "cli" else []
+        # It says as well whether it is there.
+        devices = ["readwrite home/#", "write homeassistant/status"] if name == "cli" else []
         assert writes == [f"write idlehands/v1/client/{name}/up/#", *devices]
 
 

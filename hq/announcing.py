@@ -1,0 +1,61 @@
+"""Announces the machines of the house to Home Assistant, and takes back those that were removed.
+
+Announcements are retained. A broker that was away has forgotten them, so all is said
+again with every connection. A machine whose certificate was revoked is taken back: by
+an empty message, which is how Home Assistant removes a device.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+
+from bus.port import Bus
+from hq.core.state import AgentRecord, Change
+from hq.home_assistant import announcement, topic_of
+
+#: Somebody who was removed is gone from Home Assistant after so long.
+LOOK_SECONDS = 3.0
+
+
+class Announcer:
+    """Says on the bus what is new; used on the loop's thread only.
+
+    Args:
+        bus: Where to.
+        root: The first levels of every topic of the house.
+        version: Of HQ.
+        read_members: Returns the names of all that have a certificate; the same object while nothing changed.
+    """
+
+    def __init__(
+        self, bus: Bus, root: str, version: str, read_members: Callable[[], Collection[str]]
+    ) -> None:
+        self._bus, self._root, self._version = bus, root, version
+        self._read_members = read_members
+        self._members: Collection[str] | None = None
+        self._new: set[str] = set()
+        #: What is retained at the broker now, empty for what was taken back.
+        self._said: dict[str, bytes] = {}
+        self._due = 0.0
+
+    def begin_again(self) -> None:
+        """Note that the broker may have forgotten everything."""
+        self._said.clear()
+        self._members = None
+        self._due = 0.0
+
+    def note(self, changes: Iterable[Change]) -> None:
+        """Note which machines said something new of themselves."""
+        self._new |= {change.name for change in changes if isinstance(change, AgentRecord)}
+
+    def announce(self, agents: Mapping[str, AgentRecord], now: float) -> None:
+        """Say what is new. Cheap when nothing is."""
+        if not self._new and now < self._due:
+            return
+        self._due = now + LOOK_SECONDS
+        members = self._read_members()
+        wanted: Iterable[str] = self._new & agents.keys() if members is self._members else list(agents)
+        self._members, self._new = members, set()
+        for name in wanted:
+            said = announcement(agents[name], self._root, self._version) if name in members else b""
+            if self._said.get(name) != said:
+                self._said[name] = said
+                self._bus.publish_plain(topic_of(name), said, retained=True)
