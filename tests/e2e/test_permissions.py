@@ -59,9 +59,13 @@ def test_without_a_certificate_of_the_house_there_is_no_way_in(bus: BusTable) ->
     assert not any(bus.doors.values())
 
 
+#: Home Assistant's last will, and so what an operator's connection may say. Nobody of the house listens.
+BIRTH = "homeassistant/status"
+
+
 def test_nobody_but_hq_speaks_as_somebody_else(bus: BusTable) -> None:
     for (row, who), (delivered, _) in bus.publish.items():
-        if who != "hq" and row.own is not True:
+        if who != "hq" and row.own is not True and (row.template, who) != (BIRTH, "olga"):
             assert not delivered, (who, row)
 
 
