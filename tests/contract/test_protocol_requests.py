@@ -242,7 +242,7 @@ def test_only_what_has_ended_is_deleted() -> None:
     assert agent.result(job, token) == {"job": job, "token": token, "verdict": "superseded"}
 
 
-@proves("P78")
+@proves("P80")
 def test_who_watches_is_told_of_deletions_after_the_commit_and_of_nothing_later() -> None:
     hq = WireHq()
     agent = WireAgent(hq)
@@ -262,7 +262,7 @@ def test_who_watches_is_told_of_deletions_after_the_commit_and_of_nothing_later(
     assert hq.take(f"job/{job}/event") == hq.take(f"job/{job}/deleted") == []
 
 
-@proves("P78")
+@proves("P80")
 def test_a_deleted_sweeps_trials_are_told_of_before_the_sweep() -> None:
     hq = WireHq()
     sweep = hq.ask("submit_sweep", sweep=sweep_spec(trials=1))["result"]["sweep"]
