@@ -37,6 +37,10 @@ class BundleStore:
         self._lock = threading.Lock()
         self._locks: dict[str, threading.Lock] = {}
 
+    def place(self, sha256: str) -> Path:
+        """Return where a bundle's files lie, if they are here."""
+        return self._folder / sha256
+
     def copy(self, sha256: str, target: Path, wait: Wait) -> None:
         """Put the bundle's files into the existing folder `target`, fetching it first where needed.
 

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from agents.bundles import BundleMissing, BundleUnreachable
 from agents.datasets import DatasetFailure
 from agents.environments.failures import BuildStopped, EnvironmentFailure, EnvironmentMissing
+from agents.instruments.capture import Capture
 from agents.runner.arguments import build_stdin, build_words
 from agents.runner.checkpoints import Checkpoints
 from agents.runner.delivery import deliver_artifacts, fit
@@ -48,6 +49,8 @@ class Attempt:
         self._checkpoints = Checkpoints(grant, site, self._workspace, self.stop)
         self._inputs = Inputs(site, self._workspace, self.stop)
         self._chosen = site.environments.own
+        bundle = site.bundles.place(grant.spec.script.bundle)
+        self._capture = Capture(self._workspace.folder, bundle, self._workspace.outgoing)
 
     def wind_down(self) -> None:
         """Raise the flag that `should_stop()` reads."""
@@ -184,7 +187,8 @@ class Attempt:
         return f"{self._site.marker}.{self._workspace.name}"
 
     def _watch(self, process: ScriptProcess, tree: Tree) -> Ending:
-        watch = Watch(process, tree, self.grant.spec.limits, self._output, self.stop, self._flush, self._look)
+        limits = self.grant.spec.limits
+        watch = Watch(process, tree, limits, self._output, self.stop, self._flush, self._look, self._glance)
         try:
             return watch.run()
         except BaseException:
@@ -198,6 +202,17 @@ class Attempt:
     def _look(self) -> None:
         self._site.reap()
         self._checkpoints.glance()
+
+    def _glance(self) -> float:
+        pause = self._capture.glance()
+        self._measure()
+        if self._output.has_pending:
+            self._flush()
+        return pause
+
+    def _measure(self) -> None:
+        for reading, at in self._capture.take():
+            self._output.measure(reading, at)
 
     def _flush(self, *, final: bool = False) -> None:
         for log in self._output.take_logs():
@@ -221,11 +236,17 @@ class Attempt:
                 "Print less, or hand in a file with idlehands.save()"
             )
             failure = failure or name_failure("result_too_big", message)
+        self._capture.finish()
+        self._measure()
+        if content is None and failure is None:
+            content = self._capture.make_result()
         self._flush(final=True)
         series = self._output.series.all()
         if self._output.series.was_thinned:
             notes = (*notes, "the metric series was thinned evenly to fit the limits of a result")
-        saved, artifacts = deliver_artifacts(self._workspace, self._site, self.stop, self.grant.spec)
+        saved, artifacts = deliver_artifacts(
+            self._workspace, self._site, self.stop, self.grant.spec, self._capture
+        )
         result = AttemptResult(
             self.grant.job,
             self.grant.token,
@@ -240,7 +261,7 @@ class Attempt:
             cpu_seconds=ending.cpu_seconds,
             max_rss_mb=ending.max_rss_mb,
             output_bytes=self._output.bytes_seen,
-            notes=tuple(note[:8000] for note in (*notes, *saved)),
+            notes=tuple(note[:8000] for note in (*notes, *self._capture.notes, *saved)),
             artifacts=artifacts,
         )
         # Before it may become a file or a blob.

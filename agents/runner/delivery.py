@@ -10,6 +10,8 @@ from pathlib import Path
 import msgspec
 
 from agents.blobs import BlobUnavailable
+from agents.instruments.capture import Capture
+from agents.instruments.keeping import take_found
 from agents.runner.artifacts import FILES_AT_MOST, take_artifacts
 from agents.runner.failures import name_failure
 from agents.runner.site import Site
@@ -38,7 +40,7 @@ def fit(result: AttemptResult, workspace: Workspace, site: Site, stop: StopReque
 
 
 def deliver_artifacts(
-    workspace: Workspace, site: Site, stop: StopRequest, spec: JobSpec
+    workspace: Workspace, site: Site, stop: StopRequest, spec: JobSpec, capture: Capture
 ) -> tuple[tuple[str, ...], tuple[Artifact, ...]]:
     """Store the files that the script leaves behind as blobs; return notes, and those that are stored.
 
@@ -46,9 +48,12 @@ def deliver_artifacts(
     """
     try:
         taken = take_artifacts(workspace, spec.artifacts)
+        bundle = site.bundles.place(spec.script.bundle)
+        unasked, more = take_found(workspace.folder, capture.found, workspace.outgoing, bundle, taken)
+        taken |= unasked | capture.pictures
     except OSError as error:
         return (f"what the script saved could not be taken over: {error}"[:8000],), ()
-    notes: list[str] = []
+    notes: list[str] = more
     stored: list[Artifact] = []
     room = spec.limits.artifacts_mb * 1024 * 1024
     for number, (name, path) in enumerate(taken.items()):

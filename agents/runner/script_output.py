@@ -11,7 +11,7 @@ import msgspec
 
 from agents.runner.masking import Mask, MaskedStream, mend_json
 from agents.runner.output import LineSplitter, LogBuffer, Tail
-from agents.runner.progress import Gauge, read_line, read_object
+from agents.runner.progress import Gauge, Reading, read_line, read_object
 from agents.runner.result_line import RESULT_BYTES_AT_MOST, read_result, read_small
 from agents.runner.series import Series
 from schemas.facts import MetricPoint
@@ -37,7 +37,7 @@ class ScriptOutput:
     def __init__(self, job: JobId, token: Token, mask: Mask | None = None) -> None:
         self._job, self._token = job, token
         mask = mask or Mask()
-        self._has_mask = bool(mask)
+        self._mask, self._has_mask = mask, bool(mask)
         self._masked = {"stdout": MaskedStream(mask), "stderr": MaskedStream(mask)}
         self._logs = LogBuffer(job, token)
         self._splitters = {"stdout": LineSplitter(), "stderr": LineSplitter()}
@@ -73,6 +73,13 @@ class ScriptOutput:
         self._take_lines(stream, lines[:1], at)
         self._logs.add(stream, lines[1:-_FLOOD_LINES])
         self._take_lines(stream, lines[-_FLOOD_LINES:], at)
+
+    def measure(self, reading: Reading, at: float) -> None:
+        """Take in what was not printed but written to a file."""
+        if self._has_mask:
+            metrics = {self._mask.cover_text(name): value for name, value in reading.metrics.items()}
+            reading = msgspec.structs.replace(reading, metrics=metrics)
+        self.series.add(reading, at)
 
     def finish(self, at: float) -> None:
         """Take in what no newline ended."""

@@ -128,9 +128,11 @@ class Watch:
         stop: StopRequest,
         flush: Callable[[], None],
         reap: Callable[[], None],
+        glance: Callable[[], float],
     ) -> None:
         self._process, self._tree, self._limits = process, tree, limits
         self._output, self._stop, self._flush, self._reap = output, stop, flush, reap
+        self._glance = glance
         self._selector = selectors.DefaultSelector()
         self._pipes = 0
         self._began = time.monotonic()
@@ -144,6 +146,7 @@ class Watch:
         self._drain_until: float | None = None
         self._look_seconds = _FIRST_LOOK_SECONDS
         self._look_at = self._began + _FIRST_LOOK_SECONDS
+        self._glance_at = self._look_at
         self._pidfd = -1
 
     def run(self) -> Ending:
@@ -205,9 +208,12 @@ class Watch:
             self._reap()
             self._look_seconds = min(2 * self._look_seconds, _LAST_LOOK_SECONDS)
             self._look_at = now + self._look_seconds
+        if now >= self._glance_at:
+            # At what the script's instruments write: it says when to look again.
+            self._glance_at = now + self._glance()
 
     def _timeout(self) -> float:
-        moments = [self._look_at]
+        moments = [self._look_at, self._glance_at]
         moments.extend(at for at in (self._flush_at, self._kill_at, self._drain_until) if at is not None)
         if self._limits.wall_seconds and self._reason is None and self._still_since is None:
             moments.append(self._began + self._still_seconds + self._limits.wall_seconds)

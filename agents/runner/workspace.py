@@ -32,6 +32,16 @@ _PASSED = frozenset({
 _PASSED_PREFIXES = ("LC_", "CUDA_", "NVIDIA_", "ROCR_", "HIP_", "HSA_", "OMP_", "MKL_", "OPENBLAS_")
 #: What scripts may import.
 INJECTED = Path(__file__).resolve().parent.parent / "injected"
+#: So that instruments need no server, no login and no screen; what they write is found in the working
+#: directory. The same for all attempts, for a warm interpreter is one for all.
+_INSTRUMENTS = {
+    "MPLBACKEND": "module://idlehands_figures",
+    "MLFLOW_TRACKING_URI": "file:./mlruns",
+    # Since 3.7 or so it refuses files otherwise, and would write a database of its own.
+    "MLFLOW_ALLOW_FILE_STORE": "true",
+    "WANDB_MODE": "offline",
+    "WANDB_SILENT": "true",
+}
 _CHECKED_BYTES = 256 * 1024
 _KEPT_SECONDS = 14 * 86_400
 _SAVED_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -175,6 +185,7 @@ class Workspace:
         }
         return {
             **passed,
+            **self._instruments(grant),
             **({"HOME": str(self.private / "home")} if own_home else {}),
             "TMPDIR": str(self.private / "tmp"),
             "PYTHONUNBUFFERED": "1",
@@ -188,6 +199,15 @@ class Workspace:
             AGENT_VARIABLE: agent_marker,
             ATTEMPT_VARIABLE: f"{agent_marker}.{self.name}",
         }
+
+    def _instruments(self, grant: Grant) -> dict[str, str]:
+        """Return the variables for instruments, without those that the submitter decides himself."""
+        left = set()
+        if (self.folder / "matplotlibrc").exists():
+            left.add("MPLBACKEND")
+        if "WANDB_API_KEY" in grant.spec.secrets:
+            left |= {"WANDB_MODE", "WANDB_SILENT"}
+        return {name: value for name, value in _INSTRUMENTS.items() if name not in left}
 
     def find_script(self, entry: str) -> Path | Failure:
         """Return the script's path, or the failure that says why there is none."""

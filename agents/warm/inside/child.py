@@ -158,8 +158,16 @@ def _begin_anew(threads: int, importer: Importer) -> None:
     matplotlib = modules.get("matplotlib")
     if matplotlib is not None:
         # In `strict` the home is another one for each attempt.
-        matplotlib.get_configdir.cache_clear()
-        matplotlib.get_cachedir.cache_clear()
+        for getter in ("get_configdir", "get_cachedir"):
+            _forget(getattr(matplotlib, getter, None))
+
+
+def _forget(getter: Any) -> None:
+    """Let a function of matplotlib's answer anew: it keeps what it said once in a variable of its own."""
+    names = getattr(getattr(getter, "__code__", None), "co_freevars", ())
+    for name, cell in zip(names, getattr(getter, "__closure__", None) or (), strict=False):
+        if name == "called":
+            cell.cell_contents = False
 
 
 def _make_main(path: str) -> "dict[str, Any]":

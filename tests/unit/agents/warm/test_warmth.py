@@ -109,6 +109,49 @@ def test_a_library_that_starts_threads_at_import_is_not_inherited(
         runs.close()
 
 
+#: How matplotlib keeps the answer, in 3.11 as in those before.
+MATPLOTLIB = """
+import functools, os
+def _logged_cached(func):
+    called = False
+    ret = None
+    @functools.wraps(func)
+    def wrapper(**kwargs):
+        nonlocal called, ret
+        if not called:
+            ret = func(**kwargs)
+            called = True
+        return ret
+    return wrapper
+@_logged_cached
+def get_configdir():
+    return os.environ['HOME']
+get_configdir()
+# What another HOME would have left.
+get_configdir.__closure__[get_configdir.__code__.co_freevars.index('ret')].cell_contents = 'old'
+get_cachedir = len
+"""
+
+
+def test_matplotlib_s_folders_are_those_of_the_script(tmp_path: Path) -> None:
+    packages = tmp_path / "packages"
+    (packages / "matplotlib").mkdir(parents=True)
+    (packages / "matplotlib" / "__init__.py").write_text(MATPLOTLIB)
+    script = _print("matplotlib.get_configdir()", "import matplotlib")
+    (tmp_path / "home").mkdir()
+    runs = Runs(tmp_path / "home", find_isolations())
+    try:
+        folder = runs.make(script)
+        environment = runs.environment(folder)
+        environment["PYTHONPATH"] = f"{packages}:{environment['PYTHONPATH']}"
+        environment["HOME"] = str(folder)
+        forked = runs.fork(script, folder, environment)
+        assert forked is not None
+        assert (forked.stderr, json.loads(forked.stdout)) == (b"", str(folder))
+    finally:
+        runs.close()
+
+
 def test_few_are_kept_and_the_least_recently_used_goes_first(tmp_path: Path) -> None:
     runs = Runs(tmp_path, find_isolations())
     runs.launcher.pool._limits = PoolLimits(count=2)

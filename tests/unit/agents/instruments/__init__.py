@@ -1,0 +1,1 @@
+"""What instruments write, recorded from the real libraries and written by hand."""
