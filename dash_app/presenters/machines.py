@@ -35,11 +35,12 @@ def guest_of(agent: Document) -> Document:
 
 def _rests(guest: Document, running: list[Document]) -> str:
     """Say why a machine takes nothing, and what becomes of what it has."""
-    why = plain(guest["reason"] or "Its owner lets no jobs run now.", 300)
-    why = why[:1].upper() + why[1:]
-    if guest.get("frozen") and not why.startswith("Paused"):
-        return f"Paused: {why[:1].lower()}{why[1:]}"
-    return f"Takes nothing new: {why[:1].lower()}{why[1:]}" if running else why
+    why = plain(guest["reason"] or "its owner lets no jobs run now", 300)
+    if guest.get("frozen"):
+        why = why if why.startswith("paused") else f"paused: {why}"
+    elif running and "nothing new" not in why:
+        why = f"takes nothing new: {why}"
+    return why[:1].upper() + why[1:]
 
 
 _WORDS = {

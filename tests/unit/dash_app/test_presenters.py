@@ -184,10 +184,30 @@ def test_a_machine_says_why_it_does_nothing() -> None:
     assert machines.state_of(agent(), [job()])[0] == "working"
     resting = agent(guest={"accepting": False, "reason": "somebody plays a game"})
     assert machines.state_of(resting, []) == ("resting", "Somebody plays a game")
+    assert machines.state_of(resting, [job()])[1] == "Takes nothing new: somebody plays a game"
     assert machines.state_of({**agent(), "online": False}, [job()])[0] == "away"
     assert machines.state_of({**agent(), "heard": None}, [])[0] == "unknown"
     assert machines.state_of(agent(degraded="the disk is full"), [job()]) == ("resting", "the disk is full")
     assert "idlehands agent" in shown(machines.none_yet())
+
+
+@pytest.mark.parametrize(
+    ("guest", "says"),
+    [
+        ({"reason": "someone is typing", "frozen": 1}, "Paused: someone is typing"),
+        (
+            {"reason": "paused from the house until 18:30", "frozen": 1},
+            "Paused from the house until 18:30",
+        ),
+        (
+            {"reason": "the house lets it finish what it has and take nothing new until 18:30"},
+            "The house lets it finish what it has and take nothing new until 18:30",
+        ),
+        ({"reason": ""}, "Takes nothing new: its owner lets no jobs run now"),
+    ],
+)
+def test_a_machine_that_rests_says_it_once(guest: dict[str, Any], says: str) -> None:
+    assert machines.state_of(agent(guest={"accepting": False, **guest}), [job()]) == ("resting", says)
 
 
 def test_a_card_is_plain_data() -> None:
