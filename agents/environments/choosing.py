@@ -13,7 +13,7 @@ from agents.environments.building import Order
 from agents.environments.failures import EnvironmentFailure, EnvironmentMissing
 from agents.environments.limits import EnvironmentLimits
 from agents.environments.offered import InterpretersBroken, find_interpreters, find_uv
-from agents.environments.store import BUILD_SECONDS, EnvironmentStore
+from agents.environments.store import BUILD_SECONDS, Built, EnvironmentStore
 from agents.runner.sandbox import Sandbox
 from agents.runner.surroundings import Surroundings
 from agents.runner.watch import StopRequest
@@ -43,6 +43,16 @@ class Chosen(Struct, frozen=True):
     #: The environment that was built, which its sandbox must show.
     folder: Path | None = None
     key: str = ""
+    #: Which time it was built: it may be removed, and built anew in its place.
+    made: str = ""
+
+    def may_be_warm(self, is_sandboxed: bool) -> bool:
+        """Tell whether scripts may be forked from an interpreter in there.
+
+        Not in `strict`: a warm interpreter holds the rights to make its scripts' sandboxes, so it runs
+        nothing that a job brought.
+        """
+        return self.is_own or (self.is_same_python and not is_sandboxed)
 
     def variables(self, environment: Mapping[str, str]) -> dict[str, str]:
         """Return a script's variables as they are in there."""
@@ -112,25 +122,25 @@ class Environments:
             _check_hosts(recipe)
         order = Order(recipe, uv, self.own.python, wheels_only=level == "strict")
         built = self._store.take(order, stop)
-        return self._other(str(built.python), built.base, built.folder, built.sites, built.key)
+        return self._other(str(built.python), built.base, built)
 
-    def _other(
-        self, python: str, base: str, folder: Path | None = None, sites: tuple[str, ...] = (), key: str = ""
-    ) -> Chosen:
+    def _other(self, python: str, base: str, built: Built | None = None) -> Chosen:
+        made = built.made if built else ""
         with self._lock:
-            known = self._others.get((python, base))
+            known = self._others.get((python, made))
             if known is None:
                 known = Chosen(
                     python,
                     # Of the interpreter below it: nothing that a job brought is run outside of its sandbox.
                     self._site.make_sandbox(base),
-                    self._site.make_surroundings(base, list(sites) if key else None, key or python),
+                    self._site.make_surroundings(base, list(built.sites) if built else None, made or python),
                     is_own=False,
                     is_same_python=os.path.realpath(python) == os.path.realpath(self.own.python),
-                    folder=folder,
-                    key=key,
+                    folder=built.folder if built else None,
+                    key=built.key if built else "",
+                    made=made,
                 )
-                self._others[python, base] = known
+                self._others[python, made] = known
                 if len(self._others) > _KEPT_AT_MOST:
                     del self._others[next(iter(self._others))]
             return known

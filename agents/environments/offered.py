@@ -88,13 +88,18 @@ def _is_program(path: str) -> bool:
 
 
 def _read_named(file: Path) -> dict[str, str]:
+    try:
+        content = file.read_bytes()
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise InterpretersBroken(f"{file} cannot be read: {error}") from None
+    # Late: who names none needs no JSON.
     import json
 
     try:
-        named = json.loads(file.read_bytes())
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
+        named = json.loads(content)
+    except ValueError as error:
         raise InterpretersBroken(f"{file} cannot be read: {error}") from None
     if not isinstance(named, dict) or len(named) > _NAMES_AT_MOST:
         raise InterpretersBroken(

@@ -14,6 +14,7 @@ import errno
 import hashlib
 import json
 import os
+import secrets
 import shutil
 import threading
 import time
@@ -53,6 +54,8 @@ class Built(Struct, frozen=True):
     python: Path
     base: str
     sites: tuple[str, ...]
+    #: Another for each time that it is built.
+    made: str
 
 
 class EnvironmentStore:
@@ -131,7 +134,8 @@ class EnvironmentStore:
             for name in ("source", "tmp"):
                 remove(place / name)
             size = measure(place)
-            facts = {"bytes": size, "base": os.path.realpath(find_python(place / "env"))}
+            base = os.path.realpath(find_python(place / "env"))
+            facts = {"bytes": size, "base": base, "made": secrets.token_hex(8)}
             self._write_ready(place, facts)
         except BaseException as error:
             remove(place)
@@ -161,7 +165,8 @@ class EnvironmentStore:
         # One whose interpreter was upgraded away is built anew.
         if facts is None or not os.access(python, os.X_OK):
             return None
-        return Built(key, env, python, str(facts["base"]), tuple(map(str, find_sites(env))))
+        sites = tuple(map(str, find_sites(env)))
+        return Built(key, env, python, str(facts["base"]), sites, str(facts["made"]))
 
     def _write_ready(self, place: Path, facts: dict[str, Any]) -> None:
         new = place / "ready.new"

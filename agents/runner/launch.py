@@ -125,7 +125,7 @@ class Launch:
         """Return the script's process, forked from a warm interpreter; None when it must be started."""
         warm = self._site.warm
         # Secrets never come near an interpreter that others share.
-        if warm is None or self._grant.spec.secrets or not self._chosen.is_own:
+        if warm is None or self._grant.spec.secrets or not self._chosen.may_be_warm(self.is_sandboxed):
             return None
         if self.is_sandboxed and self._workspace.shown:
             # Its sandbox is made already, and shows no datasets.
@@ -148,6 +148,8 @@ class Launch:
             network=self.is_sandboxed and self._grant.spec.needs.network,
             places=places,
             temporary=str(self._workspace.private / "tmp"),
+            interpreter=self._chosen.python,
+            built=self._chosen.made,
         )
         self._warm = warm.fork(request, self._stop.event.is_set)
         if self._warm is None:

@@ -55,6 +55,9 @@ class Request(Struct):
     #: In `strict`, the folders that the script sees of the agent's, and the one it has as /tmp.
     places: list[str]
     temporary: str
+    #: Another than the agent's own, of the same version; and which time it was built.
+    interpreter: str = ""
+    built: str = ""
 
 
 class Started(Struct):
@@ -105,8 +108,9 @@ class WarmLauncher:
         ):
             return None
         shape = Shape(
-            *(self._interpreter, request.is_strict, request.network),
+            *(request.interpreter or self._interpreter, request.is_strict, request.network),
             tuple(sorted(_shared(request.environment, request.is_strict).items())),
+            request.built,
         )
         for _ in range(2):
             lent = self.pool.lend(shape, look.imports, is_stopped)

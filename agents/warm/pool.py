@@ -32,6 +32,8 @@ class Shape(Struct, frozen=True):
     network: bool
     #: The environment of its scripts, but for what is another for each attempt.
     environment: tuple[tuple[str, str], ...]
+    #: Of an interpreter that was built for scripts: which time it was.
+    built: str = ""
 
 
 class PoolLimits(Struct, frozen=True):

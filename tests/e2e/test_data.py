@@ -19,7 +19,7 @@ from idlehands.client import Client
 from idlehands.house.components import AgentOptions
 from idlehands.house.running import RunningHouse, start_house
 from schemas.events import CheckpointStored, JobClaimed
-from schemas.specs import JobSpec, ScriptRef
+from schemas.specs import JobSpec, Needs, ScriptRef
 from tests.e2e.workplace import Workplace, at_work
 from tests.fixtures.broker import eventually
 from tests.fixtures.wheels import only_from, write_wheel
@@ -284,13 +284,15 @@ def test_ten_scripts_with_a_header_build_what_it_asks_for_once_and_one_that_cann
     (tmp_path / "needs.py").write_text(HEADER)
     (tmp_path / "hopeless.py").write_text(HEADER.replace('tinylib"', 'no-such-package==3"'))
     agent = work.client.agents()[0]["name"]
+    needs = Needs(agent=agent, environment="script")
+    ten = [JobSpec(store(work.client, tmp_path / "needs.py"), name=str(n), needs=needs) for n in range(10)]
 
-    ten = ["--space", "x=0..9", "--grid", "--agent", agent, "--arguments", "stdin", "--wait", "--json"]
-    swept = idlehands(work.house, tmp_path, "sweep", "needs.py", *ten)
+    made = work.client.submit(ten)
     hopeless = idlehands(work.house, tmp_path, "run", "hopeless.py")
 
-    assert swept.returncode == 0, swept.stderr
-    results = [json.loads(line)["result"]["result"] for line in swept.stdout.splitlines()]
+    assert set(work.wait_final(list(made.jobs)).values()) == {"succeeded"}
+    jobs = [work.client.job(job) for job in made.jobs]
+    results = [row["result"]["result"] for job in jobs for row in job["results"]]
     (place,) = (work.house.home.agent(agent) / "home" / "environments").glob("*/ready.json")
     assert results == [{"value": 1.5, "prefix": str(place.parent / "env")}] * 10
     assert "environment_failed" in hopeless.stderr
