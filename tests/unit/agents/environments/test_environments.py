@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -128,8 +129,6 @@ def test_requirements_with_includes_and_a_project_are_built_and_another_pin_is_a
 
 @pytest.mark.slow
 def test_a_lock_is_built_as_it_is_locked(make_bench: MakeBench, tmp_path: Path) -> None:
-    import subprocess
-
     from agents.environments.offered import find_uv
 
     project = (
@@ -193,7 +192,9 @@ def build_wheel(*_, **__):
 
 
 @pytest.fixture
-def slow_package(tmp_path: Path, wheels: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def slow_package(
+    make_bench: MakeBench, tmp_path: Path, wheels: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
     """A package whose build sleeps; the file in which it says its pid."""
     said = tmp_path / "pid"
     folder = tmp_path / "sources"
@@ -217,6 +218,52 @@ def test_a_stop_ends_a_build_at_once_and_leaves_nothing(make_bench: MakeBench, s
 
     assert time.monotonic() - asked < 10
     assert not is_alive(pid)
+    assert built(bench) == []
+
+
+AGENT = """
+import sys, time
+from pathlib import Path
+from tests.unit.agents.environments.test_environments import header, start
+from tests.unit.agents.runner.attempts import Bench
+start(Bench(Path(sys.argv[1])), header("sleepy") + "print()")
+time.sleep(600)
+"""
+
+
+@pytest.mark.slow
+def test_a_build_dies_with_an_agent_that_is_killed_and_the_next_agent_removes_what_it_left(
+    tmp_path: Path, slow_package: Path, make_bench: MakeBench
+) -> None:
+    agent = subprocess.Popen([sys.executable, "-c", AGENT, str(tmp_path)], stdin=subprocess.DEVNULL)
+    try:
+        pid = read_pid(slow_package)
+    finally:
+        agent.kill()
+        agent.wait()
+    eventually(lambda: not is_alive(pid), "the warden has ended the build", 60)
+    assert [path.name for path in (tmp_path / "home" / "environments").iterdir()] != ["cache"]
+
+    assert built(make_bench()) == []
+
+
+@pytest.mark.slow
+def test_a_build_stands_still_while_the_owner_wants_that(make_bench: MakeBench, slow_package: Path) -> None:
+    bench = make_bench(environment_limits=EnvironmentLimits(seconds=15))
+    token = start(bench, header("sleepy") + SHOWS)
+    pid = read_pid(slow_package)
+
+    bench.runner.freeze("jaaaaaaaaaaaa", token, still=True)
+    eventually(
+        lambda: Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T", "it stands", 30
+    )
+    bench.runner.freeze("jaaaaaaaaaaaa", token, still=False)
+    eventually(
+        lambda: Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "T", "it goes on", 30
+    )
+
+    bench.runner.stop("jaaaaaaaaaaaa", token, at_once=True)
+    bench.wait_stopped(token)
     assert built(bench) == []
 
 
