@@ -302,8 +302,11 @@ class AgentCore:
             attempt.ended = True
             if attempt.checkpoint is not None and result.outcome is not Outcome.SUCCEEDED:
                 result = replace(result, checkpoint=attempt.checkpoint)
-            self._outbox.add(result)
             self._fill_slots(now)
+            # Nobody waits for one result of many, as long as there is enough to do here. What is `exclusive`
+            # may not be repeated if this machine goes down.
+            has_more = self.attempts.count(Phase.HELD) >= self._open_slots
+            self._outbox.add(result, now, soon=has_more and not attempt.is_exclusive and not self._ending)
 
     def checkpoint_stored(self, job: str, checkpoint: Checkpoint, now: float) -> None:
         """Take in that a running attempt stored a checkpoint: heartbeats tell HQ while it runs."""

@@ -1,6 +1,6 @@
 """Results from the end of a script until HQ has them: to the disk, on the way, acknowledged.
 
-A result goes to the spool before HQ hears of it. One that the spool does not
+A result goes to the spool before HQ hears of it, at once or soon with others. One that the spool does not
 take is sent from memory, and tried on the disk again until it lies there or
 HQ has it. Times are on the agent's suspend-aware clock.
 """
@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterable
 from agents.core.attempts import AttemptKey, Attempts
 from agents.core.deliveries import Deliveries
 from agents.core.effects import Effect, Send, Spool, Unspool
-from agents.core.timing import CHANGE_SECONDS, RESPOOL_SECONDS
+from agents.core.timing import CHANGE_SECONDS, GATHER_SECONDS, RESPOOL_SECONDS
 from bus import topics
 from schemas.facts import AttemptResult
 from schemas.messages import Results
 from schemas.states import Phase
 
 _RESULTS_PER_MESSAGE = 64
+_GATHERED_AT_MOST = 64
 
 
 class Outbox:
@@ -32,6 +33,9 @@ class Outbox:
         self.trouble = ""
         self._boot, self._attempts, self._emit = boot, attempts, emit
         self._deliveries = Deliveries()
+        #: Results that wait for others, and until when.
+        self._gathered: list[AttemptResult] = []
+        self._gather_until = now
         #: Results that the spool did not take: undelivered, or delivered and kept to try it with.
         self._unwritten: dict[AttemptKey, AttemptResult] = {}
         self._rewrite_at = now
@@ -45,9 +49,18 @@ class Outbox:
         """Take in a result that an earlier boot left on disk."""
         self._deliveries.add(result, send_at)
 
-    def add(self, result: AttemptResult) -> None:
-        """Let a result go to the spool."""
-        self._emit(Spool(result))
+    def add(self, result: AttemptResult, now: float, *, soon: bool) -> None:
+        """Let a result go to the spool: at once with those that waited, or soon with those that will come."""
+        if not self._gathered:
+            self._gather_until = now + GATHER_SECONDS
+        self._gathered.append(result)
+        if not soon or len(self._gathered) >= _GATHERED_AT_MOST:
+            self._write_gathered()
+
+    def _write_gathered(self) -> None:
+        gathered, self._gathered = self._gathered, []
+        for result in gathered:
+            self._emit(Spool(result))
 
     def written(self, results: Iterable[AttemptResult], now: float, trouble: str) -> None:
         """Take in that results are on disk, or why not: then they are kept and tried again."""
@@ -78,6 +91,8 @@ class Outbox:
 
     def tick(self, now: float) -> None:
         """Write and send what is due."""
+        if self._gathered and now >= self._gather_until:
+            self._write_gathered()
         if self._unwritten and now >= self._rewrite_at:
             self._rewrite_at = now + RESPOOL_SECONDS
             for result in self._unwritten.values():
@@ -90,5 +105,9 @@ class Outbox:
     @property
     def next_due(self) -> float:
         """Return when `tick` has something to do."""
-        due = self._deliveries.next_due
-        return min(due, self._rewrite_at) if self._unwritten else due
+        times = [self._deliveries.next_due]
+        if self._unwritten:
+            times.append(self._rewrite_at)
+        if self._gathered:
+            times.append(self._gather_until)
+        return min(times)

@@ -4,7 +4,8 @@ import random
 
 from agents.core.attempts import Attempts, Held
 from agents.core.deliveries import Deliveries
-from agents.core.effects import Send, Start
+from agents.core.effects import Send, Spool, Start
+from agents.core.timing import GATHER_SECONDS
 from bus import topics
 from schemas.states import Phase
 from tests.unit.agents.core.small_agent import SmallAgent, key, result
@@ -33,6 +34,66 @@ def test_results_that_were_written_together_are_sent_together() -> None:
         effect.data for effect in agent.effects if isinstance(effect, Send) and effect.topic is topics.RESULT
     ]
     assert [len(message.results) for message in sent] == [4]
+
+
+def _spooled(agent: SmallAgent) -> list[str]:
+    return [effect.result.job for effect in agent.effects if isinstance(effect, Spool)]
+
+
+def test_while_others_wait_a_result_waits_a_moment_for_more() -> None:
+    agent = SmallAgent(slots=1)
+    for number in range(1, 5):
+        agent.run(key(number))
+
+    agent.end(key(1))
+    agent.wait(GATHER_SECONDS / 2)
+    assert _spooled(agent) == []
+
+    agent.end(key(2))
+    agent.wait(GATHER_SECONDS / 2)
+    assert _spooled(agent) == [key(1)[0], key(2)[0]]
+
+
+def test_a_result_waits_for_nothing_when_no_other_job_does() -> None:
+    agent = SmallAgent(slots=1)
+    agent.run(key(1))
+    agent.run(key(2))
+
+    agent.end(key(1))
+    assert _spooled(agent) == [key(1)[0]]
+
+
+def test_results_that_wait_go_with_the_last_one() -> None:
+    agent = SmallAgent(slots=1)
+    for number in range(1, 4):
+        agent.run(key(number))
+
+    agent.end(key(1))
+    assert _spooled(agent) == []
+    agent.end(key(2))
+    assert _spooled(agent) == [key(1)[0], key(2)[0]]
+
+
+def test_the_result_of_an_exclusive_job_never_waits() -> None:
+    agent = SmallAgent(slots=1)
+    agent.run(key(1), exclusive=True)
+    agent.run(key(2))
+    agent.run(key(3))
+
+    agent.end(key(1))
+    assert _spooled(agent) == [key(1)[0]]
+
+
+def test_at_a_shutdown_no_result_waits() -> None:
+    agent = SmallAgent(slots=1)
+    for number in range(1, 5):
+        agent.run(key(number))
+    agent.end(key(1))
+
+    agent.core.shut_down(agent.now)
+    assert agent.core.is_busy
+    agent.wait(GATHER_SECONDS)
+    assert _spooled(agent) == [key(1)[0]]
 
 
 def test_attempts_are_where_their_phase_says_whatever_happened_to_them() -> None:
