@@ -124,13 +124,9 @@ def _open_stream(number: int, like: Any) -> Any:
 
 def _begin_anew(threads: int, importer: Importer) -> None:
     """Draw again what is drawn once in a process, and forget what was remembered of the place."""
-    modules: dict[str, Any] = dict(sys.modules)
-    for name in modules:
-        if name == "inside" or name.startswith("inside."):
-            del sys.modules[name]
-    ending.note_modules()
-    if "random" in modules:
-        modules["random"].seed()
+    # Never all of them: to look at a module is to copy the memory that it lies in.
+    modules: dict[str, Any] = sys.modules
+    ending.hide_own_modules()
     if "numpy.random" in modules:
         modules["numpy.random"].seed()
     if "torch" in modules:

@@ -15,7 +15,8 @@ from typing import Any
 
 from . import kernel
 
-_older = dict(sys.modules)
+_older: "dict[str, Any]" = {}
+_own: "list[str]" = []
 _CLEARED = (
     *("path", "argv", "ps1", "ps2", "last_type", "last_value", "last_traceback"),
     *("path_hooks", "path_importer_cache", "meta_path"),
@@ -23,9 +24,16 @@ _CLEARED = (
 
 
 def note_modules() -> None:
-    """Remember the modules that are there before the script."""
+    """Remember, in the warm interpreter, the modules that are there before any script."""
+    _own[:] = [name for name in sys.modules if name == "inside" or name.startswith("inside.")]
     _older.clear()
-    _older.update(sys.modules)
+    _older.update((name, module) for name, module in sys.modules.items() if name not in _own)
+
+
+def hide_own_modules() -> None:
+    """Leave, in a child, no module of the warm interpreter's own for the script to find."""
+    for name in _own:
+        del sys.modules[name]
 
 
 def finish(failed: "list[BaseException]") -> None:
@@ -124,19 +132,35 @@ def _clear_modules() -> None:
     sys.stdin, sys.stdout, sys.stderr = sys.__stdin__, sys.__stdout__, sys.__stderr__
     left = []
     modules: dict[str, Any] = sys.modules
-    for name in list(modules):
-        if _older.get(name) is not modules[name]:
-            try:
-                left.append(weakref.ref(modules[name]))
-            except TypeError:
-                continue
-            finally:
-                modules[name] = None
+    for name in _find_newer(modules):
+        try:
+            left.append(weakref.ref(modules[name]))
+        except TypeError:
+            continue
+        finally:
+            modules[name] = None
     gc.collect()
     while left:
         held = left.pop()()
         if held is not None:
             _clear(getattr(held, "__dict__", {}))
+
+
+def _find_newer(modules: "dict[str, Any]") -> "list[str]":
+    """Return the names of what the script brought, in the order in which it came.
+
+    They are at the end. To look at each of the others would copy the memory that all of them lie in.
+    """
+    newer = []
+    count = len(modules) - len(_older)
+    for name in reversed(modules):
+        if _older.get(name) is not modules[name]:
+            newer.append(name)
+        elif len(newer) >= count:
+            break
+    if "__main__" not in newer and "__main__" in modules:
+        newer.append("__main__")
+    return newer[::-1]
 
 
 def _clear(namespace: "dict[str, Any]") -> None:

@@ -14,7 +14,7 @@ import signal
 from _socket import AF_UNIX, SOCK_SEQPACKET, socket, socketpair
 from typing import NoReturn
 
-from . import cradle, kernel, wire
+from . import cradle, ending, kernel, wire
 from .importing import Importer
 
 #: A child forked ahead that nobody asked for ends after this time.
@@ -79,6 +79,7 @@ class Server:
         if names:
             self._drop_spare()
         report = self._importer.take(names)
+        ending.note_modules()
         gc.collect()
         # What is here now is nobody's garbage: children need not look at it, which would copy it.
         gc.freeze()
