@@ -17,7 +17,7 @@ from agents.runner.failures import name_exit, name_failure
 from agents.runner.inputs import Inputs
 from agents.runner.isolation import IsolationMissing
 from agents.runner.launch import Launch, SandboxBroken
-from agents.runner.masking import Mask
+from agents.runner.masking import NO_MASK, Mask
 from agents.runner.port import RunEnded, RunLog, RunProgress, RunStarted, RunStopped
 from agents.runner.process import ScriptProcess
 from agents.runner.result_line import RESULT_BYTES_AT_MOST
@@ -43,7 +43,7 @@ class Attempt:
         self._site = site
         self._workspace = Workspace(site.home, grant)
         self._output = ScriptOutput(grant.job, grant.token)
-        self._mask = Mask()
+        self._mask = NO_MASK
         self._began_at = time.time()
         self._is_winding_down = False
         self._checkpoints = Checkpoints(grant, site, self._workspace, self.stop)
@@ -105,8 +105,9 @@ class Attempt:
             secrets = self._site.open_secrets(self.grant)
         except SecretsUnopened as error:
             return self._fail(name_failure("secrets_missing", str(error)))
-        self._mask = Mask(secrets.values())
-        self._output = ScriptOutput(self.grant.job, self.grant.token, self._mask)
+        if secrets:
+            self._mask = Mask(secrets.values())
+            self._output = ScriptOutput(self.grant.job, self.grant.token, self._mask)
         launch = Launch(self.grant, self._site, self._workspace, level, secrets, self.stop, self._chosen)
         try:
             return self._execute(launch, prepared)
@@ -146,7 +147,7 @@ class Attempt:
         """Return the words of the command line once all files are in place."""
         script, workspace = self.grant.spec.script, self._workspace
         try:
-            workspace.make()
+            workspace.make(own_home=level == "strict")
             if self._is_winding_down:
                 workspace.raise_stop()
             self._site.bundles.copy(script.bundle, workspace.folder, self.stop.event.wait)

@@ -99,6 +99,10 @@ class Mask:
         return len(content)
 
 
+#: What jobs without secrets need: it hides nothing.
+NO_MASK = Mask()
+
+
 class MaskedStream:
     """One stream of output on its way through a mask, in whatever pieces it comes."""
 

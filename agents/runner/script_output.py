@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from agents.runner.masking import Mask, MaskedStream, mend_json
+from agents.runner.masking import NO_MASK, Mask, MaskedStream, mend_json
 from agents.runner.output import LineSplitter, LogBuffer, Tail
 from agents.runner.progress import Gauge, Reading, read_line, read_object
 from agents.runner.result_line import RESULT_BYTES_AT_MOST, read_result, read_small
@@ -34,9 +34,8 @@ _PROGRESS_BYTES = 60 * 1024
 class ScriptOutput:
     """The output of one attempt so far."""
 
-    def __init__(self, job: JobId, token: Token, mask: Mask | None = None) -> None:
+    def __init__(self, job: JobId, token: Token, mask: Mask = NO_MASK) -> None:
         self._job, self._token = job, token
-        mask = mask or Mask()
         self._mask, self._has_mask = mask, bool(mask)
         self._masked = {"stdout": MaskedStream(mask), "stderr": MaskedStream(mask)}
         self._logs = LogBuffer(job, token)

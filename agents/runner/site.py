@@ -145,8 +145,8 @@ class Site:
             OSError: If there is no warden for it.
         """
         with self._lock:
+            # Its bounds are those of the warm interpreter.
             self._own.add(pid)
-            bound(pid)
             self._guard()
 
     def _spawn_keeper(self, start: "Callable[[], Popen[bytes]]") -> "Popen[bytes]":

@@ -69,8 +69,8 @@ class Workspace:
         #: The folder `.idlehands` itself, whatever the script puts in its place; None while there is none.
         self._private: int | None = None
 
-    def make(self) -> None:
-        """Make the folders, empty.
+    def make(self, *, own_home: bool = False) -> None:
+        """Make the folders, empty, with one to be the script's home if it gets its own.
 
         Raises:
             OSError: If the disk does not take it.
@@ -79,8 +79,9 @@ class Workspace:
             _remove_tree(self.folder)
         self.folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.folder.mkdir(mode=0o700)
-        for name in ("tmp", "home"):
-            (self.private / name).mkdir(parents=True, mode=0o700)
+        self.private.mkdir(mode=0o700)
+        for name in ("tmp", "home") if own_home else ("tmp",):
+            (self.private / name).mkdir(mode=0o700)
         if _HAS_FOLDER_DESCRIPTORS:
             with self._lock:
                 self._private = os.open(self.private, _AS_FOLDER)
@@ -149,9 +150,11 @@ class Workspace:
             if self._private is not None:
                 os.close(self._private)
                 self._private = None
-        _remove_tree(self.outgoing)
         _remove_tree(self.folder)
-        if with_checkpoints:
+        # Most attempts have neither.
+        if self.outgoing.exists():
+            _remove_tree(self.outgoing)
+        if with_checkpoints and self.checkpoints.exists():
             _remove_tree(self.checkpoints)
             self.checkpoint_token.unlink(missing_ok=True)
 
