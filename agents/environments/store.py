@@ -145,10 +145,14 @@ class EnvironmentStore:
         finally:
             with self._lock:
                 self._building -= 1
+            # Whatever came of it: what it fetched counts as well.
+            self._make_room(0)
         try:
             self._make_room(size, order.recipe.source)
-        except BaseException:
+        except BaseException as error:
             remove(place)
+            if isinstance(error, EnvironmentFailure):
+                self._failures[key] = (time.monotonic(), error)
             raise
         built = self._read(key)
         if built is None:
@@ -189,7 +193,8 @@ class EnvironmentStore:
         with self._lock:
             held = self._read_held()
             used = sum(bytes_ for _, bytes_ in held)
-            if self._fits(used + cached):
+            # Half of the room is enough for what only saves downloads.
+            if self._fits(used + cached) and 2 * cached <= self._bounds.bytes:
                 return
             if not self._building:
                 remove(cache)
@@ -216,8 +221,10 @@ class EnvironmentStore:
         found: list[tuple[float, Path, int]] = []
         for entry in os.scandir(self._folder):
             facts = _read_facts(Path(entry.path))
-            if facts is not None:
-                found.append((entry.stat().st_mtime, Path(entry.path), int(facts.get("bytes", 0))))
+            # One may be removed meanwhile, to be built anew.
+            with contextlib.suppress(OSError):
+                if facts is not None:
+                    found.append((entry.stat().st_mtime, Path(entry.path), int(facts.get("bytes", 0))))
         return [(path, size) for _, path, size in sorted(found)]
 
 

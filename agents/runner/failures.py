@@ -2,8 +2,8 @@
 
 The kinds are stable words: script_missing, not_python, bundle_missing,
 bundle_broken, wall_time, output_limit, signal, exit, cannot_start,
-result_too_big, dataset_missing, dataset_broken, dataset_too_big, disk_full,
-runner_error.
+result_too_big, dataset_missing, dataset_broken, dataset_too_big,
+environment_failed, environment_too_big, disk_full, runner_error.
 """
 
 import re

@@ -69,7 +69,7 @@ def test_the_extras_that_are_installed_exist() -> None:
     text = DOCKERFILE.read_text()
     extras = re.findall(r'"\.\[([a-z,]+)\]"', text)
 
-    assert extras == ["hq"]
+    assert extras == ["hq", "environments"]
     assert set(extras) <= set(PROJECT["project"]["optional-dependencies"])
 
 
