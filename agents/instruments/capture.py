@@ -17,7 +17,7 @@ from agents.instruments.naming import SERIES_AT_MOST, Naming
 from agents.instruments.scalars import Picture, Scalar, tell_picture
 from agents.instruments.search import Below, Found, Kind
 from agents.instruments.source import MEASURED, Said, Source, Summary
-from agents.runner.progress import Reading
+from agents.runner.progress import Reading, clean_name
 
 #: Of all files together, at one glance, at the end, and in all.
 _GLANCE_BYTES, _FINISH_BYTES, _BYTES_AT_MOST = 512 * 1024, 16 * 1024 * 1024, 1024 * 1024 * 1024
@@ -190,8 +190,7 @@ class Capture:
         metrics[name] = value
 
     def _name(self, name: str, run: str) -> str | None:
-        plain = name.replace("\0", "␀").encode("utf-8", "replace").decode()
-        called = self._naming.name(plain[:_NAME_CHARACTERS] or "value", run)
+        called = self._naming.name(clean_name(name) or "value", run)
         return None if called is None else called[-2 * _NAME_CHARACTERS :]
 
     def _keep(self, run: str, picture: Picture) -> None:

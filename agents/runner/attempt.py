@@ -23,7 +23,8 @@ from agents.runner.process import ScriptProcess
 from agents.runner.result_line import RESULT_BYTES_AT_MOST
 from agents.runner.script_output import ResultTooLong, ScriptOutput
 from agents.runner.site import Site
-from agents.runner.tree import Tree
+from agents.runner.tree import Process, Tree
+from agents.runner.usage import Usage
 from agents.runner.watch import Ending, StopRequest, Watch
 from agents.runner.workspace import Workspace
 from agents.sealed import SecretsUnopened
@@ -45,6 +46,8 @@ class Attempt:
         self._output = ScriptOutput(grant.job, grant.token)
         self._mask = NO_MASK
         self._began_at = time.time()
+        self._started_at = time.monotonic()
+        self._usage = Usage()
         self._is_winding_down = False
         self._checkpoints = Checkpoints(grant, site, self._workspace, self.stop)
         self._inputs = Inputs(site, self._workspace, self.stop)
@@ -118,7 +121,7 @@ class Attempt:
         process = launch.start(words, build_stdin(self.grant.spec))
         if isinstance(process, Failure):
             return self._fail(process)
-        self._began_at = time.time()
+        self._began_at, self._started_at = time.time(), time.monotonic()
         try:
             self._site.report(RunStarted(self.grant.job, self.grant.token))
         finally:
@@ -200,9 +203,13 @@ class Attempt:
                 process.wait()
             self._site.forget(process.pid)
 
-    def _look(self) -> None:
+    def _look(self, found: list[Process]) -> None:
         self._site.reap()
         self._checkpoints.glance()
+        reading = self._usage.sample((one.pid for one in found), time.monotonic() - self._started_at)
+        if reading is not None:
+            self._output.note_usage(reading, time.time())
+            self._flush()
 
     def _glance(self) -> float:
         pause = self._capture.glance()

@@ -11,6 +11,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from schemas.resources import RESOURCES
+
 _SEEN = 1000
 _METRICS_AT_MOST = 64
 _NAME_AT_MOST = 100
@@ -62,7 +64,7 @@ def read_object(content: dict[str, Any]) -> Reading | None:
     numbers: dict[str, float | None] = {}
     for key, value in content.items():
         if isinstance(value, int | float) and not isinstance(value, bool) and len(numbers) < _METRICS_AT_MOST:
-            numbers[_clean_name(key)] = _finite(value)
+            numbers[clean_name(key)] = _finite(value)
     if not numbers:
         return None
     percent = _percent_of(numbers)
@@ -138,7 +140,7 @@ def _pairs(text: str, *, any_name: bool) -> dict[str, float | None]:
             continue
         if len(metrics) >= _METRICS_AT_MOST:
             break
-        metrics[_clean_name(name)] = _finite(float(number))
+        metrics[clean_name(name)] = _finite(float(number))
     return metrics
 
 
@@ -165,9 +167,10 @@ def _percent_of(numbers: dict[str, float | None]) -> float | None:
     return None
 
 
-def _clean_name(name: str) -> str:
+def clean_name(name: str) -> str:
+    """Return what a script's series is called: short, storable, and none of the agent's own names."""
     cleaned = name.replace("\0", "␀")[:_NAME_AT_MOST]
-    return cleaned.encode("utf-8", "replace").decode()
+    return f"script/{cleaned}" if cleaned in RESOURCES else cleaned.encode("utf-8", "replace").decode()
 
 
 def _clamp(percent: float) -> float:

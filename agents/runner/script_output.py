@@ -80,6 +80,10 @@ class ScriptOutput:
             reading = msgspec.structs.replace(reading, metrics=metrics)
         self.series.add(reading, at)
 
+    def note_usage(self, reading: Reading, at: float) -> None:
+        """Take in what the agent measured of the script's processes."""
+        self.series.add(reading, at, is_script_s=False)
+
     def finish(self, at: float) -> None:
         """Take in what no newline ended."""
         for stream, splitter in self._splitters.items():

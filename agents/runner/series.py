@@ -23,13 +23,17 @@ class Series:
         self._seq = 0
         self.was_thinned = False
 
-    def add(self, reading: Reading, at: float) -> MetricPoint | None:
-        """Keep what a reading measured; return its point, or None when it measured nothing."""
+    def add(self, reading: Reading, at: float, *, is_script_s: bool = True) -> MetricPoint | None:
+        """Keep what a reading measured; return its point, or None when it measured nothing.
+
+        What the script did not measure itself is progress, and not in the result's series.
+        """
         if not reading.metrics:
             return None
         point = MetricPoint(self._seq, at, reading.metrics, reading.step)
         self._seq += 1
-        self._points.append(point)
+        if is_script_s:
+            self._points.append(point)
         if len(self._points) >= 2 * POINTS_AT_MOST:
             self._points = _every_second(self._points)
             self.was_thinned = True

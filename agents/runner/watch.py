@@ -16,7 +16,7 @@ from agents.runner.manners import Manners, apply_manners
 from agents.runner.output import LINE_BYTES
 from agents.runner.process import ScriptProcess
 from agents.runner.script_output import ScriptOutput
-from agents.runner.tree import TERM, Tree
+from agents.runner.tree import TERM, Process, Tree
 from schemas.specs import Limits
 
 _CHUNK = 8 * LINE_BYTES
@@ -127,11 +127,11 @@ class Watch:
         output: ScriptOutput,
         stop: StopRequest,
         flush: Callable[[], None],
-        reap: Callable[[], None],
+        look: Callable[[list[Process]], None],
         glance: Callable[[], float],
     ) -> None:
         self._process, self._tree, self._limits = process, tree, limits
-        self._output, self._stop, self._flush, self._reap = output, stop, flush, reap
+        self._output, self._stop, self._flush, self._look = output, stop, flush, look
         self._glance = glance
         self._selector = selectors.DefaultSelector()
         self._pipes = 0
@@ -205,7 +205,7 @@ class Watch:
             if self._manners != Manners():
                 # Threads and children that came since.
                 apply_manners(self._manners, [process.pid for process in found])
-            self._reap()
+            self._look(found)
             self._look_seconds = min(2 * self._look_seconds, _LAST_LOOK_SECONDS)
             self._look_at = now + self._look_seconds
         if now >= self._glance_at:

@@ -1,4 +1,4 @@
-"""A job's metric curves, live, drawn at most twice a second."""
+"""A job's curves, of its metrics and of what it uses of its machine, live, drawn at most twice a second."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from msgspec import to_builtins
 
 from dash_app import component_ids as ids
 from dash_app.live.hearing import Changes
-from dash_app.live.push import Push
+from dash_app.live.push import Props, Push, Sent
 from dash_app.presenters import charts, series
 from hq.rest import board
 from hq.rest.house import House
@@ -25,6 +25,7 @@ class CurvesFeed:
         self._points: list[Document] = []
         # Points are stored a moment after they went past: read twice, so that none falls between.
         self._reads_left = 2
+        self._sent = Sent()
 
     @property
     def unfinished(self) -> bool:
@@ -41,6 +42,7 @@ class CurvesFeed:
         return bool(new)
 
     async def whole(self) -> Push:
+        self._sent.forget()
         return await self.push()
 
     async def push(self) -> Push:
@@ -51,4 +53,9 @@ class CurvesFeed:
 
     def _draw(self) -> Push:
         self._points = series.of_latest(self._points)[-_POINTS_READ:]
-        return Push(props={ids.JOB_CURVES: {"children": charts.curves(series.by_metric(self._points))}})
+        props: Props = {
+            ids.JOB_CURVES: {"children": charts.curves(series.by_metric(self._points))},
+            ids.JOB_USAGE: {"children": charts.usage(series.of_resources(self._points))},
+        }
+        # Mostly one of them is what it was.
+        return Push(props=self._sent.only_new(props))

@@ -25,6 +25,7 @@ async def page(house: House, job: str, percents: dict[str, float], may_change: b
     shown = props_of(found, await read_why(house, found), percents.get(job))
     left = [
         pieces.panel("Curves", id=ids.JOB_CURVES, kind="curves"),
+        pieces.panel("Use of the machine", id=ids.JOB_USAGE, kind="curves"),
         # Its lines come by the live feed, as text; nothing else ever writes into it.
         html.Section(
             [

@@ -9,6 +9,7 @@ from dash_app.presenters import figures
 from dash_app.presenters.plain import plain
 from dash_app.presenters.series import Series
 from dash_app.presenters.words import number
+from schemas.resources import CPU, GPU, GPU_MEMORY, MEMORY
 
 
 def chart(identity: str, figure: dict[str, Any], height: int) -> Component:
@@ -16,12 +17,37 @@ def chart(identity: str, figure: dict[str, Any], height: int) -> Component:
     return dcc.Graph(id=identity, figure=figure, config=figures.CONFIG, style={"height": f"{height}px"})
 
 
+#: What the agent measures, as people call it.
+_RESOURCES = {
+    CPU: "CPU, % of a core",
+    MEMORY: "Memory, MB",
+    GPU: "Graphics card, %",
+    GPU_MEMORY: "Video memory, MB",
+}
+
+
+def usage(series: dict[str, Series]) -> list[Component]:
+    """Return a small chart for each thing of the machine that a job uses, with the last and largest value."""
+    if not series:
+        return [html.P("Measured from the second second on.", className="quiet")]
+    found: list[Component] = []
+    for name, one in series.items():
+        values = [value for value in one.y if value is not None] or [0.0]
+        said = f"{number(round(values[-1]))}, at most {number(round(max(values)))}"
+        title = [html.Bdi(_RESOURCES.get(name, name)), html.Span(said)]
+        identity = name.replace("/", "-")
+        found.append(html.Div([html.H3(title), chart(identity, figures.usage(one), 120)], className="curve"))
+    return found
+
+
 def curves(series: dict[str, Series]) -> list[Component]:
     """Return a small chart for each metric of a job, with its latest value."""
     if not series:
         return [
             html.P(
-                "No metrics yet: lines of JSON with numbers in them become curves here.", className="quiet"
+                "No metrics yet: lines of JSON with numbers in them become curves here, and what is logged "
+                "by TensorBoard, MLflow or wandb.",
+                className="quiet",
             )
         ]
     found: list[Component] = []

@@ -11,6 +11,8 @@ Figure = dict[str, Any]
 ACCENT = "#14a08a"
 QUIET = "rgba(125,140,146,.55)"
 _GRID = "rgba(125,140,146,.16)"
+_AREA = "rgba(125,140,146,.14)"
+_UNITS = (("h", 3600), ("min", 60), ("s", 1))
 CONFIG: Any = {"displayModeBar": False, "responsive": True, "showTips": False}
 
 
@@ -55,6 +57,26 @@ def curve(series: Series) -> Figure:
         "hovertemplate": "%{y:.5g} at %{x}<extra></extra>",
     }
     return {"data": [line], "layout": layout(hovermode="x")}
+
+
+def usage(series: Series) -> Figure:
+    """Return what was used over time, as an area."""
+    drawn = series.thinned()
+    unit, seconds = next(
+        (unit, seconds) for unit, seconds in _UNITS if drawn.x[-1] >= 2 * seconds or seconds == 1
+    )
+    area = {
+        "type": "scatter",
+        "mode": "lines" if len(drawn.x) > 1 else "markers",
+        "fill": "tozeroy",
+        "fillcolor": _AREA,
+        "x": [x / seconds for x in drawn.x],
+        "y": drawn.y,
+        "line": {"color": QUIET, "width": 1.4},
+        "hovertemplate": f"%{{y:.4g}} after %{{x:.4g}} {unit}<extra></extra>",
+    }
+    axes = {"xaxis": {"ticksuffix": f" {unit}", "rangemode": "tozero"}, "yaxis": {"rangemode": "tozero"}}
+    return {"data": [area], "layout": layout(hovermode="x", **axes)}
 
 
 def curves_of_trials(trials: dict[int, Series], best: int | None) -> Figure:

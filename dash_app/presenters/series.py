@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from schemas.resources import RESOURCES
+
 Document = dict[str, Any]
 
 POINTS_DRAWN = 600
@@ -27,18 +29,32 @@ class Series:
 
 
 def by_metric(points: Iterable[Document]) -> dict[str, Series]:
-    """Return the series of one attempt's points, in the order in which their metrics first came."""
+    """Return the series of one attempt's points, in the order in which their metrics first came.
+
+    What the agent measured is not among them: see `of_resources`.
+    """
     found: dict[str, Series] = {}
     for point in points:
         step = point.get("step")
         x = float(point["seq"] if step is None else step)
         for name, value in (point.get("metrics") or {}).items():
-            if name not in found and len(found) >= _METRICS_SHOWN:
+            if name in RESOURCES or (name not in found and len(found) >= _METRICS_SHOWN):
                 continue
             series = found.setdefault(name, Series())
             series.x.append(x)
             series.y.append(value)
     return found
+
+
+def of_resources(points: Iterable[Document]) -> dict[str, Series]:
+    """Return what one attempt used of its machine, over the seconds since its start."""
+    found = {name: Series() for name in RESOURCES}
+    for point in points:
+        for name, value in (point.get("metrics") or {}).items():
+            if name in found and point.get("step") is not None:
+                found[name].x.append(float(point["step"]))
+                found[name].y.append(value)
+    return {name: series for name, series in found.items() if series.x}
 
 
 def of_latest(points: Iterable[Document]) -> list[Document]:

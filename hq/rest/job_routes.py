@@ -95,9 +95,15 @@ def build_router(house: House) -> APIRouter:
         job: OnePathJob,
         limit: Limit = 1000,
         after: Annotated[int | None, Query(ge=0, le=2**53 - 1, description="Number of a point.")] = None,
+        resources: Annotated[
+            bool, Query(description="Only what the attempt used of its machine: `system/cpu` and the like.")
+        ] = False,
     ) -> Response:
         """Return the metric points of the latest attempt that reported any."""
-        return answer(await queries.read_progress(house.database, checked_job(job), limit=limit, after=after))
+        points = await queries.read_progress(
+            house.database, checked_job(job), limit=limit, after=after, resources=resources
+        )
+        return answer(points)
 
     @router.get("/jobs/{job}/why")
     async def get_why(job: OnePathJob, request: Request) -> Response:

@@ -11,6 +11,7 @@ from typing import Any
 from hq.rest.database import Database, Document, find, find_by_id, named
 from hq.rest.paging import make_cursor, read_cursor
 from hq.rest.problems import Problem
+from schemas.resources import MEMORY
 
 CHECKPOINT = "read_models"
 CATCH_UP_SECONDS = 5.0
@@ -99,8 +100,13 @@ async def read_job(database: Database, job: str) -> Document | None:
     return {**named(found, "id"), "results": results}
 
 
-async def read_progress(database: Database, job: str, *, limit: int, after: int | None = None) -> Document:
-    """Return a job's metric points of its latest attempt that has any, in order of their number."""
+async def read_progress(
+    database: Database, job: str, *, limit: int, after: int | None = None, resources: bool = False
+) -> Document:
+    """Return a job's metric points of its latest attempt that has any, in order of their number.
+
+    With `resources`, only those that say what the attempt used of its machine.
+    """
     newest = await find(database, "progress", {"_id.job": job}, sort=[("_id.token", -1)], limit=1)
     if not newest:
         return {"job": job, "token": None, "points": [], "next": None}
@@ -108,6 +114,8 @@ async def read_progress(database: Database, job: str, *, limit: int, after: int 
     query: dict[str, Any] = {"_id.job": job, "_id.token": token}
     if after is not None:
         query["_id.seq"] = {"$gt": after}
+    if resources:
+        query[f"metrics.{MEMORY}"] = {"$exists": True}
     rows = await find(database, "progress", query, sort=[("_id.seq", 1)], limit=limit)
     points = [{"seq": row["_id"]["seq"], **{key: row[key] for key in row if key != "_id"}} for row in rows]
     return {

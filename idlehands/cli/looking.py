@@ -78,19 +78,21 @@ def job(ident: options.OneJob, json: options.Json = False) -> None:
     """Show one job: its parameters, its attempts, its result, and why it stands where it stands."""
     from idlehands.cli.finding import find_job
     from idlehands.cli.opening import open_client
+    from idlehands.cli.used import describe_usage
 
     with open_client() as client:
         whole = find_job(client, ident)
         found = client.job(whole)
         if found["status"] in ("queued", "held"):
             found["why"] = client.rest.get(f"/jobs/{whole}/why")["why"] or found["why"]
+        used = [] if json else describe_usage(client.usage(whole))
     if json:
         print_json(found)
         return
-    _print_job(found)
+    _print_job(found, used)
 
 
-def _print_job(found: dict[str, Any]) -> None:
+def _print_job(found: dict[str, Any], used: list[tuple[str, str]]) -> None:
     spec = found["spec"]
     accepted = next((row for row in found["results"] if row.get("verdict") == "accepted"), None)
     result = (accepted or {}).get("result") or {}
@@ -112,6 +114,7 @@ def _print_job(found: dict[str, Any]) -> None:
         ("seconds", result.get("duration_seconds")),
         ("exit code", result.get("exit_code")),
     ]
+    facts += used
     facts += [(f"param {name}", value) for name, value in spec.get("params", {}).items()]
     facts += [(f"result {name}", value) for name, value in (result.get("result") or {}).items()]
     kept = result.get("artifacts", ())

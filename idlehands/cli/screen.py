@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from idlehands.client import LogUpdate, ProgressUpdate, StatusUpdate, Update
 from schemas.facts import MetricPoint
+from schemas.resources import RESOURCES
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -24,6 +25,10 @@ _CONTROLS = re.compile(
 def strip_controls(line: str) -> str:
     """Return a line that cannot move the cursor, change the terminal or be read in another order."""
     return _CONTROLS.sub("", _ESCAPES.sub("", line))
+
+
+#: What the agent measured is no news of the script.
+_RESOURCES = frozenset(RESOURCES)
 
 
 class Screen:
@@ -91,8 +96,9 @@ class Screen:
             self._progress.update(
                 self._bar, total=100, completed=update.percent, percent=f"{update.percent:.0f} %"
             )
-        if update.points:
-            self._progress.update(self._bar, state=describe_point(update.points[-1]))
+        measured = [point for point in update.points if not _RESOURCES.issuperset(point.metrics)]
+        if measured:
+            self._progress.update(self._bar, state=describe_point(measured[-1]))
 
     def _print(self, text: str, style: str = "") -> None:
         if self._progress is not None:

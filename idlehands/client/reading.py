@@ -34,6 +34,10 @@ class Reading:
         """Return the metric points of a job's latest attempt."""
         return dict(self.rest.get(f"/jobs/{job}/progress", after=after))
 
+    def usage(self, job: str) -> list[dict[str, Any]]:
+        """Return what a job's latest attempt used of its machine: points of `system/cpu` and the like."""
+        return list(self.rest.get(f"/jobs/{job}/progress", resources="true")["points"])
+
     def sweep(self, sweep: str, *, at_least: int | None = None) -> dict[str, Any]:
         """Return one sweep."""
         return dict(self.rest.get(f"/sweeps/{sweep}", at_least=at_least))

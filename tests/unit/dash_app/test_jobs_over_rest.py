@@ -135,6 +135,22 @@ def test_logs_and_progress_of_a_job_are_read_in_parts(house: LittleHouse, operat
     assert rest["next"] is None
 
 
+def test_what_a_job_used_of_its_machine_is_read_apart(house: LittleHouse, operator: httpx.Client) -> None:
+    job = held_job(operator)
+    metrics = [{"loss": 0.5}, {"system/cpu": 80.0, "system/memory_mb": 12.5}]
+    house.store(
+        "progress",
+        *(
+            {"_id": {"job": job, "token": 1, "seq": seq}, "at": 1.0, "metrics": one}
+            for seq, one in enumerate(metrics)
+        ),
+    )
+
+    found = operator.get(f"{API}/jobs/{job}/progress?resources=true").json()
+
+    assert [(point["seq"], point["metrics"]) for point in found["points"]] == [(1, metrics[1])]
+
+
 def test_events_are_read_from_any_position(operator: httpx.Client) -> None:
     submit(operator, {**JOB, "needs": {"agent": "nobody"}}, {**JOB, "needs": {"agent": "nobody"}})
 

@@ -9,10 +9,11 @@ from plotly.io.json import to_json_plotly
 from dash_app import addresses
 from dash_app.addresses import View, parse
 from dash_app.live.log_feed import LINES_KEPT, Lines
-from dash_app.presenters import artifacts, counts, figures, jobs, machines, series, sweep, words
+from dash_app.presenters import artifacts, charts, counts, figures, jobs, machines, series, sweep, words
 from dash_app.presenters import job as job_words
 from dash_app.presenters.parallel import Trial, make_axis, parallel
 from dash_app.presenters.plain import plain, plain_lines
+from schemas.resources import CPU, MEMORY
 
 
 @pytest.mark.parametrize(
@@ -250,6 +251,22 @@ def test_points_become_series_of_the_latest_attempt_each_once() -> None:
 
     assert list(found) == ["loss", "acc"]
     assert (found["loss"].x, found["loss"].y) == ([0.0, 10.0], [None, 2.0])
+
+
+def test_what_the_agent_measured_is_no_metric_and_has_charts_of_its_own() -> None:
+    points = [
+        {"token": 1, "seq": 0, "step": 1.5, "metrics": {CPU: 50.0, MEMORY: 10.4}},
+        {"token": 1, "seq": 1, "step": 1.0, "metrics": {"loss": 2.0}},
+        {"token": 1, "seq": 2, "step": 300.0, "metrics": {CPU: 150.0, MEMORY: 9.0}},
+    ]
+    used = series.of_resources(points)
+
+    assert list(series.by_metric(points)) == ["loss"]
+    assert (used[CPU].x, used[CPU].y, list(used)) == ([1.5, 300.0], [50.0, 150.0], [CPU, MEMORY])
+    assert figures.usage(used[CPU])["data"][0]["x"] == [0.025, 5.0]
+    assert "150, at most 150" in shown(charts.usage(used))
+    assert "9, at most 10" in shown(charts.usage(used))
+    assert "second" in shown(charts.usage({}))
 
 
 def test_thinning_keeps_the_ends() -> None:

@@ -235,7 +235,10 @@ def test_progress_is_live_and_in_order(bench: Bench) -> None:
     result = bench.run(source)
     parts = [report.progress for report in bench.find(RunProgress, 1)]
     assert len(parts) >= 3
-    assert [point.seq for part in parts for point in part.points] == list(range(8))
+    # On a busy machine it may take so long that what it uses is measured as well.
+    points = [point for part in parts for point in part.points]
+    assert [point.step for point in points if "loss" in point.metrics] == list(range(8))
+    assert [point.seq for point in points] == list(range(len(points)))
     assert parts[-1].percent == 70
     assert [point.step for point in result.series] == list(range(8))
 

@@ -9,6 +9,7 @@ from idlehands.cli import exits
 from idlehands.cli.printing import ago, print_table, show
 from idlehands.cli.running import accepted_result, exit_code_of
 from idlehands.cli.screen import Screen, describe_point, strip_controls
+from idlehands.cli.used import describe_usage, draw
 from idlehands.client import (
     ClientError,
     HqUnreachable,
@@ -90,6 +91,18 @@ def test_times_are_told_in_one_unit(seconds: float, text: str) -> None:
 
 def test_metrics_are_told_in_a_few_words() -> None:
     assert describe_point(MetricPoint(0, 1, {"loss": 0.123456, "bad": None})) == "loss=0.1235 bad=nan"
+
+
+def test_what_a_job_used_is_a_line_for_each_thing() -> None:
+    points = [{"metrics": {"system/cpu": 10.0 * n, "system/memory_mb": 100.0 + n}} for n in range(11)]
+
+    assert describe_usage([*points, {"metrics": {"loss": 1.0}}]) == [
+        ("cpu", "▁▁▂▃▄▅▅▆▇██ 100 % of a core, at most 100"),
+        ("memory", "███████████ 110 MB, at most 110"),
+    ]
+    assert describe_usage([{"metrics": {"loss": 1.0}}]) == []
+    assert len(draw([float(n) for n in range(1000)], 1.0)) == 24
+    assert draw([0.0], 1.0) == "▁"
 
 
 def test_without_a_terminal_the_screen_prints_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
