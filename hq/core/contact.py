@@ -1,6 +1,8 @@
 """What HQ says to agents: answers to heartbeats, grants, acknowledgements."""
 
+from collections.abc import Iterator
 from itertools import islice
+from operator import itemgetter
 from typing import Any
 
 from msgspec import Struct
@@ -12,10 +14,19 @@ from bus.topics import Topic
 from hq.core.bookkeeping import Bookkeeping
 from hq.core.decide.attempts import decide_boot, decide_claim, decide_result, decide_return
 from hq.core.decide.checkpoints import decide_checkpoint
+from hq.core.leases import AttemptKey
 from hq.core.recording import Recording
 from hq.core.sightings import COOL_SECONDS, Sighting
+from hq.core.state import Job
 from hq.core.timing import LEASE_SECONDS
-from schemas.events import AttemptLost, AttemptResumed, CheckpointStored, JobClaimed, JobSucceeded
+from schemas.events import (
+    AttemptLost,
+    AttemptResumed,
+    AttemptReturned,
+    CheckpointStored,
+    JobClaimed,
+    JobSucceeded,
+)
 from schemas.messages import (
     Ack,
     AttemptReport,
@@ -31,6 +42,7 @@ from schemas.messages import (
     ResultAck,
     Results,
 )
+from schemas.names import TOKEN_BITS
 from schemas.states import AttemptState, Command, JobStatus, Phase
 
 #: Grants of one decision: what it weighs is bounded. The rest follows with the next.
@@ -77,9 +89,32 @@ class Contact:
         self._books.note_heard(sighting)
         commands = ((report, self._command_for(agent, report, now)) for report in heartbeat.attempts)
         orders = tuple(Order(r.job, r.token, command) for r, command in commands if command is not None)
-        resumes = any(self._may_resume(agent, report) for report in heartbeat.attempts)
-        news = resumes or any(self._checkpoint_in(agent, report) for report in heartbeat.attempts)
+        news = next(self._find_never_came(agent, heartbeat), None) is not None or any(
+            self._may_resume(agent, report) or self._checkpoint_in(agent, report) is not None
+            for report in heartbeat.attempts
+        )
         return HeartbeatAnswer(Ack(epoch, heartbeat.boot, heartbeat.seq, orders), news)
+
+    def _find_never_came(self, agent: str, heartbeat: Heartbeat) -> Iterator[tuple[Job, AttemptKey]]:
+        """Yield live attempts of HQs before this one that the agent does not have and will never take.
+
+        It follows this epoch, so it refuses the grants of those before: one that it does not list
+        was lost with the HQ that gave it.
+        """
+        if heartbeat.standing is None or heartbeat.standing.epoch != self._state.epoch:
+            return
+        listed: set[AttemptKey] | None = None
+        for key in self._books.open.get(agent, ()):
+            if key[1] >> TOKEN_BITS >= self._state.epoch or key[0] in self._books.in_flight:
+                continue
+            if listed is None:
+                listed = {(report.job, report.token) for report in heartbeat.attempts}
+            job = self._state.jobs[key[0]]
+            attempt = job.attempt(key[1])
+            if key in listed or attempt is None or attempt.boot != heartbeat.boot:
+                continue
+            if attempt.state is AttemptState.LIVE:
+                yield job, key
 
     def _checkpoint_in(self, agent: str, report: AttemptReport) -> CheckpointStored | None:
         return decide_checkpoint(self._state, agent, report.job, report.token, report.checkpoint)
@@ -175,6 +210,8 @@ class Contact:
             if answer.ack is not None:
                 recording.publish(topics.ACK, answer.ack, agent=agent)
         elif heartbeat.boot == record.boot and heartbeat.instance == record.instance:
+            for job, key in sorted(self._find_never_came(agent, heartbeat), key=itemgetter(1)):
+                recording.record(AttemptReturned(job.id, key[1], f"{agent} never got the grant"))
             for report in heartbeat.attempts:
                 if self._may_resume(agent, report):
                     recording.record(AttemptResumed(report.job, report.token))
