@@ -1,6 +1,8 @@
 """docs/protocol.md, heartbeats and leases: what HQ answers, and when it gives an attempt up."""
 
-from schemas.events import AttemptInterrupted, AttemptResumed
+import pytest
+
+from schemas.events import AttemptInterrupted, AttemptResumed, AttemptReturned
 from tests.contract.protocol_house import WireAgent, WireHq, proves
 
 
@@ -120,3 +122,37 @@ def test_a_start_of_hq_renews_every_lease_and_interrupts_nothing(hq: WireHq, age
     agent.hq = new
     assert [order["command"] for order in agent.beat((job, token, "running"))["orders"]] == ["keep"]
     assert new.take("hq/state")[0]["epoch"] == 8
+
+
+@proves("P81")
+@pytest.mark.parametrize(
+    ("listed", "epoch", "returned"),
+    [
+        pytest.param(False, 8, True, id="the grant was lost"),
+        pytest.param(True, 8, False, id="the agent has it"),
+        pytest.param(False, 7, False, id="the agent may still take the grant"),
+        pytest.param(False, None, False, id="the agent does not say whom it follows"),
+    ],
+)
+def test_what_an_hq_that_died_granted_and_nobody_got_is_queued_at_once(
+    hq: WireHq, agent: WireAgent, listed: bool, epoch: int | None, returned: bool
+) -> None:
+    job, token = agent.begin()
+    new = agent.hq = WireHq(hq.log, epoch=8)
+    claim = None if epoch is None else {"epoch": epoch, "nonce": "5" * 24, "count": 100}
+
+    agent.beat(*([(job, token, "running")] if listed else []), standing=claim)
+
+    assert [event.token for event in new.events(AttemptReturned)] == ([token] if returned else [])
+    if returned:
+        (message,) = agent.hear("offer")
+        assert [offer["job"] for offer in message["offers"]] == [job]
+
+
+@proves("P81")
+def test_a_grant_of_this_hq_may_still_be_on_its_way(hq: WireHq, agent: WireAgent) -> None:
+    agent.begin()
+
+    agent.beat(standing={"epoch": 7, "nonce": "5" * 24, "count": 100})
+
+    assert hq.events(AttemptReturned) == []
