@@ -17,6 +17,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from agents.core.agent import AgentCore
+from agents.energy.plugging import Outlet
 from agents.environments.offered import InterpretersBroken, find_uv, offered
 from agents.facts import count_cores, read_facts
 from agents.guest.lookout import Lookout
@@ -86,7 +87,8 @@ def _run(settings: BusSettings, home: AgentHome, options: argparse.Namespace) ->
         make_nonce=lambda: secrets.token_hex(16),
         judge=trust.judge,
     )
-    runner = _build_runner(options, home, queue, core, isolations)
+    outlet = Outlet(home.path)
+    runner = _build_runner(options, home, queue, core, isolations, outlet)
     bus = PahoBus(
         settings,
         will=LastWill(topics.PRESENCE, {"agent": name}, Presence(False, boot)),
@@ -96,6 +98,8 @@ def _run(settings: BusSettings, home: AgentHome, options: argparse.Namespace) ->
     for topic in topics.TO_AGENT:
         bus.subscribe(topic, agent=name)
     bus.subscribe(topics.HQ_STATE)
+    if outlet.topic:
+        bus.subscribe_plain(outlet.topic)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: queue.put(ShutDown()))
     lookout = Lookout(home.path, queue.put, preset=options.guest, gpus=options.gpus > 0)
@@ -106,6 +110,7 @@ def _run(settings: BusSettings, home: AgentHome, options: argparse.Namespace) ->
                 *(name, core, bus, runner, spool, queue, suspend_aware_seconds),
                 trust_changed=trust.changed,
                 lookout=lookout,
+                hear_plain=outlet.hear,
             ).run()
     finally:
         lookout.close()
@@ -151,6 +156,7 @@ def _build_runner(
     queue: "SimpleQueue[Any]",
     core: AgentCore,
     isolations: Isolations,
+    outlet: Outlet,
 ) -> Runner:
     if options.runner == "noop":
         from agents.runner.noop_runner import NoopRunner
@@ -182,6 +188,7 @@ def _build_runner(
             int(options.environment_gb * 1024**3), options.environment_seconds
         ),
         is_warm=options.warm == "on",
+        build_metering=lambda: outlet.build_metering(slots=core.slots, gpus=options.gpus),
         threads=max(1, count_cores() // (options.slots or max(1, count_cores() // 2))),
     )
 

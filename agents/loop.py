@@ -40,6 +40,7 @@ class AgentLoop:
     Args:
         trust_changed: Tells whether the owner's rules changed since it was last called.
         lookout: Looks whether the machine's owner wants it back, and puts `PolicySays` into the queue.
+        hear_plain: Called with what comes on topics that are none of the house's.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class AgentLoop:
         clock: Callable[[], float],
         trust_changed: Callable[[], bool] = lambda: False,
         lookout: Lookout | None = None,
+        hear_plain: Callable[[str, bytes], None] = lambda _topic, _payload: None,
     ) -> None:
         self._name = name
         self._core = core
@@ -63,6 +65,7 @@ class AgentLoop:
         self._clock = clock
         self._trust_changed = trust_changed
         self._lookout = lookout
+        self._hear_plain = hear_plain
         self._told: set[str] = set()
         #: Outside of the house's own topics: those of the owner's conditions.
         self._listened: tuple[str, ...] = ()
@@ -129,6 +132,7 @@ class AgentLoop:
                 self._core.follow(item.decision, item.preset, now, item.house_wish)
                 self._listen_to(item.topics)
             case Plain(topic=topic, payload=payload):
+                self._hear_plain(topic, payload)
                 if self._lookout is not None:
                     self._lookout.hear(topic, payload)
             case Refusal():

@@ -95,6 +95,17 @@ class Artifact(Fact, frozen=True):
     bytes: Count
 
 
+class Energy(Fact, frozen=True):
+    """What an attempt used of its machine's energy."""
+
+    kwh: Annotated[float, Meta(ge=0, le=1e9)]
+    #: plug, measured (by the processor and cards themselves) or estimated.
+    source: Annotated[str, Meta(max_length=16)]
+    #: By the owner's tariff; None where there is none.
+    cost: Annotated[float, Meta(ge=0, le=1e12)] | None = None
+    currency: Annotated[str, Meta(max_length=8)] = ""
+
+
 class AttemptResult(Fact, frozen=True):
     """How one attempt ended. Written to the agent's spool before it is first sent."""
 
@@ -124,3 +135,5 @@ class AttemptResult(Fact, frozen=True):
     environment: Sha256 | None = None
     #: The versions of the datasets that its parameters named.
     datasets: Annotated[dict[DatasetName, Sha256], Meta(max_length=100)] = field(default_factory=dict)
+    #: Its part of the machine's energy; None from agents that do not tell, and where nothing was run.
+    energy: Energy | None = None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from agents.environments.offered import remove_unfinished
 from agents.runner.isolation import Isolations
 from agents.runner.manners import Manners
-from agents.runner.port import ReportTo, RunEnded
+from agents.runner.port import ReportTo, RunEnded, RunStopped
 from agents.runner.workspace import clean_home
 from schemas.facts import AttemptResult, Failure
 from schemas.messages import Grant
@@ -18,6 +18,7 @@ from schemas.names import JobId, Token
 from schemas.states import Outcome
 
 if TYPE_CHECKING:
+    from agents.energy.metering import Metering
     from agents.environments.limits import EnvironmentLimits
     from agents.runner.attempt import Attempt
     from agents.runner.site import Site
@@ -46,6 +47,7 @@ class SubprocessRunner:
         is_warm: bool = False,
         threads: int = 0,
         environment_limits: "EnvironmentLimits | None" = None,
+        build_metering: "Callable[[], Metering] | None" = None,
     ) -> None:
         """Clean the home of what earlier attempts left; start nothing yet.
 
@@ -68,6 +70,7 @@ class SubprocessRunner:
             dataset_bytes: How much of datasets is kept; 0 for the default.
             tells_environment: Whether results name a blob with interpreter, packages and machine.
             environment_limits: How long environments may be built, and how much of them is kept.
+            build_metering: Makes, before the first attempt, what tells the energy that each has used.
         """
         self._home = Path(os.path.realpath(home))
         self._report = report
@@ -82,6 +85,8 @@ class SubprocessRunner:
         self._environment_limits = environment_limits
         self._is_warm, self._threads = is_warm and sys.platform.startswith("linux"), threads
         self._site: Site | None = None
+        self._build_metering = build_metering
+        self._metering: Metering | None = None
         self._lock = threading.Lock()
         self._attempts: dict[tuple[JobId, Token], tuple[Attempt, threading.Thread]] = {}
         self._manners = Manners()
@@ -161,12 +166,23 @@ class SubprocessRunner:
             self._site.close()
 
     def _run(self, attempt: "Attempt") -> None:
-        report = attempt.run()
+        report = self._run_metered(attempt)
         with self._lock:
             self._attempts.pop((attempt.grant.job, attempt.grant.token), None)
         self._report(report)
 
+    def _run_metered(self, attempt: "Attempt") -> RunEnded | RunStopped:
+        metering, gpus = self._metering, attempt.grant.spec.needs.gpus
+        if metering is None:
+            return attempt.run()
+        before = metering.begin(gpus=gpus)
+        report = attempt.run()
+        result = metering.end(before, gpus=gpus, result=getattr(report, "result", None))
+        return report if result is None else RunEnded(result)
+
     def _ready_site(self) -> "Site":
+        if self._metering is None and self._build_metering is not None:
+            self._metering = self._build_metering()
         if self._site is None:
             from agents.blobs import Blobs
             from agents.runner.site import CHECKPOINT_SECONDS, Site

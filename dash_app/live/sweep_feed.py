@@ -100,7 +100,10 @@ class TrialsFeed(_OfTrials):
         rows = [sweep.trial_row(trial, metric, known.get(trial["job"])) for trial in trials]
         return Push(
             props={
-                ids.SWEEP_STATUS: {"children": sweep.status(found), "data-status": str(found["status"])},
+                ids.SWEEP_STATUS: {
+                    "children": sweep.status(found, trials),
+                    "data-status": str(found["status"]),
+                },
                 ids.SWEEP_BEST: {"children": sweep.best(found, trials)},
             },
             rows={ids.TRIALS_GRID: {"all": rows}},

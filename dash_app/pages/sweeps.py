@@ -48,7 +48,7 @@ async def page(house: House, hearing: Hearing, identity: str, may_change: bool) 
     return [
         sweep.title(found),
         html.Div(
-            sweep.status(found),
+            sweep.status(found, trials),
             id=ids.SWEEP_STATUS,
             className="status",
             **pieces.attributes(data_status=str(found["status"]), data_may="yes" if may_change else "no"),

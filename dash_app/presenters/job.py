@@ -8,6 +8,7 @@ from dash.development.base_component import Component
 from dash_app import addresses, component_ids
 from dash_app.presenters import jobs, pieces, words
 from dash_app.presenters.plain import plain, plain_lines
+from idlehands.energy import add_up, describe
 from schemas.specs import BUILT
 from schemas.states import FINAL_STATUSES, JobStatus
 
@@ -82,6 +83,9 @@ def facts(job: Document) -> Component:
         rows.append(("CPU time", words.duration(last["cpu_seconds"])))
     if last.get("max_rss_mb"):
         rows.append(("Memory", words.memory(last["max_rss_mb"])))
+    energy = describe(add_up(one.get("result") for one in job.get("results") or []))
+    if energy:
+        rows.append(("Energy", energy))
     if spec.get("retry_of"):
         rows.append(("Again of", html.A(spec["retry_of"], href=addresses.of_job(spec["retry_of"]))))
     rows += [("Needs", need) for need in _needs(spec.get("needs") or {})]

@@ -10,6 +10,7 @@ from dash_app.presenters import charts, figures, pieces, words
 from dash_app.presenters.parallel import Trial, parallel, width
 from dash_app.presenters.plain import plain
 from dash_app.presenters.series import Series
+from idlehands.energy import add_up, describe
 
 Document = dict[str, Any]
 
@@ -39,8 +40,8 @@ def actions(status: str, may_change: bool) -> list[Component]:
     return [html.Button("Stop", id=component_ids.SWEEP_CANCEL, className="button is-plain")]
 
 
-def status(sweep: Document) -> list[Component]:
-    """Return how far it is."""
+def status(sweep: Document, trials: list[Document]) -> list[Component]:
+    """Return how far it is, and what its trials used."""
     ended = sweep["succeeded"] + sweep["unsuccessful"]
     planned = sweep["proposed"] if sweep["exhausted"] or is_over(sweep) else sweep["spec"].get("trials", 10)
     parts = [f"{ended} of {words.count(planned, 'trial')} ended"]
@@ -50,6 +51,8 @@ def status(sweep: Document) -> list[Component]:
         parts.append(f"{sweep['unsuccessful']} without a result")
     if sweep.get("why"):
         parts.append(plain(sweep["why"], 300))
+    if energy := describe(add_up(trial.get("result") for trial in trials)):
+        parts.append(energy)
     percent = 100.0 * ended / planned if planned else 0.0
     line = html.Div([pieces.pill(sweep["status"]), html.Span(", ".join(parts), className="sentence")])
     return [line] if is_over(sweep) else [line, pieces.progress(percent, sweep["id"])]

@@ -20,6 +20,8 @@ _OWN = {
     "position": "position",
     "seconds": "result.duration_seconds",
     "outcome": "result.outcome",
+    "kwh": "result.energy.kwh",
+    "cost": "result.energy.cost",
 }
 _SORT = re.compile(r"(-?)((?:params|result)\.)?([A-Za-z0-9_](?:[A-Za-z0-9_ -]{0,62}[A-Za-z0-9_])?)")
 
@@ -115,12 +117,30 @@ def to_csv(rows: list[Document]) -> str:
     values = sorted({key for row in rows for key in _printed(row)})
     out = io.StringIO()
     writer = csv.writer(out)
-    header = ["job", "sweep", "trial", "script", "agent", "verdict", "at", "outcome", "seconds"]
+    header = [
+        "job",
+        "sweep",
+        "trial",
+        "script",
+        "agent",
+        "verdict",
+        "at",
+        "outcome",
+        "seconds",
+        "kwh",
+        "cost",
+    ]
     writer.writerow([*header, *(_cell(f"params.{key}") for key in params), *(_cell(key) for key in values)])
     for row in rows:
         result, printed = row["result"] or {}, _printed(row)
         first = [row.get(key) for key in header[:7]]
-        first += [result.get("outcome"), result.get("duration_seconds", 0)]
+        energy = result.get("energy") or {}
+        first += [
+            result.get("outcome"),
+            result.get("duration_seconds", 0),
+            energy.get("kwh"),
+            energy.get("cost"),
+        ]
         cells = [*first, *(row["params"].get(key) for key in params), *(printed.get(key) for key in values)]
         writer.writerow([_cell(value) for value in cells])
     return out.getvalue()

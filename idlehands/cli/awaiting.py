@@ -12,6 +12,7 @@ from idlehands.cli.failures import describe_commonest, failed_trials
 from idlehands.cli.looking import print_results
 from idlehands.client import Client, HqUnreachable
 from idlehands.client.following import LOST_SECONDS
+from idlehands.energy import add_up, describe
 from schemas.states import SweepStatus
 
 if TYPE_CHECKING:
@@ -34,10 +35,12 @@ def await_sweep(client: Client, sweep: str, json: bool) -> int:
             f"{sweep} goes on. `idlehands cancel {sweep}` ends it, `idlehands results --sweep {sweep}` looks."
         )
         raise
-    print_results(list(client.results(sweep=sweep, limit=1000, at_least=found["position"])), json)
+    rows = list(client.results(sweep=sweep, limit=1000, at_least=found["position"]))
+    print_results(rows, json)
     say(
         f"{sweep} {found['status']}: {found['succeeded']} succeeded, {found['unsuccessful']} did not"
         + (f" ({found['why']})" if found.get("why") else "")
+        + (f"; {energy}" if (energy := describe(add_up(row.get("result") for row in rows))) else "")
     )
     if found["unsuccessful"]:
         trials = list(islice(client.trials(sweep, at_least=found["position"]), _TRIALS))

@@ -9,6 +9,7 @@ import typer
 
 from idlehands.cli import options
 from idlehands.cli.printing import ago, print_json, print_lines, print_table, show
+from idlehands.energy import add_up, describe
 from schemas.states import JobStatus
 
 _PAGE = 1000
@@ -112,6 +113,7 @@ def _print_job(found: dict[str, Any], used: list[tuple[str, str]]) -> None:
         ("starts", found.get("starts", 0)),
         ("interruptions", found.get("interruptions", 0)),
         ("seconds", result.get("duration_seconds")),
+        ("energy", describe(add_up(row.get("result") for row in found["results"]))),
         ("exit code", result.get("exit_code")),
     ]
     facts += used
@@ -194,6 +196,8 @@ def print_results(rows: list[dict[str, Any]], json: bool) -> None:
         return
     params = sorted({name for row in rows for name in row.get("params", {})})
     numbers = sorted({name for row in rows for name, value in _printed(row).items() if _is_short(value)})
+    # Of houses without such agents there is no column.
+    has_energy = any((row.get("result") or {}).get("energy") for row in rows)
     table = []
     for row in rows:
         result = row.get("result") or {}
@@ -205,11 +209,12 @@ def print_results(rows: list[dict[str, Any]], json: bool) -> None:
                 *(row.get("params", {}).get(name) for name in params),
                 *(printed.get(name) for name in numbers),
                 result.get("duration_seconds"),
+                *((_watt_hours(result),) if has_energy else ()),
                 result.get("outcome"),
             )
         )
     print_table(
-        ("job", "agent", *params, *numbers, "seconds", "outcome"),
+        ("job", "agent", *params, *numbers, "seconds", *(("Wh",) if has_energy else ()), "outcome"),
         table,
         "No results yet. `idlehands jobs` shows what runs.",
     )
@@ -217,6 +222,11 @@ def print_results(rows: list[dict[str, Any]], json: bool) -> None:
 
 def _printed(row: dict[str, Any]) -> dict[str, Any]:
     return (row.get("result") or {}).get("result") or {}
+
+
+def _watt_hours(result: dict[str, Any]) -> float | None:
+    energy = result.get("energy")
+    return energy and float(f"{1000 * energy['kwh']:.3g}")
 
 
 def _is_short(value: Any) -> bool:

@@ -154,6 +154,7 @@ def test_a_job_is_watched_from_its_first_line_to_its_result(
     end.touch()
     expect(page.locator("#job-status")).to_contain_text("Succeeded")
     expect(page.locator("#job-result")).to_contain_text("mode")
+    expect(page.locator("#job-facts")).to_contain_text(re.compile(r"Energy.*Wh, (measured|estimated)"))
     expect(page.locator("#job-actions button")).to_have_text("Run again")
     page.reload()
     expect(page.locator("#job-log")).to_contain_text("step 12 of 12")
