@@ -37,10 +37,11 @@ def await_sweep(client: Client, sweep: str, json: bool) -> int:
         raise
     rows = list(client.results(sweep=sweep, limit=1000, at_least=found["position"]))
     print_results(rows, json)
+    if energy := describe(add_up(row.get("result") for row in rows)):
+        say(f"{sweep} used {energy}")
     say(
         f"{sweep} {found['status']}: {found['succeeded']} succeeded, {found['unsuccessful']} did not"
         + (f" ({found['why']})" if found.get("why") else "")
-        + (f"; {energy}" if (energy := describe(add_up(row.get("result") for row in rows))) else "")
     )
     if found["unsuccessful"]:
         trials = list(islice(client.trials(sweep, at_least=found["position"]), _TRIALS))

@@ -249,7 +249,7 @@ def test_a_sweep_is_awaited_and_its_results_are_sorted(line: Line) -> None:
     assert line.rows("results", "--sweep", sweep[:8], "--sort", "sum")[0]["params"]["x"] == 1
     assert line.rows("sweeps")[0]["id"] == sweep
     table = line("results", "--sweep", sweep).stdout.splitlines()
-    assert table[0].split() == ["JOB", "AGENT", "X", "Y", "N", "SUM", "SECONDS", "OUTCOME"]
+    assert table[0].split() == ["JOB", "AGENT", "X", "Y", "N", "SUM", "SECONDS", "WH", "OUTCOME"]
     assert len(table) == 4
 
 
