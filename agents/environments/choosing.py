@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -79,7 +79,9 @@ class Environments:
         self._lock = threading.Lock()
         self._others: dict[tuple[str, str], Chosen] = {}
 
-    def choose(self, needs: Needs, script: Path, level: Isolation, stop: StopRequest) -> Chosen:
+    def choose(
+        self, needs: Needs, script: Path, level: Isolation, stop: StopRequest, tell: Callable[[str], None]
+    ) -> Chosen:
         """Return what a script runs in, built where needed. Give it back.
 
         Args:
@@ -87,6 +89,7 @@ class Environments:
             script: In the attempt's folder, where the files that it needs lie too.
             level: At which it will run.
             stop: Of the attempt.
+            tell: Is told what takes its time.
 
         Raises:
             EnvironmentFailure: If it cannot be built.
@@ -96,7 +99,7 @@ class Environments:
         if needs.environment is None:
             return self.own
         if needs.environment == BUILT:
-            return self._build(needs, script, level, stop)
+            return self._build(needs, script, level, stop, tell)
         try:
             python = find_interpreters(self._site.home).get(needs.environment)
         except InterpretersBroken as error:
@@ -110,7 +113,9 @@ class Environments:
         if chosen.key:
             self._store.give_back(chosen.key)
 
-    def _build(self, needs: Needs, script: Path, level: Isolation, stop: StopRequest) -> Chosen:
+    def _build(
+        self, needs: Needs, script: Path, level: Isolation, stop: StopRequest, tell: Callable[[str], None]
+    ) -> Chosen:
         uv = find_uv()
         if uv is None:
             raise EnvironmentMissing(
@@ -121,7 +126,7 @@ class Environments:
         if level == "strict" and not needs.network:
             _check_hosts(recipe)
         order = Order(recipe, uv, self.own.python, wheels_only=level == "strict")
-        built = self._store.take(order, stop)
+        built = self._store.take(order, stop, tell)
         return self._other(str(built.python), built.base, built)
 
     def _other(self, python: str, base: str, built: Built | None = None) -> Chosen:

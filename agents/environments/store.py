@@ -18,7 +18,7 @@ import secrets
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,8 +73,8 @@ class EnvironmentStore:
         #: How the last build of a key failed, and when.
         self._failures: dict[str, tuple[float, EnvironmentFailure]] = {}
 
-    def take(self, order: Order, stop: StopRequest) -> Built:
-        """Return the environment, built where needed; kept until `give_back`.
+    def take(self, order: Order, stop: StopRequest, tell: Callable[[str], None]) -> Built:
+        """Return the environment, built where needed, which is told before; kept until `give_back`.
 
         Raises:
             EnvironmentFailure: If it cannot be built or kept here; nothing of it is left behind.
@@ -84,14 +84,16 @@ class EnvironmentStore:
         with self._lock:
             self._in_use[key] = self._in_use.get(key, 0) + 1
         try:
-            with self._alone(key, stop):
+            with self._alone(key, stop, lambda: tell("waiting for its environment, which is being built")):
                 built = self._read(key)
                 if built is None:
                     failed_at, failure = self._failures.get(key, (0.0, None))
                     if failure is not None and failed_at >= asked_at:
                         # It was built while this attempt waited: once more would fail as well.
                         raise EnvironmentFailure(failure.kind, str(failure), failure.said)
+                    tell(f"building the environment that {order.recipe.source} asks for")
                     built = self._build(key, order, stop)
+                    tell(f"it was built in {time.monotonic() - asked_at:.0f} s")
                 os.utime(self._folder / key)
                 return built
         except OSError as error:
@@ -112,12 +114,16 @@ class EnvironmentStore:
                 del self._in_use[key]
 
     @contextlib.contextmanager
-    def _alone(self, key: str, stop: StopRequest) -> Iterator[None]:
+    def _alone(self, key: str, stop: StopRequest, tell_waiting: Callable[[], None]) -> Iterator[None]:
         with self._lock:
             lock = self._locks.setdefault(key, threading.Lock())
-        while not lock.acquire(timeout=_POLL_SECONDS):
+        is_mine = lock.acquire(timeout=_POLL_SECONDS)
+        if not is_mine:
+            tell_waiting()
+        while not is_mine:
             if stop.event.is_set():
                 raise BuildStopped
+            is_mine = lock.acquire(timeout=_POLL_SECONDS)
         try:
             yield
         finally:

@@ -110,7 +110,7 @@ class Attempt:
             return self._fail(name_failure("secrets_missing", str(error)))
         if secrets:
             self._mask = Mask(secrets.values())
-            self._output = ScriptOutput(self.grant.job, self.grant.token, self._mask)
+            self._output = ScriptOutput(self.grant.job, self.grant.token, self._mask, after=self._output)
         launch = Launch(self.grant, self._site, self._workspace, level, secrets, self.stop, self._chosen)
         try:
             return self._execute(launch, prepared)
@@ -160,7 +160,7 @@ class Attempt:
                 return found
             source = found.read_bytes()
             needs = self.grant.spec.needs
-            self._chosen = self._site.environments.choose(needs, found, level, self.stop)
+            self._chosen = self._site.environments.choose(needs, found, level, self.stop, self._tell)
             if self._chosen.is_same_python:
                 failure = self._site.check(script.bundle, script.entry, source)
                 if failure is not None:
@@ -221,6 +221,10 @@ class Attempt:
     def _measure(self) -> None:
         for reading, at in self._capture.take():
             self._output.measure(reading, at)
+
+    def _tell(self, line: str) -> None:
+        self._output.note(f"idlehands: {line}")
+        self._flush()
 
     def _flush(self, *, final: bool = False) -> None:
         for log in self._output.take_logs():

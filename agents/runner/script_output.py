@@ -34,11 +34,14 @@ _PROGRESS_BYTES = 60 * 1024
 class ScriptOutput:
     """The output of one attempt so far."""
 
-    def __init__(self, job: JobId, token: Token, mask: Mask = NO_MASK) -> None:
+    def __init__(
+        self, job: JobId, token: Token, mask: Mask = NO_MASK, *, after: "ScriptOutput | None" = None
+    ) -> None:
         self._job, self._token = job, token
         self._mask, self._has_mask = mask, bool(mask)
         self._masked = {"stdout": MaskedStream(mask), "stderr": MaskedStream(mask)}
-        self._logs = LogBuffer(job, token)
+        # Lines go on to be numbered where those before ended.
+        self._logs: LogBuffer = LogBuffer(job, token) if after is None else after._logs
         self._splitters = {"stdout": LineSplitter(), "stderr": LineSplitter()}
         self.tails = {"stdout": Tail(), "stderr": Tail()}
         self.series = Series()
@@ -56,6 +59,10 @@ class ScriptOutput:
         self._json_at = 0.0
         self._json_keys: frozenset[str] = frozenset()
         self._keys_before: frozenset[str] | None = None
+
+    def note(self, line: str) -> None:
+        """Add a line of the agent's own to the log, which is no output of the script's."""
+        self._logs.add("stderr", [line.encode("utf-8", "replace")])
 
     def feed(self, stream: str, chunk: bytes, at: float) -> None:
         """Take in bytes of `stdout` or `stderr`, read at Unix time `at`."""

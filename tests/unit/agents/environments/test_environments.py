@@ -92,6 +92,8 @@ def test_ten_scripts_at_once_build_one_environment_and_an_agent_after_it_uses_th
     assert [result.result for result in results] == [
         {"value": 1.0, "prefix": str(place / "env"), "venv": str(place / "env")}
     ] * 10
+    said = [bench.lines(token, "stderr") for token in tokens]
+    assert sum("idlehands: building the environment" in lines[0] for lines in said if lines) == 1
     # What a sweep's trial ran in is told of that environment, not of the agent's own.
     (told,) = {result.environment for result in results}
     assert json.loads(rest.blobs[told])["packages"] == {"tinylib": "1.0"}
