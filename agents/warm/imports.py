@@ -7,7 +7,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from agents.warm.known import HEAVY, LIGHT, acts_at_import
+from agents.warm.known import HEAVY, LIGHT, USED_LATER, acts_at_import
 
 _FILES_AT_MOST = 64
 _FILE_BYTES = 512 * 1024
@@ -32,6 +32,7 @@ def find_imports(source: bytes, folder: Path) -> Imports:
     read. A source that cannot be parsed imports nothing.
     """
     found: dict[str, None] = {}
+    words: set[str] = set()
     acts = False
     waiting, seen = [source], 0
     known: set[str] = set()
@@ -44,6 +45,8 @@ def find_imports(source: bytes, folder: Path) -> Imports:
             continue
         for node in ast.walk(tree):
             acts = acts or _acts(node)
+            if isinstance(node, ast.Attribute):
+                words.add(node.attr)
             for name in _imported(node):
                 first = name.partition(".")[0]
                 if first not in beside:
@@ -54,6 +57,9 @@ def find_imports(source: bytes, folder: Path) -> Imports:
     heavy = frozenset(name.partition(".")[0] for name in found) & HEAVY
     if acts:
         heavy = frozenset()
+    words.update(word for name in found for word in name.split("."))
+    for library in sorted(heavy & USED_LATER.keys()):
+        found.update((module, None) for word, module in USED_LATER[library].items() if word in words)
     names = [name for name in found if name in LIGHT or name.partition(".")[0] in heavy]
     return Imports(tuple(names[:_NAMES_AT_MOST]), heavy)
 

@@ -21,6 +21,9 @@ LIGHT = frozenset(
     typing unittest urllib.parse urllib.request uuid warnings weakref zipfile zlib
     """.split()  # noqa: SIM905 - a list of words is easier to read and to change
 )
+#: What a library imports by itself as soon as a part of it is used, and how that part is called. The first
+#: optimizer of a process brings `torch._dynamo`: 800 modules, and a second.
+USED_LATER = {"torch": {"optim": "torch._dynamo"}}
 #: A script that sets one of these itself must import by itself what may read it then.
 _ACTING = (
     *(

@@ -89,3 +89,19 @@ def test_other_uses_of_the_environment_change_nothing(tmp_path: Path, line: str)
 def test_what_cannot_be_parsed_imports_nothing(tmp_path: Path) -> None:
     assert find_imports(b"import torch\nx = = 1", tmp_path) == Imports()
     assert find_imports(b"\x00", tmp_path) == Imports()
+
+
+@pytest.mark.parametrize(
+    ("source", "brings"),
+    [
+        ("import torch\no = torch.optim.Adam([])", True),
+        ("import torch as t\no = t.optim.Adam([])", True),
+        ("from torch import optim", True),
+        ("from torch.optim import Adam", True),
+        ("import torch\ntorch.ones(3)", False),
+        ("import numpy\nx.optim", False),
+        ("import os, torch\nos.environ['OMP_NUM_THREADS'] = '1'\ntorch.optim.Adam([])", False),
+    ],
+)
+def test_what_a_library_imports_when_it_is_used_comes_too(tmp_path: Path, source: str, brings: bool) -> None:
+    assert ("torch._dynamo" in find_imports(source.encode(), tmp_path).names) is brings
