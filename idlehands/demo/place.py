@@ -174,7 +174,10 @@ def open_house(place: Place, agents: int, slots: int) -> Iterator[RunningHouse]:
     home = open_home(place.path)
     command = [sys.executable, "-P", "-m", "idlehands.house", "up"]
     command += ["--agents", str(agents), "--slots", str(slots)]
-    environment = os.environ | {"IDLEHANDS_HOME": str(home.path), "PYTHONUNBUFFERED": "1"}
+    # Each agent thinks that the machine is its own.
+    threads = max(1, (os.cpu_count() or 1) // (agents * slots))
+    environment = {"OMP_NUM_THREADS": str(threads), **os.environ}
+    environment |= {"IDLEHANDS_HOME": str(home.path), "PYTHONUNBUFFERED": "1"}
     leash = Leash(place.lock)
     log = open_log(home.logs / "up.log")
     try:
