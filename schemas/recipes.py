@@ -20,8 +20,9 @@ from schemas.requirement_lines import RequirementBroken, read_line, split_lines
 Read = Callable[[str], bytes | None]
 Kind = Literal["header", "lock", "requirements", "pyproject"]
 
-_BLOCK = re.compile(r"(?m)^# /// (?P<type>[a-zA-Z0-9-]+)$\s(?P<content>(^#(| .*)$\s)+)^# ///$")
-_HOST = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?:[^\s/@]*@)?([^\s/:?#\"']+)")
+_BEGIN, _END = "# /// script", "# ///"
+_ANY_BEGIN = re.compile(r"# /// [a-zA-Z0-9-]+")
+_HOST = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}://(?:[^\s/@]*@)?([^\s/:?#\"']+)")
 _REQUIREMENTS, _PROJECT, _LOCK = "requirements.txt", "pyproject.toml", "uv.lock"
 _TEXT_BYTES = 8 * 1024 * 1024
 _FILES_AT_MOST = 100
@@ -74,13 +75,30 @@ def find_header(source: bytes, name: str = "the script") -> str | None:
     Raises:
         RecipeBroken: If there are several.
     """
-    if b"# /// script" not in source:
+    if _BEGIN.encode() not in source:
         return None
-    text = source.decode("utf-8", "replace").replace("\r\n", "\n")
-    blocks = [found for found in _BLOCK.finditer(text) if found["type"] == "script"]
+    blocks = list(_find_blocks(source.decode("utf-8", "replace").replace("\r\n", "\n").split("\n")))
     if len(blocks) > 1:
         raise RecipeBroken(f"{name} has {len(blocks)} blocks `# /// script`: PEP 723 allows one")
-    return blocks[0][0] + "\n" if blocks else None
+    return "\n".join(blocks[0]) + "\n" if blocks else None
+
+
+def _find_blocks(lines: list[str]) -> Iterator[list[str]]:
+    """Yield the blocks as PEP 723's regular expression finds them, looking at each line once."""
+    at = 0
+    while at < len(lines):
+        begin, at = at, at + 1
+        if not _ANY_BEGIN.fullmatch(lines[begin]):
+            continue
+        end = 0
+        while at < len(lines) and (lines[at] == "#" or lines[at].startswith("# ")):
+            # The last of them: what looks like an end may be in the middle of it.
+            end = at if lines[at] == _END else end
+            at += 1
+        if end > begin + 1:
+            at = end + 1
+            if lines[begin] == _BEGIN:
+                yield lines[begin : end + 1]
 
 
 def _read_header(header: str, entry: str) -> Recipe:

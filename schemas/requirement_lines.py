@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-_COMMENT = re.compile(r"(^|\s+)#.*$")
+_COMMENT = re.compile(r"(?:^|(?<=\s))#.*$")
 _INCLUDES = ("-r", "--requirement", "-c", "--constraint", "--requirements", "--constraints")
 _EDITABLE = ("-e", "--editable")
 _PLACES = (
@@ -19,8 +19,9 @@ _PLACES = (
     "--index",
 )
 _ARCHIVES = (".whl", ".tar.gz", ".tar.bz2", ".tar.xz", ".tgz", ".zip")
-_OPTION = re.compile(r"(--[a-z-]+|-[a-zA-Z])\s*=?\s*(.*)", re.S)
-_NAMED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\s*(?:\[[^\]]*\])?\s*@\s*(.+)", re.S)
+_OPTION = re.compile(r"(--[a-z-]+|-[a-zA-Z]) ?=? ?(.*)")
+_NAMED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]* ?(?:\[[^\]]*\])? ?@ ?(.+)")
+_LINE_CHARACTERS = 64 * 1024
 
 
 class RequirementBroken(ValueError):
@@ -50,7 +51,9 @@ def read_line(line: str) -> Line:
     Raises:
         RequirementBroken: If it names something that is not in any bundle.
     """
-    line = line.strip()
+    if len(line) > _LINE_CHARACTERS:
+        raise RequirementBroken(f"the line that begins with {line[:60]!r} is too long")
+    line = " ".join(line.split())
     if line.startswith("-"):
         return _read_option(line)
     named = _NAMED.match(line)
@@ -63,7 +66,7 @@ def read_line(line: str) -> Line:
         return Line()
     if not named and not _is_path(place):
         return Line()
-    path = re.split(r"\s+;|\s+--|\s*\[", place.strip(), maxsplit=1)[0].strip()
+    path = re.split(r" ;| --| ?\[", place, maxsplit=1)[0].strip()
     if path.startswith(("/", "~")) or re.match(r"[A-Za-z]:", path):
         raise RequirementBroken(f"{line!r} lies outside of the script's folder")
     if not path.endswith(_ARCHIVES):

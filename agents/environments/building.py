@@ -73,6 +73,8 @@ class Build:
         self._source = folder / "source"
         self._said = folder / "said"
         self._manners = Manners()
+        #: The interpreter below the environment, as it was before any package was there.
+        self.base = ""
 
     def run(self) -> None:
         """Return when the environment is in `folder/env`, its modules compiled.
@@ -90,6 +92,7 @@ class Build:
         self._must([uv, "venv", *quiet, "--no-project", "--python", wanted, str(env)])
         wheels = ["--no-build"] if self._order.wheels_only else []
         python = find_python(env)
+        self.base = os.path.realpath(python)
         if recipe.kind == "lock":
             sync = ["sync", "--frozen", "--no-install-project", "--no-default-groups", "--no-editable"]
             self._must([uv, *sync, *quiet, *wheels, "--python", str(python)])
@@ -98,11 +101,7 @@ class Build:
             self._must([uv, "pip", "install", *quiet, *wheels, "--python", str(python), "-r", first])
         # By the interpreter below it and without its packages: nothing of them is run here.
         compiling = [
-            os.path.realpath(python),
-            "-I",
-            "-S",
-            "-m",
-            "compileall",
+            *(self.base, "-I", "-S", "-m", "compileall"),
             "-q",
             *map(str, find_sites(env)),
         ]

@@ -136,12 +136,12 @@ class EnvironmentStore:
         with self._lock:
             self._building += 1
         try:
-            Build(self._site, place, self._folder / "cache", order, self._bounds, stop).run()
+            build = Build(self._site, place, self._folder / "cache", order, self._bounds, stop)
+            build.run()
             for name in ("source", "tmp"):
                 remove(place / name)
             size = measure(place)
-            base = os.path.realpath(find_python(place / "env"))
-            facts = {"bytes": size, "base": base, "made": secrets.token_hex(8)}
+            facts = {"bytes": size, "base": build.base, "made": secrets.token_hex(8)}
             self._write_ready(place, facts)
         except BaseException as error:
             remove(place)

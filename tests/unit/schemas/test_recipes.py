@@ -132,6 +132,26 @@ def test_what_cannot_be_used_is_said(files: dict[str, str], words: str) -> None:
         find(**{"train_py": "", **files})
 
 
+def test_long_files_are_read_once() -> None:
+    # Patterns that go back at each of these would take hours.
+    many = 200_000
+    spaces = " " * 60_000
+    assert find_header(b"# /// script\n" * many) is None
+    assert find(train_py="", requirements_txt=f"a{spaces}b\n{'x' * 60_000}: # {' #' * many}\n") is not None
+    with pytest.raises(RecipeBroken, match="too long"):
+        find(train_py="", requirements_txt=f"x{' ' * many}@ y\n")
+    with pytest.raises(RecipeBroken, match="no TOML"):
+        find(train_py="", pyproject_toml="[" * many)
+
+
+def test_blocks_of_other_tools_are_no_headers_and_an_end_within_one_is_not_its_end() -> None:
+    other = "# /// pyproject\n# dependencies = [1]\n# ///\n\n"
+    inner = '# /// script\n# a = """\n# ///\n# """\n# ///\n'
+
+    assert find_header((other + inner + "print()\n").encode()) == inner
+    assert find_header(b"# /// script\n# ///\n") is None
+
+
 def test_a_header_that_no_block_ends_is_none() -> None:
     assert find_header(b"# /// script\n# dependencies = []\nprint()\n") is None
     assert find_header(b"print('# /// script')\n") is None
