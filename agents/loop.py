@@ -127,6 +127,8 @@ class AgentLoop:
                     self._lookout.poke()
                 if self._lookout is not None and item.topic is topics.GUEST:
                     self._lookout.wish(item.data)
+                if item.topic is topics.STACKS:
+                    self._runner.show(item.data.job, item.data.token)
                 self._core.hear(item, now)
             case PolicySays():
                 self._core.follow(item.decision, item.preset, now, item.house_wish)

@@ -62,6 +62,7 @@ OFFER = Topic("agent/{agent}/down/offer", messages.Offers, "idlehands.offer")
 GRANT = Topic("agent/{agent}/down/grant", messages.Grants, "idlehands.grant", signed=True)
 ACK = Topic("agent/{agent}/down/ack", messages.Ack, "idlehands.ack")
 GUEST = Topic("agent/{agent}/down/guest", messages.GuestOrder, "idlehands.guest")
+STACKS = Topic("agent/{agent}/down/stacks", messages.StacksOrder, "idlehands.stacks")
 REQUEST = Topic("client/{client}/up/request", requests.AnyRequest, "idlehands.request")
 REPLY = Topic("client/{client}/down/reply", messages.Reply, "idlehands.reply")
 HQ_STATE = Topic("hq/state", messages.HqState, "idlehands.hq.state", retained=True)
@@ -75,7 +76,7 @@ SWEEP_DELETED = Topic("sweep/{sweep}/deleted", messages.DeletionNotice, "idlehan
 #: What agents and clients send to HQ.
 TO_HQ = (HEARTBEAT, CLAIM, DECLINE, PROGRESS, LOG, RESULT, REQUEST)
 #: What HQ sends to one agent.
-TO_AGENT = (OFFER, GRANT, ACK, GUEST)
+TO_AGENT = (OFFER, GRANT, ACK, GUEST, STACKS)
 #: What HQ tells everybody.
 NOTICES = (JOB_EVENT, JOB_PROGRESS, JOB_LOG, JOB_DELETED, SWEEP_EVENT, SWEEP_DELETED)
 ALL_TOPICS = (PRESENCE, *TO_HQ, *TO_AGENT, REPLY, HQ_STATE, *NOTICES)

@@ -226,6 +226,14 @@ class GuestOrder(Message, frozen=True):
     asked_by: ShortText = ""
 
 
+class StacksOrder(Message, frozen=True):
+    """Somebody of the house asks where an attempt is; lines of its log of the stream `stacks` answer."""
+
+    job: JobId
+    token: Token
+    asked_by: ShortText = ""
+
+
 class HqState(Message, frozen=True):
     """Retained, with a last will. A new epoch makes agents send a heartbeat."""
 

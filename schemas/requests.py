@@ -111,6 +111,12 @@ class AskAgent(Request, tag="ask_agent", kw_only=True, frozen=True):
     seconds: Annotated[float, Meta(gt=0, le=31_622_400)] | None = None
 
 
+class ShowStacks(Request, tag="show_stacks", kw_only=True, frozen=True):
+    """Let a running job say where it is; lines of its log of the stream `stacks` answer. Changes nothing."""
+
+    job: JobId
+
+
 class ReadSweeps(Request, tag="read_sweeps", kw_only=True, frozen=True):
     """The running sweeps with how many trials were proposed and are live."""
 
@@ -130,7 +136,7 @@ Change = (
     | Propose
     | Audit
 )
-Question = Ping | ReadStatus | Explain | AskAgent | ReadSweeps
+Question = Ping | ReadStatus | Explain | AskAgent | ShowStacks | ReadSweeps
 AnyRequest = Change | Question
 
 CHANGES: tuple[type[Request], ...] = Change.__args__

@@ -23,6 +23,7 @@ from agents.runner.process import ScriptProcess
 from agents.runner.result_line import RESULT_BYTES_AT_MOST
 from agents.runner.script_output import ResultTooLong, ScriptOutput
 from agents.runner.site import Site
+from agents.runner.stacks import Stacks
 from agents.runner.tree import Process, Tree
 from agents.runner.usage import Usage
 from agents.runner.watch import Ending, StopRequest, Watch
@@ -32,6 +33,7 @@ from agents.unpack import BundleBroken
 from schemas.facts import AttemptResult, Failure
 from schemas.isolation import Isolation, choose_level
 from schemas.messages import Grant
+from schemas.stacks import STREAM
 from schemas.states import Outcome
 
 
@@ -48,6 +50,8 @@ class Attempt:
         self._began_at = time.time()
         self._started_at = time.monotonic()
         self._usage = Usage()
+        self._tree: Tree | None = None
+        self._stacks = Stacks(self.stop.wake)
         self._is_winding_down = False
         self._checkpoints = Checkpoints(grant, site, self._workspace, self.stop)
         self._inputs = Inputs(site, self._workspace, self.stop)
@@ -68,6 +72,11 @@ class Attempt:
         """Ask the script to leave in its own way, and end it after the grace."""
         self.wind_down()
         self.stop.ask_to_leave(grace_seconds)
+
+    def show(self) -> None:
+        """Say in the log where the script is, soon. From any thread."""
+        if self._tree is not None:
+            self._stacks.ask(self._tree)
 
     def run(self) -> RunEnded | RunStopped:
         """Run the script and return the report that ends the attempt; never raises."""
@@ -191,6 +200,7 @@ class Attempt:
         return f"{self._site.marker}.{self._workspace.name}"
 
     def _watch(self, process: ScriptProcess, tree: Tree) -> Ending:
+        self._tree = tree
         limits = self.grant.spec.limits
         watch = Watch(process, tree, limits, self._output, self.stop, self._flush, self._look, self._glance)
         try:
@@ -227,6 +237,8 @@ class Attempt:
         self._flush()
 
     def _flush(self, *, final: bool = False) -> None:
+        for line in self._stacks.take():
+            self._output.add_line(STREAM, line)
         for log in self._output.take_logs():
             self._site.report(RunLog(log))
         for progress in self._output.take_progress(time.time(), final=final):

@@ -39,6 +39,9 @@ class NoopRunner:
     def freeze(self, job: JobId, token: Token, *, still: bool) -> None:
         """Do nothing: every attempt has ended already."""
 
+    def show(self, job: JobId, token: Token) -> None:
+        """Do nothing: every attempt has ended already."""
+
     def behave(self, *, half_cores: bool, lowest_priority: bool) -> None:
         """Do nothing: nothing takes any time."""
 

@@ -94,6 +94,12 @@ class Runner(Protocol):
     def freeze(self, job: JobId, token: Token, *, still: bool) -> None:
         """Let the whole tree of an attempt stand still, or go on: that time is not its own. Repeatable."""
 
+    def show(self, job: JobId, token: Token) -> None:
+        """Begin to say where an attempt's script is, as log lines of the stream `stacks`; return at once.
+
+        An unknown (job, token), and one that is asked already, changes nothing.
+        """
+
     def behave(self, *, half_cores: bool, lowest_priority: bool) -> None:
         """Let all attempts from now on use half of the cores, or run at the lowest priority.
 

@@ -87,6 +87,10 @@ class ScriptOutput:
             reading = msgspec.structs.replace(reading, metrics=metrics)
         self.series.add(reading, at)
 
+    def add_line(self, stream: str, line: str) -> None:
+        """Log a line that the script did not print."""
+        self._logs.add(stream, [self._mask.cover_text(line).encode()])
+
     def note_usage(self, reading: Reading, at: float) -> None:
         """Take in what the agent measured of the script's processes."""
         self.series.add(reading, at, is_script_s=False)

@@ -145,6 +145,12 @@ class SubprocessRunner:
         if found is not None:
             found[0].stop.stand(still=still)
 
+    def show(self, job: JobId, token: Token) -> None:
+        """Let the attempt say where its script is; see `Runner.show`."""
+        found = self._attempts.get((job, token))
+        if found is not None:
+            found[0].show()
+
     def behave(self, *, half_cores: bool, lowest_priority: bool) -> None:
         """Let all attempts use what the owner leaves them; see `Runner.behave`."""
         with self._lock:

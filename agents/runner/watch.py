@@ -92,6 +92,11 @@ class StopRequest:
                 self.manners = manners
                 self._wake()
 
+    def wake(self) -> None:
+        """Let the watcher flush what there is. Safe to repeat."""
+        with self._lock:
+            self._wake()
+
     def _wake(self) -> None:
         if self._writer >= 0:
             try:
@@ -183,6 +188,7 @@ class Watch:
         for key, _ in self._selector.select(self._timeout()):
             if key.data == "stop":
                 self._stop.take()
+                self._flush_at = 0.0
             elif key.data == "exit":
                 self._selector.unregister(key.fd)
                 self._note_exit()

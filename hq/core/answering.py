@@ -21,9 +21,10 @@ from hq.core.explain import explain
 from hq.core.outputs import Answer, Output
 from hq.core.recording import Recording
 from schemas.events import RequestAnswered
-from schemas.messages import GuestOrder, Reply, RequestError
-from schemas.requests import AskAgent, Delete, DeleteSweep, Explain, ReadSweeps, Retry, Submit
+from schemas.messages import GuestOrder, Reply, RequestError, StacksOrder
+from schemas.requests import AskAgent, Delete, DeleteSweep, Explain, ReadSweeps, Retry, ShowStacks, Submit
 from schemas.specs import JobSpec
+from schemas.states import JobStatus
 
 #: The only principal that may act for others: it has authenticated them.
 ON_BEHALF = "web"
@@ -77,6 +78,8 @@ class Answering:
                 recording.answer(message, Reply(message.id, True, self._state.position, result))
             elif isinstance(request, AskAgent):
                 self._ask_agent(recording, message, request, now)
+            elif isinstance(request, ShowStacks):
+                self._show_stacks(recording, message, request, now)
             elif isinstance(request, ReadSweeps):
                 recording.answer(
                     message, Reply(message.id, True, self._state.position, self._sweeps(request))
@@ -156,16 +159,31 @@ class Answering:
     def _ask_agent(self, recording: Recording, message: Inbound, request: AskAgent, now: float) -> None:
         """Pass on what an agent is asked. What it makes of it, its heartbeats say."""
         asked_by = self._submitter(message)
-        sighting = self._books.sightings.get(request.agent)
-        if sighting is None:
-            raise Refused("unknown_agent", f"HQ has not heard of a machine {request.agent!r}")
-        if not sighting.is_fresh(now):
-            silent = f"{request.agent} was not heard for {now - sighting.seen_at:.0f} s, so it cannot be told"
-            raise Refused("agent_away", f"{silent}: ask again when it is back")
+        self._check_heard(request.agent, now)
         order = GuestOrder(request.command, request.seconds, asked_by)
         recording.publish(topics.GUEST, order, agent=request.agent)
         result = {"agent": request.agent, "command": request.command, "seconds": request.seconds}
         recording.answer(message, Reply(message.id, True, self._state.position, result))
+
+    def _show_stacks(self, recording: Recording, message: Inbound, request: ShowStacks, now: float) -> None:
+        """Pass on that somebody asks where a job is. The answer comes as its log."""
+        asked_by = self._submitter(message)
+        job = self._state.jobs.get(request.job)
+        if job is None or job.status is not JobStatus.RUNNING or job.agent is None:
+            stands = "HQ has no such job that has not ended" if job is None else f"it is {job.status}"
+            raise Refused("not_running", f"{request.job} does not run: {stands}")
+        self._check_heard(job.agent, now)
+        recording.publish(topics.STACKS, StacksOrder(job.id, job.token, asked_by), agent=job.agent)
+        result = {"job": job.id, "agent": job.agent, "token": job.token}
+        recording.answer(message, Reply(message.id, True, self._state.position, result))
+
+    def _check_heard(self, agent: str, now: float) -> None:
+        sighting = self._books.sightings.get(agent)
+        if sighting is None:
+            raise Refused("unknown_agent", f"HQ has not heard of a machine {agent!r}")
+        if not sighting.is_fresh(now):
+            silent = f"{agent} was not heard for {now - sighting.seen_at:.0f} s, so it cannot be told"
+            raise Refused("agent_away", f"{silent}: ask again when it is back")
 
     def _submitter(self, message: Inbound) -> str:
         client = message.names["client"]

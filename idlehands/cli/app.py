@@ -19,6 +19,7 @@ from idlehands.cli import (
     reproducing,
     resting,
     secrets,
+    stacking,
     sweeping,
     trusting,
     working,
@@ -72,6 +73,7 @@ for module in (
     pairing,
     trusting,
     secrets,
+    stacking,
     auditing,
     backup_commands,
 ):

@@ -36,6 +36,7 @@ from schemas.requests import (
     Release,
     Request,
     Retry,
+    ShowStacks,
     Submit,
     SubmitSweep,
 )
@@ -234,6 +235,10 @@ class Client(Reading):
         Returns when HQ has passed it on; the machine's heartbeats say what it makes of it.
         """
         self._asking.ask(AskAgent(agent=agent, command=command, seconds=seconds), DEADLINE_SECONDS)
+
+    def show_stacks(self, job: str) -> None:
+        """Ask where a running job is; lines of its log of the stream `stacks` answer. Raises as `request`."""
+        self._asking.ask(ShowStacks(job=job), DEADLINE_SECONDS)
 
     # --- watching -------------------------------------------------------------
 
