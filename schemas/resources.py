@@ -7,5 +7,17 @@ MEMORY = "system/memory_mb"
 GPU = "system/gpu"
 GPU_MEMORY = "system/gpu_memory_mb"
 
+#: Seconds in which nothing was printed and no CPU used; only from `QUIET_FROM` on.
+QUIET = "system/quiet_seconds"
+QUIET_FROM = 300.0
+
 #: In the order in which they are shown. A script's own series never has one of these names.
-RESOURCES = (CPU, MEMORY, GPU, GPU_MEMORY)
+RESOURCES = (CPU, MEMORY, GPU, GPU_MEMORY, QUIET)
+
+
+def describe_quiet(seconds: float, job: str) -> str:
+    """Return what people are told of a job that may hang."""
+    return (
+        f"nothing was printed and no CPU used for {seconds / 60:.0f} min: it may hang. "
+        f"`idlehands stacks {job}` shows where it is"
+    )

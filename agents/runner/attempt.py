@@ -33,6 +33,7 @@ from agents.unpack import BundleBroken
 from schemas.facts import AttemptResult, Failure
 from schemas.isolation import Isolation, choose_level
 from schemas.messages import Grant
+from schemas.resources import QUIET, describe_quiet
 from schemas.stacks import STREAM
 from schemas.states import Outcome
 
@@ -50,6 +51,7 @@ class Attempt:
         self._began_at = time.time()
         self._started_at = time.monotonic()
         self._usage = Usage()
+        self._is_quiet = False
         self._tree: Tree | None = None
         self._stacks = Stacks(self.stop.wake)
         self._is_winding_down = False
@@ -216,8 +218,17 @@ class Attempt:
     def _look(self, found: list[Process]) -> None:
         self._site.reap()
         self._checkpoints.glance()
-        reading = self._usage.sample((one.pid for one in found), time.monotonic() - self._started_at)
+        reading = self._usage.sample(
+            (one.pid for one in found),
+            time.monotonic() - self._started_at,
+            self._output.bytes_seen,
+            is_held=self.stop.still,
+        )
         if reading is not None:
+            quiet = reading.metrics.get(QUIET)
+            if quiet and not self._is_quiet:
+                self._output.add_line("agent", describe_quiet(quiet, self.grant.job))
+            self._is_quiet = bool(quiet)
             self._output.note_usage(reading, time.time())
             self._flush()
 

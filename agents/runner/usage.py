@@ -12,13 +12,15 @@ from collections.abc import Iterable
 from typing import Any
 
 from agents.runner.progress import Reading
-from schemas.resources import CPU, GPU, GPU_MEMORY, MEMORY
+from schemas.resources import CPU, GPU, GPU_MEMORY, MEMORY, QUIET, QUIET_FROM
 
 _FIRST_SECONDS = 1.0
 #: The time between two points, as a part of the time that has passed.
 _SHARE = 0.02
 #: The same as a multiple of what a sample took: at most a five-hundredth of the time goes into it.
 _COSTS = 500
+#: A thread that asks now and then whether something came uses about that.
+_IDLE_PERCENT = 0.5
 _MIB = 1024 * 1024
 #: The shared memory of more processes is not told apart: that takes 6 ms for each that has torch.
 _SHARING_AT_MOST = 16
@@ -28,23 +30,42 @@ _CARDS = ("/dev/nvidiactl", "/dev/dxg")
 class Usage:
     """Of one attempt."""
 
-    def __init__(self) -> None:
-        """Measure nothing yet."""
+    def __init__(self, quiet_from: float = QUIET_FROM) -> None:
+        """Measure nothing yet.
+
+        Args:
+            quiet_from: After so many seconds without output and CPU, that is a point, too.
+        """
+        self._quiet_from = quiet_from
+        self._heard_at = 0.0
+        self._printed = 0
         self._told_at = 0.0
         self._cpu_seconds = 0.0
         self._next_at = _FIRST_SECONDS
         self._cards: Cards | None = None
         self._has_cards = any(os.path.exists(path) for path in _CARDS)
 
-    def sample(self, pids: Iterable[int], seconds: float) -> Reading | None:
+    def sample(
+        self, pids: Iterable[int], seconds: float, printed: int = 0, *, is_held: bool = False
+    ) -> Reading | None:
         """Return what these processes use, `seconds` after the start; None while it is not time for it.
 
         Never raises: what cannot be read is left out.
+
+        Args:
+            pids: Of the processes.
+            seconds: Since the start.
+            printed: How many bytes they printed so far.
+            is_held: The owner of the machine lets them stand still, which is no quiet of theirs.
         """
         if seconds < self._next_at:
             return None
         began = time.perf_counter()
         metrics = self._measure(list(pids), seconds)
+        if is_held or printed != self._printed or not _is_idle(metrics):
+            self._printed, self._heard_at = printed, seconds
+        elif seconds - self._heard_at >= self._quiet_from:
+            metrics[QUIET] = round(seconds - self._heard_at)
         spent = time.perf_counter() - began
         self._next_at = seconds + max(_SHARE * seconds, _COSTS * spent)
         return Reading(step=round(seconds, 1), metrics=metrics) if metrics else None
@@ -62,6 +83,10 @@ class Usage:
             self._cards = self._cards or Cards()
             metrics |= self._cards.read(set(found))
         return metrics
+
+
+def _is_idle(metrics: dict[str, float | None]) -> bool:
+    return CPU in metrics and (metrics[CPU] or 0) < _IDLE_PERCENT and not metrics.get(GPU)
 
 
 def _read_proc(pids: list[int]) -> tuple[float | None, float | None]:

@@ -55,7 +55,7 @@ class CurvesFeed:
         self._points = series.of_latest(self._points)[-_POINTS_READ:]
         props: Props = {
             ids.JOB_CURVES: {"children": charts.curves(series.by_metric(self._points))},
-            ids.JOB_USAGE: {"children": charts.usage(series.of_resources(self._points))},
+            ids.JOB_USAGE: {"children": charts.usage(series.of_resources(self._points), self._job)},
         }
         # Mostly one of them is what it was.
         return Push(props=self._sent.only_new(props))

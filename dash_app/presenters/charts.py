@@ -9,7 +9,7 @@ from dash_app.presenters import figures
 from dash_app.presenters.plain import plain
 from dash_app.presenters.series import Series
 from dash_app.presenters.words import number
-from schemas.resources import CPU, GPU, GPU_MEMORY, MEMORY
+from schemas.resources import CPU, GPU, GPU_MEMORY, MEMORY, QUIET, describe_quiet
 
 
 def chart(identity: str, figure: dict[str, Any], height: int) -> Component:
@@ -26,11 +26,18 @@ _RESOURCES = {
 }
 
 
-def usage(series: dict[str, Series]) -> list[Component]:
+def usage(series: dict[str, Series], job: str) -> list[Component]:
     """Return a small chart for each thing of the machine that a job uses, with the last and largest value."""
     if not series:
         return [html.P("Measured from the second second on.", className="quiet")]
     found: list[Component] = []
+    quiet = series.pop(QUIET, None)
+    if (
+        quiet is not None
+        and quiet.x[-1] == max((one.x[-1] for one in series.values()), default=0.0)
+        and quiet.y[-1]
+    ):
+        found.append(html.P(describe_quiet(quiet.y[-1], job), className="failure"))
     for name, one in series.items():
         values = [value for value in one.y if value is not None] or [0.0]
         said = f"{number(round(values[-1]))}, at most {number(round(max(values)))}"

@@ -86,7 +86,8 @@ def job(ident: options.OneJob, json: options.Json = False) -> None:
         found = client.job(whole)
         if found["status"] in ("queued", "held"):
             found["why"] = client.rest.get(f"/jobs/{whole}/why")["why"] or found["why"]
-        used = [] if json else describe_usage(client.usage(whole))
+        is_running = found["status"] == "running"
+        used = [] if json else describe_usage(client.usage(whole), whole, is_running)
     if json:
         print_json(found)
         return

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from schemas.resources import CPU, GPU, GPU_MEMORY, MEMORY
+from schemas.resources import CPU, GPU, GPU_MEMORY, MEMORY, QUIET, describe_quiet
 
 _BARS = "▁▂▃▄▅▆▇█"
 _WIDTH = 24
@@ -16,8 +16,9 @@ _WORDS = {
 }
 
 
-def describe_usage(points: Iterable[dict[str, Any]]) -> list[tuple[str, str]]:
+def describe_usage(points: Iterable[dict[str, Any]], job: str, is_running: bool) -> list[tuple[str, str]]:
     """Return names and words for the points of `/jobs/ID/progress?resources=true`; nothing without any."""
+    points = list(points)
     values: dict[str, list[float]] = {name: [] for name in _WORDS}
     for point in points:
         for name, value in (point.get("metrics") or {}).items():
@@ -29,7 +30,8 @@ def describe_usage(points: Iterable[dict[str, Any]]) -> list[tuple[str, str]]:
             called, unit, full = _WORDS[name]
             curve = draw(found, full)
             said.append((called, f"{curve} {found[-1]:.0f} {unit}, at most {max(found):.0f}"))
-    return said
+    quiet = points[-1]["metrics"].get(QUIET) if points and is_running else None
+    return [*said, ("quiet", describe_quiet(quiet, job))] if quiet else said
 
 
 def draw(values: list[float], full: float) -> str:

@@ -13,7 +13,7 @@ from dash_app.presenters import artifacts, charts, counts, figures, jobs, machin
 from dash_app.presenters import job as job_words
 from dash_app.presenters.parallel import Trial, make_axis, parallel
 from dash_app.presenters.plain import plain, plain_lines
-from schemas.resources import CPU, MEMORY
+from schemas.resources import CPU, MEMORY, QUIET
 
 
 @pytest.mark.parametrize(
@@ -264,9 +264,20 @@ def test_what_the_agent_measured_is_no_metric_and_has_charts_of_its_own() -> Non
     assert list(series.by_metric(points)) == ["loss"]
     assert (used[CPU].x, used[CPU].y, list(used)) == ([1.5, 300.0], [50.0, 150.0], [CPU, MEMORY])
     assert figures.usage(used[CPU])["data"][0]["x"] == [0.025, 5.0]
-    assert "150, at most 150" in shown(charts.usage(used))
-    assert "9, at most 10" in shown(charts.usage(used))
-    assert "second" in shown(charts.usage({}))
+    assert "150, at most 150" in shown(charts.usage(used, "j1"))
+    assert "9, at most 10" in shown(charts.usage(used, "j1"))
+    assert "second" in shown(charts.usage({}, "j1"))
+
+
+def test_a_job_that_may_hang_is_pointed_out_until_it_does_something() -> None:
+    points = [
+        {"token": 1, "seq": 0, "step": 400.0, "metrics": {CPU: 0.0, MEMORY: 9.0, QUIET: 330.0}},
+        {"token": 1, "seq": 1, "step": 500.0, "metrics": {CPU: 90.0, MEMORY: 9.0}},
+    ]
+
+    assert "it may hang" in shown(charts.usage(series.of_resources(points[:1]), "j1"))
+    assert "idlehands stacks j1" in shown(charts.usage(series.of_resources(points[:1]), "j1"))
+    assert "hang" not in shown(charts.usage(series.of_resources(points), "j1"))
 
 
 def test_thinning_keeps_the_ends() -> None:

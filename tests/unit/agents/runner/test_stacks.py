@@ -82,7 +82,7 @@ def test_without_py_spy_the_system_s_facts_remain(
     [
         ("#!/bin/sh\necho 'Permission denied' >&2\nexit 1\n", "py-spy failed: Permission denied"),
         ("no program at all", "py-spy failed: "),
-        ("#!/bin/sh\nfor i in $(seq 500); do echo \"line $i\"; done\n", "more lines"),
+        ('#!/bin/sh\nfor i in $(seq 500); do echo "line $i"; done\n', "more lines"),
     ],
 )
 def test_a_py_spy_that_fails_or_never_ends_talking_is_said(

@@ -12,7 +12,7 @@ import pytest
 from agents.runner.port import RunProgress
 from agents.runner.usage import Cards, Usage
 from schemas.facts import MetricPoint
-from schemas.resources import CPU, GPU, GPU_MEMORY, MEMORY
+from schemas.resources import CPU, GPU, GPU_MEMORY, MEMORY, QUIET
 from tests.unit.agents.runner.attempts import Bench, eventually
 
 needs_proc = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
@@ -71,6 +71,24 @@ def test_nothing_is_measured_in_the_first_second_and_less_and_less_later() -> No
     assert taken[0] == 1.5
     assert 40 < sum(moment < 600 for moment in taken) < 65
     assert 200 < len(taken) < 400
+
+
+@needs_proc
+def test_what_prints_nothing_and_uses_nothing_is_quiet_after_a_while() -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        usage = Usage()
+
+        def quiet(seconds: float, printed: int, *, is_held: bool = False) -> float | None:
+            found = usage.sample([process.pid], seconds, printed, is_held=is_held)
+            assert found is not None
+            return found.metrics.get(QUIET)
+
+        # Its start may have taken some CPU.
+        told = [quiet(10_000.0, 1), quiet(20_000.0, 1), quiet(30_000.0, 2), quiet(40_000.0, 2)]
+        held = [quiet(50_000.0, 2, is_held=True), quiet(51_250.0, 2)]
+
+    assert told == [None, 10_000.0, None, 10_000.0]
+    assert held == [None, 1250.0]
 
 
 def test_processes_that_are_gone_are_nothing() -> None:

@@ -96,11 +96,14 @@ def test_metrics_are_told_in_a_few_words() -> None:
 def test_what_a_job_used_is_a_line_for_each_thing() -> None:
     points = [{"metrics": {"system/cpu": 10.0 * n, "system/memory_mb": 100.0 + n}} for n in range(11)]
 
-    assert describe_usage([*points, {"metrics": {"loss": 1.0}}]) == [
+    assert describe_usage([*points, {"metrics": {"loss": 1.0}}], "j1", True) == [
         ("cpu", "▁▁▂▃▄▅▅▆▇██ 100 % of a core, at most 100"),
         ("memory", "███████████ 110 MB, at most 110"),
     ]
-    assert describe_usage([{"metrics": {"loss": 1.0}}]) == []
+    assert describe_usage([{"metrics": {"loss": 1.0}}], "j1", True) == []
+    hangs = [*points, {"metrics": {"system/cpu": 0.0, "system/quiet_seconds": 360.0}}]
+    assert "for 6 min: it may hang. `idlehands stacks j1`" in dict(describe_usage(hangs, "j1", True))["quiet"]
+    assert "quiet" not in dict(describe_usage(hangs, "j1", False))
     assert len(draw([float(n) for n in range(1000)], 1.0)) == 24
     assert draw([0.0], 1.0) == "▁"
 
