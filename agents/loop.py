@@ -11,7 +11,19 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from agents.core.agent import AgentCore
-from agents.core.effects import Behave, Effect, Freeze, Send, Spool, Start, Stop, Unspool, Vacate, WindDown
+from agents.core.effects import (
+    Behave,
+    Cool,
+    Effect,
+    Freeze,
+    Send,
+    Spool,
+    Start,
+    Stop,
+    Unspool,
+    Vacate,
+    WindDown,
+)
 from agents.guest.lookout import Lookout, PolicySays
 from agents.runner.port import RunCheckpoint, RunEnded, RunLog, Runner, RunProgress, RunStopped
 from agents.spool import Spool as SpoolFile
@@ -210,6 +222,8 @@ class AgentLoop:
                         self._runner.freeze(job, token, still=still)
                     case Behave(half_cores=half_cores, lowest_priority=lowest_priority):
                         self._runner.behave(half_cores=half_cores, lowest_priority=lowest_priority)
+                    case Cool():
+                        self._runner.cool()
                     case WindDown(job=job, token=token):
                         self._runner.wind_down(job, token)
                     case Spool(result=result):

@@ -15,7 +15,7 @@ from itertools import islice
 from msgspec.structs import replace
 
 from agents.core.attempts import AttemptKey, Attempts, Claimed, Held
-from agents.core.effects import Behave, Effect, Send, Start, Stop, WindDown
+from agents.core.effects import Behave, Cool, Effect, Send, Start, Stop, WindDown
 from agents.core.heartbeats import Heartbeats
 from agents.core.outbox import Outbox
 from agents.core.owner import describe, let_follow, why_not
@@ -307,6 +307,11 @@ class AgentCore:
             # may not be repeated if this machine goes down.
             has_more = self.attempts.count(Phase.HELD) >= self._open_slots
             self._outbox.add(result, now, soon=has_more and not attempt.is_exclusive and not self._ending)
+            self._leave_no_warmth()
+
+    def _leave_no_warmth(self) -> None:
+        if not self._policy.accepting:
+            self._effects.append(Cool())
 
     def checkpoint_stored(self, job: str, checkpoint: Checkpoint, now: float) -> None:
         """Take in that a running attempt stored a checkpoint: heartbeats tell HQ while it runs."""
@@ -318,6 +323,7 @@ class AgentCore:
     def run_stopped(self, job: str, token: int, now: float, why: str = "") -> None:
         """Take in that an attempt was stopped, or could not begin for `why`, and left no result."""
         attempt = self.attempts.discard((job, token))
+        self._leave_no_warmth()
         if attempt is not None and (attempt.stopping_why or why):
             why = attempt.stopping_why or why
             self._declines.append(Decline(job, token, why, interrupted=True, checkpoint=attempt.checkpoint))
@@ -349,6 +355,8 @@ class AgentCore:
             self._effects.append(Behave(decision.half_cores, decision.lowest_priority))
         if not decision.accepting:
             self._hand_back_waiting(decision.reason, now)
+        if before.accepting and not decision.accepting:
+            self._effects.append(Cool())
         for attempt in self.attempts.of(Phase.RUNNING):
             if (order := let_follow(attempt, decision)) is not None:
                 self._effects.append(order)

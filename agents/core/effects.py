@@ -55,6 +55,10 @@ class Behave(Struct, frozen=True):
     lowest_priority: bool
 
 
+class Cool(Struct, frozen=True):
+    """Give back the memory that is held only so that the next script begins sooner."""
+
+
 class WindDown(Struct, frozen=True):
     """Ask the script to stop by itself."""
 
@@ -75,4 +79,4 @@ class Unspool(Struct, frozen=True):
     token: int
 
 
-Effect = Send | Start | Stop | Vacate | Freeze | Behave | WindDown | Spool | Unspool
+Effect = Send | Start | Stop | Vacate | Freeze | Behave | Cool | WindDown | Spool | Unspool

@@ -45,5 +45,8 @@ class NoopRunner:
     def behave(self, *, half_cores: bool, lowest_priority: bool) -> None:
         """Do nothing: nothing takes any time."""
 
+    def cool(self) -> None:
+        """Do nothing: nothing is held."""
+
     def close(self) -> None:
         """Do nothing."""

@@ -106,5 +106,8 @@ class Runner(Protocol):
         Those that run do so too, but a priority that was lowered stays low.
         """
 
+    def cool(self) -> None:
+        """Give back the memory that is held only so that the next script begins sooner."""
+
     def close(self) -> None:
         """Stop every attempt at once, report each, and return when all are gone."""

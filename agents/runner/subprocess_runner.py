@@ -159,6 +159,11 @@ class SubprocessRunner:
         for attempt, _ in running:
             attempt.stop.behave(self._manners)
 
+    def cool(self) -> None:
+        """Let warm interpreters go; see `Runner.cool`."""
+        if self._site is not None and self._site.warm is not None:
+            self._site.warm.pool.cool()
+
     def close(self) -> None:
         """Stop every attempt at once, wait for their ends, and let the warden go."""
         with self._lock:

@@ -82,6 +82,7 @@ class Pool:
         self._waiting: queue.SimpleQueue[_Place | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._is_closed = False
+        self._is_to_cool = False
 
     def lend(self, shape: Shape, imports: Imports, is_stopped: Callable[[], bool]) -> Lent | None:
         """Return a warm interpreter that has a script's imports, started if need be; None to start afresh."""
@@ -126,9 +127,10 @@ class Pool:
             self._end_if_unused(place)
 
     def cool(self) -> None:
-        """Let go of every warm interpreter that nobody uses now."""
-        for place in self._pick(lambda place: True):
-            _end(place)
+        """Let go soon, in the thread that keeps them, of every warm interpreter that nobody uses now."""
+        if self._places:
+            self._is_to_cool = True
+            self._waiting.put(None)
 
     def close(self) -> None:
         """End all of them; return when they are gone."""
@@ -212,7 +214,8 @@ class Pool:
         return False
 
     def _trim(self) -> None:
-        oldest = time.monotonic() - self._limits.idle_seconds
+        idle_seconds, self._is_to_cool = 0.0 if self._is_to_cool else self._limits.idle_seconds, False
+        oldest = time.monotonic() - idle_seconds
         for place in self._pick(lambda place: place.used_at < oldest):
             _end(place)
         while True:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from agents.core.effects import Behave, Freeze, Stop, Vacate
+from agents.core.effects import Behave, Cool, Freeze, Stop, Vacate
 from agents.guest.decision import Decision
 from bus import topics
 from schemas.messages import Decline
@@ -95,6 +95,24 @@ def test_what_waits_behind_others_is_handed_back_at_once() -> None:
 
     assert declines(agent) == [Decline(*key(2), WHY)]
     assert agent.core.attempts.count(Phase.HELD) == 0
+
+
+def test_memory_held_for_the_next_script_is_given_back_when_the_owner_comes_and_at_each_end_then() -> None:
+    agent = SmallAgent()
+    agent.run(key(1))
+    assert orders(agent, Cool) == []
+
+    follow(agent, FREEZE)
+    assert len(orders(agent, Cool)) == 1
+    follow(agent, VACATE)
+    assert len(orders(agent, Cool)) == 1
+    agent.stopped(key(1))
+    assert len(orders(agent, Cool)) == 2
+
+    follow(agent, Decision())
+    agent.run(key(2))
+    agent.end(key(2))
+    assert len(orders(agent, Cool)) == 2
 
 
 def test_a_gpu_job_is_not_taken_where_only_the_processor_is_free() -> None:

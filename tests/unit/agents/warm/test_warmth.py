@@ -168,10 +168,21 @@ def test_few_are_kept_and_the_least_recently_used_goes_first(tmp_path: Path) -> 
         assert is_alive(parents[1])
         assert is_alive(parents[2])
         runs.launcher.pool.cool()
+        eventually(lambda: not any(is_alive(parent) for parent in parents))
         assert runs.launcher.pool.count() == 0
-        assert not is_alive(parents[2])
     finally:
         runs.close()
+
+
+def test_the_owner_gets_the_memory_back_at_once_and_the_next_script_a_new_interpreter(bench: Bench) -> None:
+    script = "import os\nprint('{\"parent\": %d}' % os.getppid())"
+    parent = bench.run(script).result["parent"]
+    assert is_alive(parent)
+
+    bench.runner.cool()
+
+    eventually(lambda: not is_alive(parent))
+    assert bench.run(script).result["parent"] not in (parent, os.getpid())
 
 
 def test_a_script_lives_on_when_its_warm_interpreter_is_killed(bench: Bench) -> None:
