@@ -122,6 +122,16 @@ def test_a_row_says_where_and_how_far() -> None:
     assert isinstance(running["id"], str)
 
 
+@pytest.mark.parametrize(
+    ("environment", "words"), [("script", "an environment built for it"), ("python3.12", "python3.12")]
+)
+def test_a_job_says_what_it_runs_in(environment: str, words: str) -> None:
+    one = job()
+    one["spec"] = {**one["spec"], "needs": {"environment": environment}}
+
+    assert f'"{words}"' in shown(job_words.facts(one))
+
+
 def test_only_text_goes_into_components() -> None:
     evil = "<script>\u202e\x1b[31m"
     one = job(
