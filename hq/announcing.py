@@ -2,7 +2,8 @@
 
 Announcements are retained. A broker that was away has forgotten them, so all is said
 again with every connection. A machine whose certificate was revoked is taken back: by
-an empty message, which is how Home Assistant removes a device.
+an empty message, which is how Home Assistant removes a device. Of that the broker keeps
+nothing, and a revocation cuts all connections, so it is said again and again.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -13,6 +14,8 @@ from hq.home_assistant import announcement, topic_of
 
 #: Somebody who was removed is gone from Home Assistant after so long.
 LOOK_SECONDS = 3.0
+#: Who was away hears of it after so long: Home Assistant, or a bridge to its broker.
+AGAIN_SECONDS = 30.0
 
 
 class Announcer:
@@ -34,7 +37,7 @@ class Announcer:
         self._new: set[str] = set()
         #: What is retained at the broker now, empty for what was taken back.
         self._said: dict[str, bytes] = {}
-        self._due = 0.0
+        self._due = self._again_at = 0.0
 
     def begin_again(self) -> None:
         """Note that the broker may have forgotten everything."""
@@ -51,6 +54,10 @@ class Announcer:
         if not self._new and now < self._due:
             return
         self._due = now + LOOK_SECONDS
+        if now >= self._again_at:
+            self._again_at = now + AGAIN_SECONDS
+            for name in [name for name, said in self._said.items() if not said]:
+                self._bus.publish_plain(topic_of(name), b"", retained=True)
         members = self._read_members()
         wanted: Iterable[str] = self._new & agents.keys() if members is self._members else list(agents)
         self._members, self._new = members, set()

@@ -82,7 +82,7 @@ ELSEWHERE: dict[str, dict[str, tuple[str, ...]]] = {
         "tests/unit/hq/test_home_assistant.py": (
             "test_the_message_fits_the_schema",
             "test_what_is_pressed_is_a_request_on_the_topic_of_one_certificate",
-            "test_a_machine_that_was_removed_is_taken_back_once",
+            "test_a_machine_that_was_removed_is_taken_back_and_again_for_who_was_away",
             "test_a_new_broker_and_a_new_hq_are_told_everything_and_what_is_gone",
         ),
         "tests/contract/test_bus.py": (

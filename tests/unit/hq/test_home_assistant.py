@@ -17,7 +17,7 @@ from bus.memory_bus import MemoryBus, MemoryHub
 from bus.port import Connected, Inbound, Plain
 from bus.router import route
 from bus.topics import HEARTBEAT, HQ_STATE, PRESENCE, REQUEST
-from hq.announcing import LOOK_SECONDS, Announcer
+from hq.announcing import AGAIN_SECONDS, LOOK_SECONDS, Announcer
 from hq.core.state import AgentRecord
 from hq.home_assistant import announcement, topic_of
 from schemas.facts import GuestState, MachineFacts
@@ -201,13 +201,21 @@ def test_machines_are_announced_once_and_again_when_they_say_something_new() -> 
     house.stop()
 
 
-def test_a_machine_that_was_removed_is_taken_back_once() -> None:
+def test_a_machine_that_was_removed_is_taken_back_and_again_for_who_was_away() -> None:
     house = House()
     house.look()
 
     house.members = frozenset({"attic"})
 
     assert house.look() == [("cellar", False)]
+    assert house.look() == []
+    house.now += AGAIN_SECONDS
+    assert house.look() == [("cellar", False)]
+    assert house.look() == []
+    # It joined again.
+    house.members = frozenset({"attic", "cellar"})
+    assert house.look() == [("cellar", True)]
+    house.now += AGAIN_SECONDS
     assert house.look() == []
     house.stop()
 
