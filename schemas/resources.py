@@ -18,6 +18,6 @@ RESOURCES = (CPU, MEMORY, GPU, GPU_MEMORY, QUIET)
 def describe_quiet(seconds: float, job: str) -> str:
     """Return what people are told of a job that may hang."""
     return (
-        f"nothing was printed and no CPU used for {seconds / 60:.0f} min: it may hang. "
+        f"Nothing was printed and no CPU used for {seconds / 60:.0f} min: it may hang. "
         f"`idlehands stacks {job}` shows where it is"
     )

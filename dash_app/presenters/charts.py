@@ -37,7 +37,7 @@ def usage(series: dict[str, Series], job: str) -> list[Component]:
         and quiet.x[-1] == max((one.x[-1] for one in series.values()), default=0.0)
         and quiet.y[-1]
     ):
-        found.append(html.P(describe_quiet(quiet.y[-1], job), className="failure"))
+        found.append(html.P(describe_quiet(quiet.y[-1], job).replace("`", ""), className="failure"))
     for name, one in series.items():
         values = [value for value in one.y if value is not None] or [0.0]
         said = f"{number(round(values[-1]))}, at most {number(round(max(values)))}"
