@@ -93,7 +93,7 @@ def test_the_whole_tree_dies_when_it_is_stopped(bench: Bench, pid_file: Path, ki
 
 
 def test_the_whole_tree_dies_at_its_wall_time(bench: Bench, pid_file: Path) -> None:
-    token = start(bench, NEW_SESSION + STAY, pid_file, limits=Limits(wall_seconds=1))
+    token = start(bench, NEW_SESSION + STAY, pid_file, limits=Limits(wall_seconds=3))
     bench.wait_result(token)
     assert not is_alive(read_pid(pid_file))
 
