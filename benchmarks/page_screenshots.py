@@ -91,8 +91,9 @@ def _set_the_scene(house: RunningHouse) -> dict[str, str]:
         client.submit([JobSpec(script, {"layers": "many"}, name="a typo")])
         while client.sweep(sweep)["status"] == "running":
             time.sleep(0.2)
-        job = client.submit(_long_jobs(script)).jobs[0]
-        _wait_until_running(client, job)
+        submitted = client.submit(_long_jobs(script))
+        job = submitted.jobs[0]
+        _wait_until_running(client, job, submitted.position)
     return {
         "house": "/",
         "jobs": "/jobs",
@@ -121,8 +122,8 @@ def _long_jobs(script: ScriptRef) -> list[JobSpec]:
     return [*shown, *waiting]
 
 
-def _wait_until_running(client: Client, job: str) -> None:
-    while client.job(job)["status"] != "running":
+def _wait_until_running(client: Client, job: str, position: int) -> None:
+    while client.job(job, at_least=position)["status"] != "running":
         time.sleep(0.1)
     # Until its curves have something to show.
     while len(client.progress(job)["points"]) < 40:
