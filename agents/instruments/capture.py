@@ -6,7 +6,6 @@ Every bound is of one attempt: bytes, files, series, points, pictures. What is
 beyond is left out, and a note says so.
 """
 
-import math
 import os
 import time
 from collections.abc import Iterable
@@ -17,7 +16,7 @@ from agents.instruments.naming import SERIES_AT_MOST, Naming
 from agents.instruments.scalars import Picture, Scalar, tell_picture
 from agents.instruments.search import Below, Found, Kind
 from agents.instruments.source import MEASURED, Said, Source, Summary
-from agents.runner.progress import Reading, clean_name
+from agents.runner.progress import Reading, clean_name, finite
 
 #: Of all files together, at one glance, at the end, and in all.
 _GLANCE_BYTES, _FINISH_BYTES, _BYTES_AT_MOST = 512 * 1024, 16 * 1024 * 1024, 1024 * 1024 * 1024
@@ -172,7 +171,7 @@ class Capture:
                 for own, number in one.values.items():
                     name = self._name(own, run)
                     if name is not None:
-                        self.latest[name] = _finite(number)
+                        self.latest[name] = finite(number)
             else:
                 self._add(run, one, now, points)
 
@@ -180,8 +179,8 @@ class Capture:
         name = self._name(one.name, run)
         if name is None:
             return
-        value = self.latest[name] = _finite(one.value)
-        step = None if one.step is None else _finite(one.step)
+        value = self.latest[name] = finite(one.value)
+        step = None if one.step is None else finite(one.step)
         metrics = points.get((run, step))
         if metrics is None or name in metrics:
             at = one.at if one.at is not None and abs(one.at - now) < _CLOCK_SECONDS else now
@@ -228,11 +227,3 @@ class Capture:
     def _note(self, text: str) -> None:
         if len(self.notes) < _NOTES_AT_MOST and text not in self.notes:
             self.notes.append(text[:4000])
-
-
-def _finite(value: float) -> float | None:
-    try:
-        number = float(value)
-    except OverflowError:
-        return None
-    return number if math.isfinite(number) else None

@@ -64,7 +64,7 @@ def read_object(content: dict[str, Any]) -> Reading | None:
     numbers: dict[str, float | None] = {}
     for key, value in content.items():
         if isinstance(value, int | float) and not isinstance(value, bool) and len(numbers) < _METRICS_AT_MOST:
-            numbers[clean_name(key)] = _finite(value)
+            numbers[clean_name(key)] = finite(value)
     if not numbers:
         return None
     percent = _percent_of(numbers)
@@ -140,7 +140,7 @@ def _pairs(text: str, *, any_name: bool) -> dict[str, float | None]:
             continue
         if len(metrics) >= _METRICS_AT_MOST:
             break
-        metrics[clean_name(name)] = _finite(float(number))
+        metrics[clean_name(name)] = finite(float(number))
     return metrics
 
 
@@ -177,7 +177,8 @@ def _clamp(percent: float) -> float:
     return round(min(100.0, max(0.0, percent)), 2)
 
 
-def _finite(value: float) -> float | None:
+def finite(value: float) -> float | None:
+    """Return a number as JSON has it; None for what is not finite."""
     try:
         number = float(value)
     except OverflowError:
