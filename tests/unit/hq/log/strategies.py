@@ -10,7 +10,9 @@ from msgspec import inspect as mi
 from schemas.events import AnyEvent, Event
 
 #: Signs that BSON, MongoDB or our own marking could trip over, among ordinary ones.
-_TEXT = st.text(alphabet=st.sampled_from("ab.$~_0é漢\U0001f600 \n\0"), max_size=12)
+_SIGNS = st.sampled_from("ab.$~_0é漢\U0001f600 \n\0")
+_CHARACTERS = 12
+_TEXT = st.text(alphabet=_SIGNS, max_size=_CHARACTERS)
 _KEYS = st.one_of(
     st.sampled_from(
         ["$ref", "$id", "$db", "$set", "$", "~", "~$ref", "~~", "_id", "a.b", ".", "", "0", "type"]
@@ -73,8 +75,9 @@ def _values(info: Any) -> st.SearchStrategy[Any]:
         case mi.StrType(pattern=pattern, max_length=high) if pattern:
             fitting = st.from_regex(pattern.replace(r"(?!\n)$", r"\Z"))
             return fitting if high is None else fitting.filter(_at_most(high))
-        case mi.StrType(min_length=low):
-            return _TEXT.filter(lambda text: len(text) >= (low or 0))
+        case mi.StrType(min_length=low, max_length=high):
+            most = _CHARACTERS if high is None else min(high, _CHARACTERS)
+            return st.text(alphabet=_SIGNS, min_size=low or 0, max_size=max(most, low or 0))
         case mi.LiteralType(values=values):
             return st.sampled_from(values)
         case mi.EnumType(cls=cls):
