@@ -1,8 +1,8 @@
 """Results from the end of a script until HQ has them: to the disk, on the way, acknowledged.
 
-A result goes to the spool before HQ hears of it, at once or soon with others. One that the spool does not
-take is sent from memory, and tried on the disk again until it lies there or
-HQ has it. Times are on the agent's suspend-aware clock.
+A result goes to the spool before HQ hears of it, at once or soon with others.
+One that the spool does not take is sent from memory, and tried on the disk
+again until it lies there or HQ has it. Times are on the agent's suspend-aware clock.
 """
 
 from collections.abc import Callable, Iterable
