@@ -5,6 +5,7 @@ Composes bus, database and server from flags, and runs until SIGTERM.
 
 import argparse
 import importlib.metadata
+import os
 import ssl
 import sys
 from pathlib import Path
@@ -18,6 +19,7 @@ from bus.settings import BusSettings, BusSettingsError
 from dash_app.page import Page
 from dash_app.patience import PatientProtocol
 from dash_app.script_folders import ScriptFolders
+from dash_app.scripts_route import DEFAULT_SECONDS, LONGEST_SECONDS, ScriptRuns
 from dash_app.server import build_server
 from hq.rest import audit
 from hq.rest.audit_trail import AuditTrail
@@ -25,6 +27,7 @@ from hq.rest.database import open_database
 from hq.rest.house import build_house
 from hq.rest.sessions import Sessions
 from hq.rest.tokens import TokenFile
+from idlehands.house import allowed_scripts
 from idlehands.pairing.on_page import PairingFiles
 from schemas.audit import SPOOL
 
@@ -63,6 +66,7 @@ def main(argv: list[str] | None = None) -> None:
             ScriptFolders(folders),
             PairingFiles(beside),
         ),
+        ScriptRuns(house, beside / allowed_scripts.FILE_NAME, options.script_seconds),
     )
     uvicorn.run(
         server,
@@ -106,8 +110,22 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         metavar="DIR",
         help="scripts that the page may run; by default the folder scripts beside the tokens, and our own",
     )
+    parser.add_argument(
+        "--script-seconds",
+        type=_seconds,
+        default=os.environ.get("IDLEHANDS_SCRIPT_SECONDS") or str(DEFAULT_SECONDS),
+        metavar="N",
+        help=f"how long POST /scripts/run waits unless it says so itself (default: {DEFAULT_SECONDS:g})",
+    )
     add_log_option(parser)
     return parser.parse_args(argv)
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds <= LONGEST_SECONDS:
+        raise ValueError
+    return seconds
 
 
 def _parse_listen(address: str) -> tuple[str, int]:

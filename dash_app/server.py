@@ -11,8 +11,10 @@ from fastapi import APIRouter, FastAPI
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
+from dash_app import scripts_route
 from dash_app.background import in_background
 from dash_app.page import Page
+from dash_app.scripts_route import ScriptRuns
 from dash_app.visitor import RememberVisitor
 from hq.rest import (
     audit_routes,
@@ -40,10 +42,19 @@ _DESCRIPTION = (
 
 
 def build_server(
-    house: House, tokens: TokenFile, hosts: Iterable[str], version: str, page: Page | None = None
+    house: House,
+    tokens: TokenFile,
+    hosts: Iterable[str],
+    version: str,
+    page: Page | None = None,
+    runs: ScriptRuns | None = None,
 ) -> ASGIApp:
-    """Return the whole server, gate first. The house starts and stops with it; without a page it is REST."""
-    app = build_app(house, version, page)
+    """Return the whole server, gate first. The house starts and stops with it; without a page it is REST.
+
+    Args:
+        runs: Runs scripts by path; by default none is allowed.
+    """
+    app = build_app(house, version, page, runs)
     if page is None:
         gate = Gate(app, tokens, hosts, trail=house.trail)
     else:
@@ -51,7 +62,9 @@ def build_server(
     return CountRequests(gate, house.requests)
 
 
-def build_app(house: House, version: str, page: Page | None = None) -> FastAPI:
+def build_app(
+    house: House, version: str, page: Page | None = None, runs: ScriptRuns | None = None
+) -> FastAPI:
     """Return the application behind the gate."""
 
     @contextlib.asynccontextmanager
@@ -97,6 +110,7 @@ def build_app(house: House, version: str, page: Page | None = None) -> FastAPI:
     ):
         api.include_router(part.build_router(house))
     app.include_router(api)
+    app.include_router(scripts_route.build_router(runs or ScriptRuns(house, None)))
     app.include_router(metrics_routes.build_router(house))
     if page is not None:
         page.mount(app)

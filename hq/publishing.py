@@ -28,7 +28,7 @@ def _trim(notice: JobNotice) -> JobNotice:
     if result is None:
         return notice
     note = "left out of this notice for its size: read it by REST"
-    trimmed = replace(result, result=None, series=(), notes=(note,))
+    trimmed = replace(result, result=None, stdout=None, series=(), notes=(note,))
     return replace(notice, event=replace(notice.event, result=trimmed))
 
 

@@ -116,6 +116,12 @@ class AttemptResult(Fact, frozen=True):
     #: The script's JSON result; None when it printed none or it travels as a blob.
     result: JsonObject | None = None
     result_blob: Sha256 | None = None
+    #: All that the script printed on stdout, where its spec asks for that and it is not too much.
+    stdout: Annotated[str, Meta(max_length=262_144)] | None = None
+    #: The same as a blob, when it is too large.
+    stdout_blob: Sha256 | None = None
+    #: Of stdout, how many bytes at its end were not kept.
+    stdout_lost: Count = 0
     failure: Failure | None = None
     #: All metric points, thinned when they are too many. Progress is lossy, this is not.
     series: tuple[MetricPoint, ...] = ()

@@ -118,6 +118,8 @@ class JobSpec(Spec, frozen=True):
     secrets_as: SecretStyle = "environment"
     #: Globs below the working directory, such as `out/*.png` or `**/*.csv`: files to keep when it ended.
     artifacts: Annotated[tuple[ArtifactName, ...], Meta(max_length=32)] = ()
+    #: Whether the result has all that the script prints on stdout: the log may leave lines of a flood out.
+    keep_stdout: bool = False
     source: Source | None = None
     sweep: SweepId | None = None
     trial: Annotated[int, Meta(ge=0)] | None = None

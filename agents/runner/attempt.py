@@ -46,7 +46,7 @@ class Attempt:
         self.stop = StopRequest()
         self._site = site
         self._workspace = Workspace(site.home, grant)
-        self._output = ScriptOutput(grant.job, grant.token)
+        self._output = ScriptOutput(grant.job, grant.token, keep_stdout=grant.spec.keep_stdout)
         self._mask = NO_MASK
         self._began_at = time.time()
         self._started_at = time.monotonic()
@@ -121,7 +121,10 @@ class Attempt:
             return self._fail(name_failure("secrets_missing", str(error)))
         if secrets:
             self._mask = Mask(secrets.values())
-            self._output = ScriptOutput(self.grant.job, self.grant.token, self._mask, after=self._output)
+            keeps = self.grant.spec.keep_stdout
+            self._output = ScriptOutput(
+                self.grant.job, self.grant.token, self._mask, after=self._output, keep_stdout=keeps
+            )
         launch = Launch(self.grant, self._site, self._workspace, level, secrets, self.stop, self._chosen)
         try:
             return self._execute(launch, prepared)
@@ -301,6 +304,9 @@ class Attempt:
         )
         # Before it may become a file or a blob.
         result = self._mask.cover_result(result)
+        if (kept := self._output.kept) is not None:
+            # It was covered as it came.
+            result = replace(result, stdout=kept.text(), stdout_lost=kept.lost)
         return fit(result, self._workspace, self._site, self.stop)
 
     def _name_ending(self, ending: Ending) -> Failure | None:

@@ -29,7 +29,9 @@ def fit(result: AttemptResult, workspace: Workspace, site: Site, stop: StopReque
     """Return the result within `RESULT_BYTES_AT_MOST`; the script's own result goes as a blob if it must."""
     if _size(result) <= RESULT_BYTES_AT_MOST:
         return result
-    if result.result is not None:
+    if result.stdout is not None:
+        result = _without_stdout(result, workspace, site, stop)
+    if _size(result) > RESULT_BYTES_AT_MOST and result.result is not None:
         result = _without_result(result, workspace, site, stop)
     while _size(result) > RESULT_BYTES_AT_MOST and result.series:
         series = result.series[::2] if len(result.series) > 2 else ()
@@ -85,23 +87,44 @@ def _without_result(
     result: AttemptResult, workspace: Workspace, site: Site, stop: StopRequest
 ) -> AttemptResult:
     content = msgspec.json.encode(result.result)
-    # No name that a script can save under, and no place that it reaches.
-    path = workspace.outgoing / "_result.json"
-    sha256 = hashlib.sha256(content).hexdigest()
     without = msgspec.structs.replace(result, result=None)
+    sent = _send(content, "result", "result.json", workspace, site, stop)
+    if isinstance(sent, Failure):
+        return msgspec.structs.replace(without, outcome=Outcome.FAILED, failure=sent)
+    return msgspec.structs.replace(without, result_blob=sent)
+
+
+def _without_stdout(
+    result: AttemptResult, workspace: Workspace, site: Site, stop: StopRequest
+) -> AttemptResult:
+    content = (result.stdout or "").encode("utf-8", "replace")
+    without = msgspec.structs.replace(result, stdout=None)
+    sent = _send(content, "output", "stdout.txt", workspace, site, stop)
+    if isinstance(sent, Failure):
+        failure = without.failure or sent
+        return msgspec.structs.replace(without, outcome=Outcome.FAILED, failure=failure)
+    return msgspec.structs.replace(without, stdout_blob=sent)
+
+
+def _send(
+    content: bytes, what: str, name: str, workspace: Workspace, site: Site, stop: StopRequest
+) -> str | Failure:
+    """Store content as a blob and return its sha256, or why that failed and where it is kept."""
+    # No name that a script can save under, and no place that it reaches.
+    path = workspace.outgoing / f"_{name}"
+    sha256 = hashlib.sha256(content).hexdigest()
     try:
         workspace.outgoing.mkdir(parents=True, exist_ok=True, mode=0o700)
         path.write_bytes(content)
         _upload(sha256, path, site, stop)
     except (BlobUnavailable, OSError) as error:
-        kept = _keep(workspace, "result.json", path)
+        kept = _keep(workspace, name, path)
         message = (
-            f"the result has {len(content)} bytes; over {RESULT_BYTES_AT_MOST} it travels as a blob, and "
+            f"the {what} has {len(content)} bytes; over {RESULT_BYTES_AT_MOST} it travels as a blob, and "
             f"that failed: {error}. It is kept {kept}. Print less, or hand in a file with idlehands.save()"
         )
-        failure = name_failure("result_too_big", message)
-        return msgspec.structs.replace(without, outcome=Outcome.FAILED, failure=failure)
-    return msgspec.structs.replace(without, result_blob=sha256)
+        return name_failure("result_too_big", message)
+    return sha256
 
 
 def _upload(sha256: str, path: Path, site: Site, stop: StopRequest) -> None:

@@ -16,6 +16,7 @@ from schemas.names import JobId, Token
 
 LINE_BYTES = 8 * 1024
 TAIL_BYTES = 64 * 1024
+KEPT_BYTES = 16 * 1024 * 1024
 #: Per batch, five batches a second: the first lines, and the last ones of a flood.
 _FIRST_LINES = 150
 _LAST_LINES = 50
@@ -103,6 +104,25 @@ class Tail:
     def text(self) -> str:
         """Return the tail as text; bytes that are not UTF-8 are replaced."""
         return b"".join(self._chunks)[-TAIL_BYTES:].decode("utf-8", "replace")
+
+
+class KeptStdout:
+    """The first 16 MiB of a script's stdout, where its spec asks for them."""
+
+    def __init__(self) -> None:
+        self._content = bytearray()
+        #: Bytes that came after those.
+        self.lost = 0
+
+    def feed(self, chunk: bytes) -> None:
+        """Take in the next bytes."""
+        room = KEPT_BYTES - len(self._content)
+        self._content += chunk[:room] if room > 0 else b""
+        self.lost += max(0, len(chunk) - max(room, 0))
+
+    def text(self) -> str:
+        """Return what is kept as text; bytes that are not UTF-8 are replaced."""
+        return self._content.decode("utf-8", "replace")
 
 
 class LogBuffer:

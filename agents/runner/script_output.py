@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from agents.runner.masking import NO_MASK, Mask, MaskedStream, mend_json
-from agents.runner.output import LineSplitter, LogBuffer, Tail
+from agents.runner.output import KeptStdout, LineSplitter, LogBuffer, Tail
 from agents.runner.progress import Gauge, Reading, read_line, read_object
 from agents.runner.result_line import RESULT_BYTES_AT_MOST, read_result, read_small
 from agents.runner.series import Series
@@ -35,7 +35,13 @@ class ScriptOutput:
     """The output of one attempt so far."""
 
     def __init__(
-        self, job: JobId, token: Token, mask: Mask = NO_MASK, *, after: "ScriptOutput | None" = None
+        self,
+        job: JobId,
+        token: Token,
+        mask: Mask = NO_MASK,
+        *,
+        after: "ScriptOutput | None" = None,
+        keep_stdout: bool = False,
     ) -> None:
         self._job, self._token = job, token
         self._mask, self._has_mask = mask, bool(mask)
@@ -44,6 +50,7 @@ class ScriptOutput:
         self._logs: LogBuffer = LogBuffer(job, token) if after is None else after._logs
         self._splitters = {"stdout": LineSplitter(), "stderr": LineSplitter()}
         self.tails = {"stdout": Tail(), "stderr": Tail()}
+        self.kept = KeptStdout() if keep_stdout else None
         self.series = Series()
         self._gauge = Gauge()
         self._percent_told: float | None = None
@@ -71,6 +78,8 @@ class ScriptOutput:
 
     def _take_chunk(self, stream: str, chunk: bytes, at: float) -> None:
         self.tails[stream].feed(chunk)
+        if self.kept is not None and stream == "stdout":
+            self.kept.feed(chunk)
         lines = self._splitters[stream].feed(chunk)
         if len(lines) <= _TEXT_LINES or b"\r" in chunk or (stream == "stdout" and b"{" in chunk):
             self._take_lines(stream, lines, at)

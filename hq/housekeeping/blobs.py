@@ -36,7 +36,7 @@ _PARTS: dict[str, dict[str, int]] = {
     SWEEPS: {"spec": 1},
     RESULTS: {
         **{f"result.{part}": 1 for part in ("result_blob", "notes", "result", "artifacts", "environment")},
-        **{f"result.{part}": 1 for part in ("checkpoint", "datasets")},
+        **{f"result.{part}": 1 for part in ("checkpoint", "datasets", "stdout_blob")},
         "params": 1,
     },
     DATASETS: {"_id": 1},

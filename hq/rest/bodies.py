@@ -16,6 +16,17 @@ class JobsBody(Struct, frozen=True, forbid_unknown_fields=True):
     jobs: Annotated[tuple[JobSpec, ...], Meta(min_length=1, max_length=5000)]
 
 
+class ScriptRunBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """A script of the HQ host, to be run once and waited for."""
+
+    #: A directory that was allowed with `idlehands scripts allow`, or one below it.
+    scriptsPath: Annotated[str, Meta(min_length=1, max_length=4096)]  # noqa: N815 - as existing tools say it
+    #: A Python file in it.
+    scriptName: Annotated[str, Meta(min_length=1, max_length=255)]  # noqa: N815
+    #: Their values are the script's words, in this order; the names are for people.
+    jobParameters: dict[str, Any] = {}  # noqa: N815 - msgspec copies it
+
+
 #: A sweep is submitted as it is.
 SweepBody = SweepSpec
 
@@ -25,7 +36,7 @@ _REF = "#/components/schemas/{name}"
 def components() -> dict[str, Any]:
     """Return the JSON Schemas of all bodies and of problems, for `components.schemas`."""
     _, found = msgspec.json.schema_components(
-        (JobsBody, SweepBody, DatasetBody, ProblemBody), ref_template=_REF
+        (JobsBody, SweepBody, DatasetBody, ScriptRunBody, ProblemBody), ref_template=_REF
     )
     return found
 
@@ -33,6 +44,11 @@ def components() -> dict[str, Any]:
 _SCRIPT = {"bundle": "0" * 64, "entry": "train.py", "name": "train"}
 _EXAMPLES: dict[type[Struct], dict[str, Any]] = {
     DatasetBody: {"kind": "file", "filename": "wine.csv"},
+    ScriptRunBody: {
+        "scriptsPath": "/srv/scripts",
+        "scriptName": "data_prep.py",
+        "jobParameters": {"dataFileName": "wine.csv", "dataPath": "/srv/data", "writePath": "/srv/out"},
+    },
     JobsBody: {"jobs": [{"script": _SCRIPT, "params": {"learning_rate": 0.1, "epochs": 3}}]},
     SweepBody: {
         "job": {"script": _SCRIPT},

@@ -14,13 +14,14 @@ from starlette.responses import Response
 
 from bus.codec import MalformedMessage, check_free_form
 from bus.port import Bus, BusInput
-from bus.topics import REPLY
+from bus.topics import JOB_EVENT, REPLY
 from hq.rest.asking import Asking
 from hq.rest.audit_trail import AuditTrail
 from hq.rest.blobs import Blobs
 from hq.rest.counting import RequestCounts
 from hq.rest.database import Database, open_database
 from hq.rest.datasets import Datasets
+from hq.rest.endings import Endings
 from hq.rest.live import Live
 from hq.rest.problems import Problem
 from hq.rest.tokens import Principal
@@ -45,6 +46,7 @@ class House:
     #: Takes notes for the audit log, where there is one.
     trail: AuditTrail | None = None
     requests: RequestCounts = field(default_factory=RequestCounts)
+    endings: Endings = field(default_factory=Endings)
     _database: Database | None = None
     _blobs: Blobs | None = None
     _uploads: Uploads | None = None
@@ -79,6 +81,7 @@ class House:
         """Connect to the broker in the background."""
         self.live.subscribe(self.bus)
         self.bus.subscribe(REPLY, client=CLIENT)
+        self.bus.subscribe(JOB_EVENT)
         self.bus.start(self._handle)
 
     async def stop(self) -> None:
@@ -90,6 +93,7 @@ class House:
     def _handle(self, what: BusInput) -> None:
         self.asking.handle(what)
         self.live.handle(what)
+        self.endings.handle(what)
         for listener in self.listeners:
             listener(what)
 

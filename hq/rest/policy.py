@@ -59,6 +59,8 @@ def _write(path: str) -> Rule:
 
 
 API = "/api/v1"
+#: Also without the prefix: existing tools call it so.
+RUN_SCRIPT = "/scripts/run"
 RULES: tuple[Rule, ...] = (
     Rule("/healthz", {"GET": READERS}, open=True),
     Rule("/readyz", {"GET": READERS}, open=True),
@@ -74,6 +76,8 @@ RULES: tuple[Rule, ...] = (
     _read(f"{API}/sweeps/{{sweep}}/trials"),
     _write(f"{API}/sweeps/{{sweep}}/cancel"),
     _read(f"{API}/results"),
+    _write(RUN_SCRIPT),
+    _write(f"{API}{RUN_SCRIPT}"),
     Rule(f"{API}/audit", {"GET": ADMINS}),
     _read(f"{API}/agents"),
     *(_write(f"{API}/agents/{{agent}}/{verb}") for verb in ("pause", "drain", "resume")),
@@ -140,4 +144,4 @@ def find_rule(path: str) -> Rule | None:
 
 def is_of_the_api(path: str) -> bool:
     """Tell whether tokens open this path, be it there or not."""
-    return path == "/api" or path.startswith("/api/")
+    return path in ("/api", RUN_SCRIPT) or path.startswith("/api/")

@@ -44,7 +44,7 @@ STATUS_OF_CODE = {
 }
 
 
-class ProblemBody(msgspec.Struct, frozen=True):
+class ProblemBody(msgspec.Struct, frozen=True, omit_defaults=True):
     """RFC 9457, with `code` as an extension."""
 
     type: str
@@ -52,13 +52,27 @@ class ProblemBody(msgspec.Struct, frozen=True):
     status: int
     code: str
     detail: str
+    #: The job that this is about.
+    job: str | None = None
+    #: The end of a script's traceback.
+    traceback: str | None = None
 
 
 class Problem(Exception):
     """An answer that is an error."""
 
-    def __init__(self, status: int, code: str, detail: str, headers: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        headers: dict[str, str] | None = None,
+        *,
+        job: str | None = None,
+        traceback: str | None = None,
+    ) -> None:
         super().__init__(f"{status} {code}: {detail}")
+        self.job, self.traceback = job, traceback
         self.status = status
         self.code = code
         self.detail = detail
@@ -72,6 +86,8 @@ class Problem(Exception):
             status=self.status,
             code=self.code,
             detail=self.detail,
+            job=self.job,
+            traceback=self.traceback,
         )
         return Response(
             msgspec.json.encode(body),

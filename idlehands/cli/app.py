@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from idlehands.cli import (
+    allowing,
     auditing,
     backup_commands,
     changing,
@@ -74,6 +75,7 @@ for module in (
     trusting,
     secrets,
     stacking,
+    allowing,
     auditing,
     backup_commands,
 ):

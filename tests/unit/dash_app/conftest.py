@@ -12,9 +12,11 @@ import pytest
 from pymongo import MongoClient
 
 from bus.memory_bus import MemoryBus, MemoryHub
+from dash_app.scripts_route import ScriptRuns
 from dash_app.server import build_server
 from hq.rest.house import CLIENT, build_house
 from hq.rest.tokens import TokenFile
+from idlehands.house.allowed_scripts import FILE_NAME
 from schemas.specs import JobSpec
 from tests.fixtures.mongod import MongodServer
 from tests.unit.dash_app.little_house import LittleAgent, LittleHq, Server, client
@@ -34,7 +36,10 @@ class LittleHouse:
         self.write_tokens()
         house = build_house(MemoryBus(self.hub, CLIENT), uri)
         self.renewals = house.renewals = tokens.parent / "renewals"
-        self.server = Server(build_server(house, TokenFile(tokens), ["127.0.0.1", "house.test"], "0"))
+        self.allowed_scripts = tokens.parent / FILE_NAME
+        runs = ScriptRuns(house, self.allowed_scripts)
+        hosts = ["127.0.0.1", "house.test"]
+        self.server = Server(build_server(house, TokenFile(tokens), hosts, "0", runs=runs))
         self.agent = LittleAgent(MemoryBus(self.hub, "attic"), "attic", train)
 
     def write_tokens(self, **extra: Any) -> None:

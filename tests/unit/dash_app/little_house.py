@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 import uvicorn
+from msgspec.structs import replace
 
 from bus.port import Bus, BusInput, Connected, Disconnected, Inbound, Refusal
 from bus.topics import ACK, CLAIM, GRANT, HEARTBEAT, OFFER, RESULT, TO_HQ
@@ -28,8 +29,8 @@ from hq.log.mongo import MongoLog
 from hq.read_models.indexes import ensure_indexes
 from hq.read_models.writer import Changes, ReadModelWriter, read_checkpoint
 from schemas.events import Decision, EpochBegan
-from schemas.facts import AttemptResult, MachineFacts
-from schemas.messages import Claim, Claims, Heartbeat, Results
+from schemas.facts import AttemptResult, Failure, MachineFacts
+from schemas.messages import Claim, Claims, Grant, Heartbeat, Results
 from schemas.specs import JobSpec
 from schemas.states import Outcome
 
@@ -140,6 +141,17 @@ class LittleAgent:
         beat = Heartbeat(1, "b" * 32, self._seq, self._slots, self._slots, facts=facts)
         self._bus.publish(HEARTBEAT, beat, agent=self.name)
 
+    def _run(self, grant: Grant) -> AttemptResult:
+        ended = AttemptResult(grant.job, grant.token, Outcome.SUCCEEDED, exit_code=0, duration_seconds=0.5)
+        if "error" in grant.spec.params:
+            failure = Failure("exit", "exited with code 1: KeyError", "Traceback: KeyError")
+            return replace(ended, outcome=Outcome.FAILED, exit_code=1, failure=failure)
+        if grant.spec.keep_stdout:
+            # What a script prints that prints its words.
+            words = [*grant.spec.argv, *map(str, grant.spec.params.values())]
+            ended = replace(ended, stdout="".join(f"{word}\n" for word in words))
+        return replace(ended, result=self._script(grant.spec))
+
     def _handle(self, what: BusInput) -> None:
         if isinstance(what, Connected):
             self.beat()
@@ -151,15 +163,7 @@ class LittleAgent:
             self._bus.publish(CLAIM, Claims(1, claims), agent=self.name)
         elif what.topic is GRANT and what.data.grants:
             results = tuple(
-                AttemptResult(
-                    grant.job,
-                    grant.token,
-                    Outcome.SUCCEEDED,
-                    exit_code=0,
-                    result=self._script(grant.spec),
-                    duration_seconds=0.5,
-                )
-                for grant in what.data.grants
+                self._run(grant) for grant in what.data.grants if "forever" not in grant.spec.params
             )
             self._bus.publish(RESULT, Results(1, results), agent=self.name)
             self.beat()

@@ -355,6 +355,28 @@ def test_closing_stops_what_runs_and_later_starts_fail(tmp_path: Path) -> None:
     assert kind(bench.run("print(1)")) == "cannot_start"
 
 
+def test_all_of_stdout_is_kept_where_the_spec_asks_for_it(bench: Bench, rest: BlobServer) -> None:
+    bench.rest_url = rest.url
+    source = "import sys\nprint('ü')\nprint('{\"a\": 1}')\nprint('no', file=sys.stderr)\nprint('end', end='')"
+    result = bench.run(source, keep_stdout=True)
+    assert (result.stdout, result.stdout_blob, result.stdout_lost) == ('ü\n{"a": 1}\nend', None, 0)
+    assert bench.run(source).stdout is None
+
+    flood = bench.run("for n in range(40_000): print('line', n)", keep_stdout=True)
+    assert (flood.outcome, flood.stdout) == (Outcome.SUCCEEDED, None)
+    assert flood.stdout_blob is not None
+    lines = rest.blobs[flood.stdout_blob].decode().splitlines()
+    assert lines == [f"line {number}" for number in range(40_000)]
+
+
+def test_what_is_over_the_limit_of_a_kept_stdout_is_counted(bench: Bench, rest: BlobServer) -> None:
+    bench.rest_url = rest.url
+    result = bench.run("import os\nfor _ in range(17): os.write(1, b'x' * 2**20)", keep_stdout=True)
+    assert result.stdout_lost == 2**20
+    assert result.stdout_blob is not None
+    assert len(rest.blobs[result.stdout_blob]) == 16 * 2**20
+
+
 def test_a_big_result_travels_as_a_blob(bench: Bench, rest: BlobServer) -> None:
     bench.rest_url = rest.url
     rest.failures = [503]

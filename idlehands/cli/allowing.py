@@ -1,0 +1,79 @@
+"""`scripts`: which directories of the HQ host `POST /scripts/run` may run scripts from."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from idlehands.cli import options
+from idlehands.cli.exits import REFUSED, Stop, say
+
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A directory of the HQ host.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    scripts = typer.Typer(
+        help="Directories whose scripts `POST /scripts/run` may run.",
+        no_args_is_help=True,
+        rich_markup_mode=None,
+    )
+    scripts.command("allow")(scripts_allow)
+    scripts.command("list")(scripts_list)
+    scripts.command("disallow")(scripts_disallow)
+    app.add_typer(scripts, name="scripts")
+
+
+def scripts_allow(folder: Folder) -> None:
+    """Allow every script in DIR and below it, now and later. Whoever may write there decides what runs.
+
+    Needs no restart.
+    """
+    from idlehands.house import allowed_scripts as allowed
+    from idlehands.house.audit import note
+    from idlehands.house.home import read_home
+
+    house = read_home()
+    try:
+        real = allowed.allow(house.path / allowed.FILE_NAME, folder)
+    except (allowed.NoSuchScript, allowed.NotAllowed, allowed.AllowedUnreadable) as error:
+        raise Stop(REFUSED, f"{error}.") from None
+    note(house, "scripts.allowed", subject=str(real))
+    say(f'{real} is allowed: POST /scripts/run with "scriptsPath": "{real}" runs the scripts in it.')
+
+
+def scripts_list(json: options.Json = False) -> None:
+    """Show the directories that are allowed."""
+    from idlehands.cli.printing import print_json, print_table
+    from idlehands.house import allowed_scripts as allowed
+    from idlehands.house.home import read_home
+
+    try:
+        found = allowed.read_allowed(read_home().path / allowed.FILE_NAME)
+    except allowed.AllowedUnreadable as error:
+        raise Stop(REFUSED, f"{error}.") from None
+    if json:
+        print_json([{"directory": str(folder), "exists": folder.is_dir()} for folder in found])
+        return
+    print_table(
+        ("directory", "state"),
+        [(str(folder), "there" if folder.is_dir() else "missing") for folder in found],
+        "No directory is allowed. `idlehands scripts allow DIR` allows one.",
+    )
+
+
+def scripts_disallow(folder: Folder) -> None:
+    """Do not run scripts in DIR by path any more. What runs already goes on."""
+    from idlehands.house import allowed_scripts as allowed
+    from idlehands.house.audit import note
+    from idlehands.house.home import read_home
+
+    house = read_home()
+    try:
+        was_in = allowed.disallow(house.path / allowed.FILE_NAME, folder)
+    except allowed.AllowedUnreadable as error:
+        raise Stop(REFUSED, f"{error}.") from None
+    if not was_in:
+        raise Stop(REFUSED, f"{folder} was not allowed. `idlehands scripts list` shows what is.")
+    note(house, "scripts.disallowed", subject=str(folder))
+    say(f"{folder} is not allowed any more.")
