@@ -178,6 +178,13 @@ class SweepExhausted(Event, frozen=True):
     trials: Count
 
 
+class SweepStuck(Event, frozen=True):
+    """No trial can be chosen, for a reason that somebody has to mend. The next proposal ends it."""
+
+    sweep: SweepId
+    why: Text
+
+
 class SweepFinished(Event, frozen=True):
     sweep: SweepId
     why: Text = ""
@@ -246,7 +253,7 @@ JobEvent = (
     | JobDied
     | ResultSuperseded
 )
-SweepEvent = SweepSubmitted | TrialProposed | SweepExhausted | SweepFinished | SweepCancelled
+SweepEvent = SweepSubmitted | TrialProposed | SweepExhausted | SweepStuck | SweepFinished | SweepCancelled
 #: No events of a job or sweep that there is: nothing follows them, and there is no status to tell.
 DeletionEvent = JobDeleted | SweepDeleted
 AnyEvent = JobEvent | SweepEvent | DeletionEvent | EpochBegan | AgentBooted | RequestAnswered | Audited

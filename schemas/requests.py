@@ -6,11 +6,12 @@ envelope's id serves. A repeat within seven days gets the stored answer.
 
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from schemas.audit import AuditNote
-from schemas.names import Count, GuestCommand, JobId, JsonObject, Key, Name, SweepId
+from schemas.names import Count, GuestCommand, JobId, JsonObject, Key, Name, SweepId, Text
 from schemas.specs import JobSpec, SweepSpec
+from schemas.trials import KnownTrials
 
 
 class Request(Struct, frozen=True, tag_field="kind", forbid_unknown_fields=True, omit_defaults=True):
@@ -74,6 +75,8 @@ class Propose(Request, tag="propose", kw_only=True, frozen=True):
     trials: tuple[JsonObject, ...]
     #: The sampler is empty: these are the last ones.
     exhausted: bool = False
+    #: With no trials: why none can be chosen. Told to people until there is one.
+    why: Text = ""
 
 
 class Audit(Request, tag="audit", kw_only=True, frozen=True):
@@ -118,9 +121,15 @@ class ShowStacks(Request, tag="show_stacks", kw_only=True, frozen=True):
 
 
 class ReadSweeps(Request, tag="read_sweeps", kw_only=True, frozen=True):
-    """The running sweeps with how many trials were proposed and are live."""
+    """The running sweeps with how many trials were proposed and are live.
+
+    Of those that are named, also what happened in them: parameters of trials by their number, and how
+    trials ended, in the order of the log.
+    """
 
     after: SweepId | None = None
+    #: How much of it is known already.
+    known: Annotated[dict[SweepId, KnownTrials], Meta(max_length=1000)] = field(default_factory=dict)
 
 
 Change = (

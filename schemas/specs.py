@@ -1,8 +1,8 @@
 """What a person submits: job and sweep specs."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from msgspec import Meta, Struct, field
+from msgspec import Meta, field
 
 from schemas.isolation import Isolation
 from schemas.names import (
@@ -17,10 +17,14 @@ from schemas.names import (
     SweepId,
     Text,
 )
-
-
-class Spec(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Base of all specs: a misspelt field is an error, never ignored."""
+from schemas.objectives import Constraint, Direction, Objective
+from schemas.samplers import SamplerName, SamplerOptions
+from schemas.spaces import Choice as Choice
+from schemas.spaces import Dimension as Dimension
+from schemas.spaces import Fixed as Fixed
+from schemas.spaces import FloatRange as FloatRange
+from schemas.spaces import IntRange as IntRange
+from schemas.strict import Spec as Spec
 
 
 class ScriptSignature(Spec, frozen=True):
@@ -130,30 +134,12 @@ class JobSpec(Spec, frozen=True):
         return max(self.max_starts, self.retry_on_failure + 1)
 
 
-class FloatRange(Spec, tag="float", frozen=True):
-    """Real numbers from low to high, both included; `grid` evenly spaced points for grid search."""
+class PastTrial(Spec, frozen=True):
+    """A trial of another time, from which a sampler learns: its parameters and what came of it."""
 
-    low: float
-    high: float
-    log: bool = False
-    grid: Annotated[int, Meta(ge=1, le=10_000)] = 3
-
-
-class IntRange(Spec, tag="int", frozen=True):
-    """Whole numbers from low to high, both included, in steps."""
-
-    low: int
-    high: int
-    step: Annotated[int, Meta(ge=1)] = 1
-
-
-class Choice(Spec, tag="choice", frozen=True):
-    """One of the listed values."""
-
-    values: Annotated[tuple[Any, ...], Meta(min_length=1, max_length=10_000)]
-
-
-Dimension = FloatRange | IntRange | Choice
+    params: JsonObject
+    #: One for each objective, in their order.
+    values: Annotated[tuple[float, ...], Meta(min_length=1, max_length=16)]
 
 
 class SweepSpec(Spec, frozen=True):
@@ -161,12 +147,23 @@ class SweepSpec(Spec, frozen=True):
 
     job: JobSpec
     space: dict[ShortText, Dimension]
-    sampler: Literal["grid", "random"] = "random"
-    #: For grid: an upper bound. For random: the number of trials.
+    #: Stays `random` where nothing is said: old sweeps in the log say nothing and mean it.
+    sampler: SamplerName = "random"
+    #: For grid: an upper bound. For the others: the number of trials.
     trials: Annotated[int, Meta(ge=1, le=100_000)] = 10
+    #: The short form of one objective.
     metric: ShortText = ""
-    direction: Literal["minimize", "maximize"] = "maximize"
-    seed: Annotated[int, Meta(ge=0, le=2**53 - 1)] = 0
+    direction: Direction = "maximize"
+    #: With a seed, trials do not depend on the sweep's id: the same sweep gives the same trials.
+    seed: Annotated[int, Meta(ge=0, le=2**53 - 1)] | None = None
     #: Trials that may be live at once.
     parallel: Annotated[int, Meta(ge=1, le=10_000)] = 16
     name: ShortText = ""
+    #: What is searched for, instead of `metric` and `direction`.
+    objectives: Annotated[tuple[Objective, ...], Meta(max_length=16)] = ()
+    constraints: Annotated[tuple[Constraint, ...], Meta(max_length=16)] = ()
+    options: SamplerOptions = SamplerOptions()
+    #: Points to try first, in this order. What one leaves out is sampled.
+    tries: Annotated[tuple[JsonObject, ...], Meta(max_length=1000)] = ()
+    #: Trials of another time to learn from.
+    past: Annotated[tuple[PastTrial, ...], Meta(max_length=1000)] = ()

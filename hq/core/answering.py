@@ -216,12 +216,23 @@ class Answering:
                 "proposed": sweep.proposed,
                 "live": sweep.live,
                 "exhausted": sweep.exhausted,
+                "settled": sweep.settled,
+                "ended": self._ended(name),
+                "why": sweep.why,
             }
             room -= len(msgspec.json.encode(view))
             if shown and room < 0:
                 break
+            known = request.known.get(name)
+            if known is not None and name in self._state.histories:
+                news, room = self._state.histories[name].read(known, room)
+                view["news"] = news
             shown.append(view)
         return {"sweeps": shown, "more": len(running) > len(shown)}
+
+    def _ended(self, sweep: str) -> int:
+        history = self._state.histories.get(sweep)
+        return 0 if history is None else history.ended
 
     def _status(self, now: float, log_silent: bool) -> dict[str, Any]:
         books = self._books

@@ -4,6 +4,7 @@ from msgspec.structs import replace
 
 from hq.core.evolve_job import evolve_job
 from hq.core.evolve_sweep import evolve_sweep
+from hq.core.history import History, build_end
 from hq.core.moment import InvalidTransition, Moment
 from hq.core.state import AgentRecord, Answer, AuditEntry, Change, Deleted, Job, State, StoredResult, Sweep
 from schemas.events import (
@@ -88,10 +89,12 @@ def _fold_sweep(state: State, event: SweepEvent, moment: Moment) -> Sweep:
     if sweep.status.is_final:
         state.sweeps.pop(sweep.id, None)
         state.trials.pop(sweep.id, None)
+        state.histories.pop(sweep.id, None)
     else:
         state.sweeps[sweep.id] = sweep
         if isinstance(event, TrialProposed):
             state.trials.setdefault(sweep.id, set()).add(event.job)
+            state.histories.setdefault(sweep.id, History()).add_trial(event.params)
     return sweep
 
 
@@ -114,7 +117,7 @@ def _fold_job(state: State, event: JobEvent, moment: Moment) -> list[Change]:
         changes.append(stored)
     if job.status.is_final:
         state.remember_finished(job, getattr(event, "token", None) or 0)
-        changes.extend(_count_trial(state, job, moment))
+        changes.extend(_count_trial(state, job, moment, result))
     return changes
 
 
@@ -141,10 +144,12 @@ def _stored(
     )
 
 
-def _count_trial(state: State, job: Job, moment: Moment) -> list[Change]:
+def _count_trial(state: State, job: Job, moment: Moment, result: AttemptResult | None) -> list[Change]:
     sweep = state.sweeps.get(job.spec.sweep or "")
     if sweep is None:
         return []
+    end = build_end(sweep.spec, job.spec.trial or 0, job.status, result)
+    state.histories.setdefault(sweep.id, History()).add_end(moment.position, job.id, end)
     state.trials.get(sweep.id, set()).discard(job.id)
     won = 1 if job.status is JobStatus.SUCCEEDED else 0
     changed = replace(

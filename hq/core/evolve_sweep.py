@@ -9,6 +9,7 @@ from schemas.events import (
     SweepEvent,
     SweepExhausted,
     SweepFinished,
+    SweepStuck,
     SweepSubmitted,
     TrialProposed,
 )
@@ -41,7 +42,9 @@ def evolve_sweep(sweep: Sweep | None, event: SweepEvent, moment: Moment) -> Swee
         case TrialProposed(trial=trial):
             if trial != sweep.proposed:
                 raise InvalidTransition(f"trial {trial} of sweep {sweep.id}, expected {sweep.proposed}")
-            changed = replace(sweep, proposed=trial + 1, live=sweep.live + 1)
+            changed = replace(sweep, proposed=trial + 1, live=sweep.live + 1, why="")
+        case SweepStuck(why=why):
+            changed = replace(sweep, why=why)
         case SweepExhausted():
             changed = replace(sweep, exhausted=True)
         case SweepFinished(why=why):

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from hq.core.history import History
 from schemas.audit import AuditNote
 from schemas.facts import Checkpoint, MachineFacts
 from schemas.names import JsonObject
@@ -102,8 +103,12 @@ class Sweep(Struct, frozen=True, kw_only=True):
     unsuccessful: int = 0
     #: The sampler has nothing more to propose.
     exhausted: bool = False
+    #: While it runs: why no trial can be chosen.
     why: str = ""
     ended_at: float | None = None
+    #: How many trials had ended when the sweep itself was last changed: whatever is proposed after that is
+    #: chosen knowing these at least.
+    settled: int = 0
 
 
 class AgentRecord(Struct, frozen=True, kw_only=True):
@@ -187,6 +192,8 @@ class State:
         self.reported: OrderedDict[tuple[str, int], str] = OrderedDict()
         #: job ids of each running sweep's live trials.
         self.trials: dict[str, set[str]] = {}
+        #: What each running sweep's sampler learns from.
+        self.histories: dict[str, History] = {}
 
     def fill_trials(self) -> None:
         """Note the live trials of each running sweep, after jobs and sweeps were put in."""

@@ -19,6 +19,7 @@ from hq.core.state import Change, Job, State, Sweep
 from hq.log.connection import explain, is_refusal
 from hq.log.port import EventLog, LogUnavailable, LogUnreadable
 from hq.read_models.deletion import finish_deletions
+from hq.read_models.histories import read_histories
 from hq.read_models.models import ReadModelsUnusable
 from hq.read_models.replay import WRITE_AT
 from hq.read_models.snapshot import Snapshot
@@ -58,6 +59,7 @@ def load(database: Database[dict[str, Any]], log: EventLog) -> tuple[State, Read
         tail = _Tail(Snapshot(database, checkpoint))
         writer = ReadModelWriter(database, generation)
         tail.fold(log, writer)
+        tail.state.histories = read_histories(database, tail.state.sweeps)
     except PyMongoError as error:
         why = explain(database, error)
         raise (LogUnreadable(why) if is_refusal(database, error) else LogUnavailable(why)) from error

@@ -1,30 +1,22 @@
-"""Samplers: from a space to the parameters of trials. Pure.
+"""Samplers that do not learn: from a space to the parameters of trials. Pure.
 
-A trial's parameters follow from the space, the sweep's identity and seed, and
-the trial's number (and, for samplers that learn, from the history), never from
-what this process proposed before: a restart proposes the same again.
+A trial's parameters follow from the space, the seed and the trial's number,
+never from what this process proposed before: a restart proposes the same again.
 """
 
 import hashlib
-import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from msgspec import Struct
 
-from schemas.specs import Choice, Dimension, FloatRange, IntRange, SweepSpec
+from hq.search.grids import between, count_combinations, read_combination
+from schemas.spaces import Choice, Dimension, Fixed, FloatRange, IntRange, active_params, step_at, steps_of
+from schemas.specs import SweepSpec
 
 Params = dict[str, Any]
 Space = Mapping[str, Dimension]
-
-
-class Trial(Struct, frozen=True):
-    """What became of an earlier trial. `value` is its objective; None when it has none (yet)."""
-
-    number: int
-    params: Params
-    value: float | None = None
 
 
 class Proposal(Struct, frozen=True):
@@ -35,46 +27,43 @@ class Proposal(Struct, frozen=True):
 
 
 class Sampler(Protocol):
-    """Chooses parameters."""
+    """Chooses parameters without looking at what became of others."""
 
-    def propose(
-        self, space: Space, seed: str, first: int, count: int, history: Sequence[Trial] = ()
-    ) -> Proposal:
+    def propose(self, space: Space, seed: str, first: int, count: int) -> Proposal:
         """Return the parameters of trials `first`, `first` + 1, ..., at most `count` of them.
 
         The same arguments give the same answer, in any process.
 
         Args:
-            seed: Of the whole sweep: its identity and the seed that the user gave.
+            space: What to choose from.
+            seed: Of the whole sweep.
+            first: Number of the first trial.
+            count: How many are wanted.
         """
 
 
 class RandomSampler:
     """Independent draws: uniform, log-uniform where the range says so."""
 
-    def propose(
-        self, space: Space, seed: str, first: int, count: int, history: Sequence[Trial] = ()
-    ) -> Proposal:
+    def propose(self, space: Space, seed: str, first: int, count: int) -> Proposal:
         return Proposal(tuple(self._draw(space, seed, trial) for trial in range(first, first + count)))
 
     def _draw(self, space: Space, seed: str, trial: int) -> Params:
         digest = hashlib.sha256(f"{seed}/{trial}".encode()).digest()
         source = random.Random(digest)
-        # By name, so that the order in which a client wrote the space changes nothing.
+        # By name, so that the order in which a client wrote the space changes nothing; and all of them, so
+        # that a condition more or less does not change the others.
         drawn = {name: _draw_one(space[name], source) for name in sorted(space)}
-        return {name: drawn[name] for name in space}
+        return active_params(space, drawn)
 
 
 class GridSampler:
     """Every combination once: the last parameter varies fastest."""
 
-    def propose(
-        self, space: Space, seed: str, first: int, count: int, history: Sequence[Trial] = ()
-    ) -> Proposal:
-        sizes = {name: count_points(dimension) for name, dimension in space.items()}
-        total = math.prod(sizes.values())
+    def propose(self, space: Space, seed: str, first: int, count: int) -> Proposal:
+        total = count_combinations(space)
         last = min(first + count, total)
-        trials = tuple(_combination(space, sizes, number) for number in range(first, last))
+        trials = tuple(read_combination(space, number) for number in range(first, last))
         return Proposal(trials, exhausted=last >= total)
 
 
@@ -84,59 +73,28 @@ def build_sampler(spec: SweepSpec) -> Sampler:
 
 
 def seed_of(sweep: str, spec: SweepSpec) -> str:
-    """Return what makes two sweeps draw differently."""
-    return f"{sweep}/{spec.seed}"
+    """Return what makes two sweeps draw differently: their seeds, or their ids where none was given."""
+    return f"{sweep}/0" if spec.seed is None else f"seed/{spec.seed}"
 
 
-def count_points(dimension: Dimension) -> int:
-    """Return how many values a grid has along one dimension; 0 for a range without any."""
-    match dimension:
-        case FloatRange(low=low, high=high, grid=grid):
-            return 0 if low > high else 1 if low == high else grid
-        case IntRange(low=low, high=high, step=step):
-            return max((high - low) // step + 1, 0)
-        case Choice(values=values):
-            return len(values)
-
-
-def point(dimension: Dimension, index: int) -> Any:
-    """Return the grid's value number `index` along one dimension."""
-    match dimension:
-        case FloatRange(low=low, high=high, log=log, grid=grid):
-            # The ends exactly as they were given: rounding must not leave the range.
-            if index == 0:
-                return low
-            if index == grid - 1:
-                return high
-            return _between(low, high, index / (grid - 1), log)
-        case IntRange(low=low, step=step):
-            return low + index * step
-        case Choice(values=values):
-            return values[index]
-
-
-def _combination(space: Space, sizes: Mapping[str, int], number: int) -> Params:
-    """Return combination `number` without making those before it: grids can be huge."""
-    indices: dict[str, int] = {}
-    for name in reversed(list(space)):
-        number, indices[name] = divmod(number, sizes[name])
-    return {name: point(dimension, indices[name]) for name, dimension in space.items()}
+def number_seed(seed: str, trial: int) -> int:
+    """Return the 32 bits with which trial `trial` draws."""
+    return int.from_bytes(hashlib.sha256(f"{seed}/{trial}".encode()).digest()[:4])
 
 
 def _draw_one(dimension: Dimension, source: random.Random) -> Any:
     match dimension:
+        case Fixed(value=value):
+            return value
+        case FloatRange(step=step) if step is not None:
+            return step_at(dimension, source.randrange(steps_of(dimension) + 1))
         case FloatRange(low=low, high=high, log=log):
-            return _between(low, high, source.random(), log)
+            return between(low, high, source.random(), log)
+        case IntRange(low=low, high=high, log=True):
+            # Every whole number owns what lies half a step around it.
+            value = round(between(low - 0.5, high + 0.5, source.random(), True))
+            return min(max(value, low), high)
         case IntRange(low=low, high=high, step=step):
             return source.randrange(low, high + 1, step)
         case Choice(values=values):
             return values[source.randrange(len(values))]
-
-
-def _between(low: float, high: float, share: float, log: bool) -> float:
-    if log:
-        value = math.exp(math.log(low) + share * (math.log(high) - math.log(low)))
-    else:
-        # Not low + share * (high - low): the width of a range can be more than a float holds.
-        value = low * (1 - share) + high * share
-    return min(max(value, low), high)

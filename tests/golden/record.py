@@ -11,6 +11,7 @@ from schemas.audit import AuditNote
 from schemas.events import AnyEvent, Decision, SweepFinished, TrialProposed
 from schemas.facts import Artifact, AttemptResult, Checkpoint, Failure, MachineFacts, MetricPoint
 from schemas.messages import StandingClaim
+from schemas.objectives import Constraint, Objective
 from schemas.requests import (
     Audit,
     Cancel,
@@ -23,7 +24,21 @@ from schemas.requests import (
     Submit,
     SubmitSweep,
 )
-from schemas.specs import Choice, FloatRange, IntRange, JobSpec, Limits, Needs, ScriptRef, Source, SweepSpec
+from schemas.samplers import SamplerOptions
+from schemas.specs import (
+    Choice,
+    Dimension,
+    Fixed,
+    FloatRange,
+    IntRange,
+    JobSpec,
+    Limits,
+    Needs,
+    PastTrial,
+    ScriptRef,
+    Source,
+    SweepSpec,
+)
 from schemas.states import Outcome, Phase
 from tests.golden.folding import write
 from tests.unit.hq.core.small_house import Key, SmallHouse, success
@@ -112,6 +127,30 @@ def _play_sweeps(house: SmallHouse) -> None:
     house.request(CancelSweep(sweep=other))
     running = house.request(SubmitSweep(sweep=spec)).result["sweep"]
     house.request(Propose(sweep=running, first=0, trials=trials[:1]), "search")
+    searched = house.request(SubmitSweep(sweep=_searched())).result["sweep"]
+    house.request(Propose(sweep=searched, first=0, trials=(), why="cmaes is not installed"), "search")
+    house.request(Propose(sweep=searched, first=0, trials=({"kind": "a", "y": 0.5},)), "search")
+    house.request(Propose(sweep=searched, first=1, trials=(), why="something else is missing"), "search")
+
+
+def _searched() -> SweepSpec:
+    space: dict[str, Dimension] = {
+        "kind": Choice(("a", "b")),
+        "y": FloatRange(0, 1, step=0.25, when={"kind": ("a",)}),
+        "n": IntRange(1, 64, log=True, when={"kind": ("b",)}),
+        "fixed": Fixed(None, when={"kind": ("b",)}),
+    }
+    return SweepSpec(
+        JobSpec(SCRIPT, needs=Needs(gpus=8)),
+        space,
+        "tpe",
+        seed=0,
+        objectives=(Objective("loss", "minimize"), Objective("accuracy")),
+        constraints=(Constraint("mb", at_most=10), Constraint("recall", at_least=0.5)),
+        options=SamplerOptions(n_startup_trials=5, multivariate=False),
+        tries=({"kind": "b"},),
+        past=(PastTrial({"kind": "a", "y": 0.25}, (1.5, 0.5)),),
+    )
 
 
 def _play_losses(house: SmallHouse) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from schemas.specs import Choice, Dimension, FloatRange, IntRange, JobSpec, SweepSpec
+from schemas.specs import Choice, Dimension, Fixed, FloatRange, IntRange, JobSpec, SweepSpec
 from trust.arguments import Argument, why_refused
 
 
@@ -36,6 +36,8 @@ def _samples(dimension: Dimension) -> list[Any]:
     match dimension:
         case Choice(values=values):
             return list(values)
+        case Fixed(value=value):
+            return [value]
         case FloatRange(low=low, high=high):
             return [float(low), float(high)]
         case IntRange(low=low, high=high):

@@ -35,6 +35,11 @@ def decide_deletion(state: State, jobs: Sequence[str], found: Collection[str], b
                 "not_final",
                 f"job {job_id} is {job.status}: only jobs that have ended can be deleted, cancel it first",
             )
+        if any(job_id in history.jobs for history in state.histories.values()):
+            raise Refused(
+                "not_final",
+                f"job {job_id} is a trial of a sweep that runs and learns from it: cancel the sweep first",
+            )
         if job_id not in state.finished and job_id not in found:
             raise Refused(
                 "unknown_job", f"no job {job_id}: it never existed or was deleted; nothing was deleted"
@@ -74,7 +79,8 @@ def decide_sweep_deletion(state: State, sweep: str, jobs: Sequence[str] | None, 
 
 def decide_tidying(state: State, jobs: Sequence[str], sweeps: Sequence[str], by: str) -> list[AnyEvent]:
     """Return the deletion of those that have ended; the others are left for another time."""
+    needed = set().union(*(history.jobs for history in state.histories.values()))
     return [
-        *(JobDeleted(job, by) for job in jobs[:MAX_DELETED] if job not in state.jobs),
+        *(JobDeleted(job, by) for job in jobs[:MAX_DELETED] if job not in state.jobs and job not in needed),
         *(SweepDeleted(sweep, by) for sweep in sweeps[:MAX_DELETED] if sweep not in state.sweeps),
     ]

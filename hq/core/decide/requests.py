@@ -18,12 +18,15 @@ from schemas.events import (
     JobSubmitted,
     SweepCancelled,
     SweepExhausted,
+    SweepStuck,
     SweepSubmitted,
     TrialProposed,
 )
 from schemas.paths import is_path_below
 from schemas.requests import Audit, Cancel, CancelSweep, Change, Hold, Propose, Release, Submit, SubmitSweep
-from schemas.specs import Choice, FloatRange, IntRange, JobSpec, SweepSpec
+from schemas.searches import MAX_SEARCH_BYTES, SearchError, check_search
+from schemas.spaces import SpaceError
+from schemas.specs import JobSpec, SweepSpec
 from schemas.states import JobStatus
 
 #: A grant carries the whole spec in one message.
@@ -176,24 +179,19 @@ def _check_sweep(spec: SweepSpec) -> None:
     size = len(msgspec.json.encode(spec.job))
     if size > MAX_SWEEP_JOB_BYTES:
         raise Refused("too_big", f"a sweep's job has {size} bytes, at most {MAX_SWEEP_JOB_BYTES}")
+    search = len(msgspec.json.encode((spec.tries, spec.past)))
+    if search > MAX_SEARCH_BYTES:
+        raise Refused(
+            "too_big", f"tries and past have {search} bytes, at most {MAX_SEARCH_BYTES}: leave some out"
+        )
     if why := why_space_not_signed(spec):
         raise Refused("bad_spec", f"the script cannot be run like this: {why}")
-    if not spec.space:
-        raise Refused("bad_space", "the space is empty: name at least one parameter to vary")
-    for name, dimension in spec.space.items():
-        if not name:
-            raise Refused("bad_space", "a parameter of the space has no name")
-        match dimension:
-            case FloatRange(low=low, high=high, log=log):
-                if low > high:
-                    raise Refused("bad_space", f"{name}: low {low} is above high {high}")
-                if log and low <= 0:
-                    raise Refused("bad_space", f"{name}: a log range needs low > 0, not {low}")
-            case IntRange(low=low, high=high):
-                if low > high:
-                    raise Refused("bad_space", f"{name}: low {low} is above high {high}")
-            case Choice():
-                pass
+    try:
+        check_search(spec)
+    except SpaceError as error:
+        raise Refused("bad_space", str(error)) from None
+    except SearchError as error:
+        raise Refused("bad_spec", str(error)) from None
 
 
 def _on_jobs(state: State, jobs: tuple[str, ...], by: str, verb: str) -> Decided:
@@ -249,6 +247,8 @@ def _propose(state: State, client: str, request: Propose, ids: Ids) -> Decided:
         )
     events: list[AnyEvent] = []
     jobs: list[str] = []
+    if request.why and not request.trials and request.why != sweep.why:
+        events.append(SweepStuck(sweep.id, request.why))
     for trial, params in enumerate(request.trials, start=request.first):
         jobs.append(ids.make("j"))
         spec = replace(

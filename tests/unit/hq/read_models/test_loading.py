@@ -13,6 +13,7 @@ from hq.read_models.loading import load
 from hq.read_models.models import COLLECTIONS, ReadModelsUnusable
 from hq.read_models.verify import find_differences
 from hq.read_models.writer import COMMITTED, Changes, ReadModelWriter, read_checkpoint
+from schemas.spaces import active_params
 from tests.unit.hq.read_models.histories import History
 
 LogOf = Callable[[History], MemoryLog]
@@ -27,8 +28,21 @@ def assert_same(loaded: State, folded: State) -> None:
     assert loaded.sweeps == folded.sweeps
     assert dict(loaded.answers) == dict(folded.answers)
     assert dict(loaded.reported) == dict(folded.reported)
+    assert learned_from(loaded) == learned_from(folded)
     # Only the live trials of running sweeps count; an empty set is no difference.
     assert {k: v for k, v in loaded.trials.items() if v} == {k: v for k, v in folded.trials.items() if v}
+
+
+def learned_from(state: State) -> dict[str, Any]:
+    return {
+        sweep: (
+            [active_params(state.sweeps[sweep].spec.space, params) for params in history.params],
+            history.ends,
+            history.jobs,
+        )
+        for sweep, history in state.histories.items()
+        if history.params
+    }
 
 
 def collect(history: History, first: int, last: int) -> Changes:

@@ -1,15 +1,19 @@
 """Samplers at their edges, and that they say the same again."""
 
 import math
+import random
 from collections import Counter
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hq.search.samplers import GridSampler, RandomSampler, count_points, point
-from schemas.specs import Choice, Dimension, FloatRange, IntRange
+from hq.search.grids import count_points, point
+from hq.search.samplers import GridSampler, RandomSampler
+from schemas.spaces import active_params, check_space, contains, in_order, is_active
+from schemas.specs import Choice, Dimension, Fixed, FloatRange, IntRange
 
 
 def grid(space: dict[str, Dimension], first: int = 0, count: int = 1000) -> list[dict[str, Any]]:
@@ -67,6 +71,11 @@ def test_a_huge_grid_is_not_made_to_find_one_of_its_points() -> None:
         (FloatRange(0.3, 0.3, grid=5), [0.3]),
         (FloatRange(-1, 1, grid=3), [-1, 0, 1]),
         (FloatRange(0.0001, 1, log=True, grid=5), [0.0001, 0.001, 0.01, 0.1, 1]),
+        (FloatRange(0.1, 0.5, step=0.1), [0.1, 0.2, 0.3, 0.4, 0.5]),
+        (FloatRange(0.1, 0.55, step=0.2), [0.1, 0.3, 0.5]),
+        (FloatRange(2, 2, step=5), [2]),
+        (Fixed("a"), ["a"]),
+        (IntRange(1, 4, log=True), [1, 2, 3, 4]),
         (IntRange(2, 2), [2]),
         (IntRange(1, 6, 2), [1, 3, 5]),
         (IntRange(1, 7, 2), [1, 3, 5, 7]),
@@ -87,45 +96,78 @@ def test_the_ends_of_a_log_grid_are_exact() -> None:
     assert (point(dimension, 0), point(dimension, 6)) == (1e-5, 3e-1)
 
 
-finite = st.floats(allow_nan=False, allow_infinity=False)
-
-
 @st.composite
 def dimensions(draw: st.DrawFn) -> Dimension:
-    kind = draw(st.sampled_from(["float", "log", "int", "choice"]))
+    kind = draw(st.sampled_from(["float", "log", "step", "int", "log int", "choice", "fixed"]))
     if kind == "choice":
         return Choice(tuple(draw(st.lists(st.integers() | st.text() | st.none(), min_size=1, max_size=5))))
+    if kind == "fixed":
+        return Fixed(draw(st.integers() | st.none()))
     if kind == "int":
         low, high = sorted(draw(st.tuples(st.integers(-(2**53), 2**53), st.integers(-(2**53), 2**53))))
-        return IntRange(low, high, draw(st.integers(1, 1000)))
+        return IntRange(low, high, min(draw(st.integers(1, 1000)), max(high - low, 1)))
+    if kind == "log int":
+        low, high = sorted(draw(st.tuples(st.integers(1, 2**40), st.integers(1, 2**40))))
+        return IntRange(low, high, log=True)
+    if kind == "step":
+        low, step = draw(st.integers(-99, 99)), draw(st.sampled_from([0.1, 0.25, 1e-3, 3.0]))
+        return FloatRange(low / 10, low / 10 + step * (draw(st.integers(1, 50)) + 0.5), step=step)
+    finite = st.floats(allow_nan=False, allow_infinity=False)
     one, other = draw(st.tuples(finite, finite))
     if kind == "log":
         one, other = abs(one) + 1e-300, abs(other) + 1e-300
     return FloatRange(min(one, other), max(one, other), log=kind == "log", grid=draw(st.integers(1, 9)))
 
 
-def is_in(value: Any, dimension: Dimension) -> bool:
-    match dimension:
-        case FloatRange(low=low, high=high):
-            return bool(low <= value <= high and math.isfinite(value))
-        case IntRange(low=low, high=high, step=step):
-            return bool(low <= value <= high and (value - low) % step == 0)
-        case Choice(values=values):
-            return value in values
+@st.composite
+def spaces(draw: st.DrawFn) -> dict[str, Dimension]:
+    """Spaces in which some parameters exist only with some values of earlier ones."""
+    space: dict[str, Dimension] = {}
+    for name in draw(st.lists(st.text(min_size=1, max_size=5), min_size=1, max_size=5, unique=True)):
+        dimension = draw(dimensions())
+        parents = [one for one in space if isinstance(space[one], Choice)]
+        if parents and draw(st.booleans()):
+            parent = draw(st.sampled_from(parents))
+            values = space[parent].values  # type: ignore[union-attr]
+            when = {parent: tuple(draw(st.lists(st.sampled_from(values), min_size=1, max_size=3)))}
+            dimension = msgspec.structs.replace(dimension, when=when)
+        space[name] = dimension
+    check_space(space)
+    return space
 
 
-@settings(max_examples=200, deadline=None)
-@given(
-    st.dictionaries(st.text(min_size=1, max_size=5), dimensions(), min_size=1, max_size=4), st.integers(0, 99)
-)
-def test_every_draw_is_in_its_range_and_the_same_again(space: dict[str, Dimension], first: int) -> None:
+@settings(max_examples=150, deadline=None)
+@given(spaces(), st.integers(0, 99), st.randoms())
+def test_every_draw_is_in_its_range_exists_when_it_should_and_is_the_same_again(
+    space: dict[str, Dimension], first: int, chance: random.Random
+) -> None:
+    shuffled = list(space)
+    chance.shuffle(shuffled)
+    space = {name: space[name] for name in shuffled}
     for sampler in (RandomSampler(), GridSampler()):
         proposal = sampler.propose(space, "seed", first, 3)
 
         assert proposal == type(sampler)().propose(space, "seed", first, 3)
         for trial in proposal.trials:
-            assert list(trial) == list(space)
-            assert all(is_in(trial[name], dimension) for name, dimension in space.items())
+            assert active_params(space, trial) == trial
+            for name in in_order(space):
+                assert (name in trial) == is_active(space, name, trial)
+                assert name not in trial or contains(space[name], trial[name])
+
+
+def test_a_grid_of_conditions_has_no_combination_twice() -> None:
+    space: dict[str, Dimension] = {
+        "momentum": FloatRange(0, 1, grid=3, when={"opt": ("sgd",)}),
+        "opt": Choice(("adam", "sgd")),
+        "nesterov": Choice((True, False), when={"opt": ("sgd",), "momentum": (1.0, 0.5)}),
+        "n": IntRange(1, 2),
+    }
+
+    found = grid(space)
+
+    assert len(found) == len({repr(trial) for trial in found}) == 2 * (1 + 1 + 2 * 2)
+    assert {"opt": "adam", "n": 1} in found
+    assert not any("nesterov" in trial and trial.get("momentum") == 0 for trial in found)
 
 
 def test_random_trials_depend_on_their_number_and_the_seed_alone() -> None:

@@ -1,0 +1,84 @@
+"""The history of a running sweep: what was proposed, by number, and how trials ended, in the log's order.
+
+Both lists only grow, so a reader that has some of each asks for the rest. Ends
+within one decision are in the order of the trials' numbers.
+"""
+
+from bisect import insort
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from schemas.facts import AttemptResult
+from schemas.names import JsonObject
+from schemas.objectives import Worth, weigh
+from schemas.specs import SweepSpec
+from schemas.states import JobStatus
+from schemas.trials import KnownTrials, TrialEnd
+
+_WHY_WORTHLESS = {
+    JobStatus.FAILED: "it failed",
+    JobStatus.CANCELLED: "it was cancelled",
+    JobStatus.DEAD: "its machines went down under it",
+}
+
+
+class History:
+    """Changed by the fold, and filled from the read models when HQ starts."""
+
+    def __init__(self) -> None:
+        self.params: list[JsonObject] = []
+        #: Jobs of trials that have ended: as long as the sweep runs they are needed.
+        self.jobs: set[str] = set()
+        self._ends: list[tuple[int, int, TrialEnd]] = []
+
+    @property
+    def ended(self) -> int:
+        """Return how many trials have ended."""
+        return len(self._ends)
+
+    @property
+    def ends(self) -> list[TrialEnd]:
+        """Return how trials ended, in order."""
+        return [end for _, _, end in self._ends]
+
+    def add_trial(self, params: JsonObject) -> None:
+        """Note the parameters of the next trial."""
+        self.params.append(params)
+
+    def add_end(self, position: int, job: str, end: TrialEnd) -> None:
+        """Note how a trial ended, at this position of the log."""
+        self.jobs.add(job)
+        # Nearly always at the end. No two ends have both numbers in common.
+        insort(self._ends, (position, end.trial, end), key=lambda one: one[:2])
+
+    def read(self, known: KnownTrials, room: int) -> tuple[dict[str, Any], int]:
+        """Return what comes after `known`, as much as `room` bytes hold, and the room that is left."""
+        params: list[Any] = []
+        ends: list[Any] = []
+        for one in self.params[known.trials :]:
+            room -= len(msgspec.json.encode(one)) + 1
+            if room < 0:
+                break
+            params.append(one)
+        for _, _, end in self._ends[known.ends :] if room > 0 else ():
+            room -= len(msgspec.json.encode(end)) + 1
+            if room < 0:
+                break
+            ends.append(msgspec.to_builtins(end))
+        return {"known": msgspec.to_builtins(known), "trials": params, "ends": ends}, room
+
+
+def build_end(
+    spec: SweepSpec, trial: int, status: JobStatus, result: AttemptResult | Mapping[str, Any] | None
+) -> TrialEnd:
+    """Return the end of a trial, worth what its result says by the sweep's objectives."""
+    if status is not JobStatus.SUCCEEDED:
+        return TrialEnd(trial, status, Worth(why=_WHY_WORTHLESS.get(status, "it has not ended")))
+    if result is None:
+        return TrialEnd(trial, status, weigh(spec, None))
+    if isinstance(result, AttemptResult):
+        return TrialEnd(trial, status, weigh(spec, result.result, is_blob=result.result_blob is not None))
+    worth = weigh(spec, result.get("result"), is_blob=result.get("result_blob") is not None)
+    return TrialEnd(trial, status, worth)

@@ -1,0 +1,24 @@
+"""How trials end, and what the search process knows of a sweep's trials already."""
+
+from msgspec import Struct
+
+from schemas.names import Count
+from schemas.objectives import Worth
+from schemas.states import JobStatus
+
+
+class TrialEnd(Struct, frozen=True, omit_defaults=True):
+    """The end of one trial, in the order of the log. It is final: retries and losses are not ends."""
+
+    trial: Count
+    status: JobStatus
+    worth: Worth = Worth()
+
+
+class KnownTrials(Struct, frozen=True, omit_defaults=True):
+    """How much of a sweep's history somebody has: both counts only grow."""
+
+    #: Parameters of the trials before this number.
+    trials: Count = 0
+    #: The first so many ends.
+    ends: Count = 0
