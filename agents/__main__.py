@@ -21,7 +21,7 @@ from agents.energy.plugging import Outlet
 from agents.environments.offered import InterpretersBroken, find_uv, offered
 from agents.facts import count_cores, read_facts
 from agents.guest.lookout import Lookout
-from agents.guest.settings import PRESETS
+from agents.guest.settings import PRESETS, SettingsBroken, read_settings, settings_file
 from agents.home import AgentHome, HomeInUse
 from agents.loop import AgentLoop, ShutDown
 from agents.renewal import Renewal
@@ -80,6 +80,7 @@ def _run(settings: BusSettings, home: AgentHome, options: argparse.Namespace) ->
             version=metadata.version("idlehands"),
             isolation=isolations.levels,
             environments=_find_environments(options, home),
+            wake=_find_wake_addresses(home),
         ),
         spooled=spool.load(),
         now=suspend_aware_seconds(),
@@ -126,6 +127,19 @@ def _find_environments(options: argparse.Namespace, home: AgentHome) -> tuple[st
     if uv is None:
         log.info("uv is not installed: no environments are built here")
     return offered(home.path, uv)
+
+
+def _find_wake_addresses(home: AgentHome) -> tuple[str, ...]:
+    try:
+        is_allowed = read_settings(settings_file(home.path)).wake
+    except SettingsBroken:
+        # The guest policy reads them too: it holds all jobs back and says what is wrong.
+        return ()
+    if not is_allowed:
+        return ()
+    from agents.network_cards import find_wake_addresses
+
+    return find_wake_addresses()
 
 
 def _find_isolations(options: argparse.Namespace) -> Isolations:

@@ -14,6 +14,7 @@ def read_facts(
     version: str,
     isolation: tuple[Isolation, ...] = ("basic",),
     environments: tuple[str, ...] = (),
+    wake: tuple[str, ...] = (),
 ) -> MachineFacts:
     """Return what this machine is; its GPUs are as many as its owner says."""
     return MachineFacts(
@@ -27,6 +28,7 @@ def read_facts(
         version=version,
         isolation=isolation,
         environments=environments,
+        wake=wake,
     )
 
 

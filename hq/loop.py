@@ -19,13 +19,14 @@ from bus.port import Bus, Connected, Disconnected, Inbound, Refusal
 from hq import publishing
 from hq.announcing import Announcer
 from hq.core.authority import Authority
-from hq.core.outputs import Answer, LookUp, LookUpSweep, Output, Publish, RecordProgress
+from hq.core.outputs import Answer, LookUp, LookUpSweep, Output, Publish, RecordProgress, Wake
 from hq.inbox import Inbox
 from hq.log.appender import Appender
 from hq.lookup import SpecLookUp
 from hq.measures import Histogram
 from hq.read_models.projector import Projector
 from hq.read_models.recorder import Recorder
+from hq.wake_up import send_wake_up
 from schemas.events import Decision
 from schemas.messages import Grants
 from schemas.specs import JobSpec
@@ -93,6 +94,7 @@ class Loop:
         sign_scripts: Adds the house's word to granted scripts that no author has signed.
         seal_secrets: Adds to grants the secrets that their jobs ask for.
         announcer: Tells home automation of the machines.
+        wake: Wakes a machine by its network cards.
     """
 
     def __init__(
@@ -108,6 +110,7 @@ class Loop:
         sign_scripts: Callable[[Grants], Grants] = lambda grants: grants,
         seal_secrets: Callable[[Grants], Grants] | None = None,
         announcer: Announcer | None = None,
+        wake: Callable[[str, tuple[str, ...]], None] = send_wake_up,
     ) -> None:
         self._authority = authority
         self._bus = bus
@@ -119,6 +122,7 @@ class Loop:
         self._sign_scripts = sign_scripts
         self._seal_secrets = seal_secrets or (lambda grants: grants)
         self._announcer = announcer
+        self._wake = wake
         self._turns = Histogram()
         #: Sends what is to be published after the commit in flight, once that is made ready.
         self._send_ready: Callable[[], None] | None = None
@@ -216,6 +220,8 @@ class Loop:
                 publishing.answer(self._bus, to, reply)
             case RecordProgress(data=data):
                 self._recorder.submit(data)
+            case Wake(agent=agent, addresses=addresses):
+                self._wake(agent, addresses)
             case LookUp(request=request, jobs=jobs):
                 self._look_up(request, jobs)
             case LookUpSweep(request=request, sweep=sweep):

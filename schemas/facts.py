@@ -12,6 +12,7 @@ from schemas.names import (
     EnvironmentName,
     JobId,
     JsonObject,
+    MacAddress,
     Name,
     Seconds,
     Sha256,
@@ -41,6 +42,8 @@ class MachineFacts(Fact, frozen=True):
     isolation: tuple[Isolation, ...] = ("basic",)
     #: What jobs may ask to run in, besides its own interpreter: see `Needs.environment`.
     environments: tuple[EnvironmentName, ...] = ()
+    #: Network cards that a magic packet wakes it by; none unless its owner allows that.
+    wake: Annotated[tuple[MacAddress, ...], Meta(max_length=8)] = ()
 
 
 class GuestState(Fact, frozen=True):

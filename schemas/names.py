@@ -27,6 +27,8 @@ ENVIRONMENT_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}(?!\n)$"
 EnvironmentName = Annotated[
     str, Meta(pattern=ENVIRONMENT_PATTERN, description="`script`, or the name of an interpreter.")
 ]
+MAC_PATTERN = r"^[0-9a-f]{2}(:[0-9a-f]{2}){5}(?!\n)$"
+MacAddress = Annotated[str, Meta(pattern=MAC_PATTERN, description="Of a network card, lower case.")]
 #: Fencing token: epoch * 2**20 + counter, so it fits a double exactly.
 Token = Annotated[int, Meta(ge=1, le=2**53 - 1)]
 #: How many bits of a token count the offers of a job within one epoch.

@@ -57,6 +57,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     memory: Percent | None = None
     #: While one of these programs runs, no job does.
     exclusive_programs: Words = ()
+    #: Whether HQ may wake this machine (Wake-on-LAN) for what it alone can do. Read when the agent starts.
+    wake: bool = False
     #: Jobs run only while all of these hold.
     only_while: Words = ()
 

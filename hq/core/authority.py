@@ -28,6 +28,7 @@ from hq.core.scheduler import AHEAD_SECONDS
 from hq.core.state import Change, State
 from hq.core.timing import CLAIM_SECONDS, LOOP_GAP_SECONDS
 from hq.core.waiting import Tidying, Waiting
+from hq.core.waking import Waking
 from schemas.events import Audited, Decision, JobCancelled
 from schemas.messages import HqState, Offers, Presence
 from schemas.requests import CHANGES, Delete, DeleteSweep, Ping, ReadStatus, Retry
@@ -69,6 +70,7 @@ class Authority:
         self._contact = Contact(self.books)
         self._answering = Answering(self.books, version)
         self._waiting = Waiting()
+        self._waking = Waking(self.books)
         self._outputs: list[Output] = []
         self._held_back: list[Output] = []
         self._changes: list[Change] = []
@@ -160,6 +162,7 @@ class Authority:
             self._beacon_at = now + BEACON_SECONDS
             state = HqState(True, self.state.epoch, self._version, self._rest, len(self.state.agents))
             self._outputs.append(Publish(topics.HQ_STATE, {}, state))
+            self._outputs.extend(self._waking.choose(now))
 
     # --- decisions --------------------------------------------------------------
 

@@ -6,6 +6,8 @@ Nothing here is stored: a start builds it anew, with every lease in full.
 import heapq
 from collections import Counter
 
+from msgspec import Struct
+
 from hq.core.leases import AttemptKey, Leases
 from hq.core.scheduler import AHEAD_SECONDS, Scheduler
 from hq.core.sightings import Sighting
@@ -18,6 +20,13 @@ from schemas.states import AttemptState, JobStatus, Phase
 LONGEST_SLEEP = 1.0
 #: Progress and log messages of one job that are forwarded and stored each second.
 FORWARDED_PER_SECOND = 50
+
+
+class Woken(Struct, frozen=True):
+    """How often a machine was asked to wake since it was last heard from, and when."""
+
+    times: int
+    at: float
 
 
 class Bookkeeping:
@@ -42,6 +51,8 @@ class Bookkeeping:
         #: Agents whose boot is not committed.
         self.booting: set[str] = set()
         self.refused: Counter[str] = Counter()
+        #: Machines that were asked to wake and not heard from since.
+        self.woken: dict[str, Woken] = {}
         self._led_at = now
         self._second = 0
         self._forwarded: Counter[str] = Counter()

@@ -1,6 +1,6 @@
 """Why is it not running? An answer in one sentence for every job."""
 
-from hq.core.bookkeeping import Bookkeeping
+from hq.core.bookkeeping import Bookkeeping, Woken
 from hq.core.sightings import Sighting
 from hq.core.state import Job
 from schemas.states import JobStatus
@@ -31,6 +31,8 @@ def explain(job_id: str, books: Bookkeeping, now: float) -> str:
 
 def _why_no_agent(job: Job, books: Bookkeeping, now: float) -> str:
     if not books.sightings:
+        for name, woken in books.woken.items():
+            return f"{name}: not heard from since HQ started{_wakes(woken, now)}"
         return "no agent has been heard from: start one with `idlehands agent`"
     reasons: list[str] = []
     fitting: list[Sighting] = []
@@ -42,12 +44,14 @@ def _why_no_agent(job: Job, books: Bookkeeping, now: float) -> str:
             reasons.append(f"{sighting.name}: {why}")
     if not fitting:
         return "no agent can run this, because " + "; ".join(reasons)
-    return "; ".join(f"{s.name}: {_why_not_there(s, job, now)}" for s in fitting[:5])
+    return "; ".join(f"{s.name}: {_why_not_there(s, job, books, now)}" for s in fitting[:5])
 
 
-def _why_not_there(sighting: Sighting, job: Job, now: float) -> str:
+def _why_not_there(sighting: Sighting, job: Job, books: Bookkeeping, now: float) -> str:
     if not sighting.is_fresh(now):
-        return f"not heard from for {now - sighting.seen_at:.0f} s"
+        return f"not heard from for {now - sighting.seen_at:.0f} s" + _wakes(
+            books.woken.get(sighting.name), now
+        )
     if now < sighting.conflict_until:
         return "two machines use its certificate"
     if not sighting.accepting:
@@ -61,3 +65,7 @@ def _why_not_there(sighting: Sighting, job: Job, now: float) -> str:
     if now < sighting.cool_until:
         return f"left alone for {sighting.cool_until - now:.0f} s after it declined or went down"
     return "its turn comes next"
+
+
+def _wakes(woken: Woken | None, now: float) -> str:
+    return "" if woken is None else f", and asked to wake {now - woken.at:.0f} s ago"

@@ -38,6 +38,13 @@ class LookUpSweep(Struct, frozen=True):
     sweep: str
 
 
+class Wake(Struct, frozen=True):
+    """Send a machine that sleeps the packet that wakes it, to each of its network cards."""
+
+    agent: str
+    addresses: tuple[str, ...]
+
+
 class RecordProgress(Struct, frozen=True):
     """Store what was forwarded: best effort, never awaited."""
 
@@ -46,4 +53,4 @@ class RecordProgress(Struct, frozen=True):
     data: Any
 
 
-Output = Publish | Answer | LookUp | LookUpSweep | RecordProgress
+Output = Publish | Answer | LookUp | LookUpSweep | RecordProgress | Wake

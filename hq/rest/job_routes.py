@@ -83,7 +83,9 @@ def build_router(house: House) -> APIRouter:
         """Delete a job that has ended, with its results, logs and progress."""
         name = principal_of(request).name
         wanted = Delete(key=idempotency_key, on_behalf_of=name, jobs=(checked_job(job),))
-        return answer(await house.asking.change(wanted))
+        done = await house.asking.change(wanted)
+        await queries.await_deletion(house.database, job)
+        return answer(done)
 
     @router.get("/jobs/{job}/logs")
     async def get_logs(job: OnePathJob, limit: Limit = 500, after: After = None) -> Response:

@@ -8,6 +8,7 @@ are in `hq.rest.results`, events in `hq.rest.history`.
 import asyncio
 from typing import Any
 
+from hq.read_models.deletion import DELETED
 from hq.rest.database import Database, Document, find, find_by_id, named
 from hq.rest.paging import make_cursor, read_cursor
 from hq.rest.problems import Problem
@@ -45,6 +46,21 @@ async def catch_up(database: Database, at_least: int | None, seconds: float = CA
                 "at_least for what is known now.",
                 {"retry-after": "1"},
             )
+        await asyncio.sleep(_CATCH_UP_STEP_SECONDS)
+
+
+async def await_deletion(database: Database, identity: str, seconds: float = CATCH_UP_SECONDS) -> None:
+    """Wait until the documents of what was deleted are gone, so that it is not found a moment later.
+
+    It counts as deleted all the same when that takes longer: nothing is raised.
+    """
+    loop = asyncio.get_running_loop()
+    end = loop.time() + seconds
+    while loop.time() < end:
+        # The documents go after the checkpoint has passed the deletion.
+        tombstone = await find_by_id(database, DELETED, identity)
+        if tombstone is not None and tombstone["done"]:
+            return
         await asyncio.sleep(_CATCH_UP_STEP_SECONDS)
 
 

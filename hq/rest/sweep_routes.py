@@ -57,7 +57,9 @@ def build_router(house: House) -> APIRouter:
         """Delete a sweep that has ended, and its jobs."""
         name = principal_of(request).name
         wanted = DeleteSweep(key=idempotency_key, on_behalf_of=name, sweep=checked_sweep(sweep))
-        return answer(await house.asking.change(wanted))
+        done = await house.asking.change(wanted)
+        await queries.await_deletion(house.database, sweep)
+        return answer(done)
 
     @router.get("/sweeps/{sweep}/trials")
     async def list_trials(

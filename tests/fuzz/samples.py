@@ -18,6 +18,7 @@ _FITTING: dict[str, tuple[str, ...]] = {
     names.VARIABLE_PATTERN: ("TOKEN", "_x", "A1"),
     names.DATASET_PATTERN: ("wine", "digits-8x8.v2", "0"),
     names.ENVIRONMENT_PATTERN: ("script", "python3.12"),
+    names.MAC_PATTERN: ("3c:52:82:00:00:01",),
     audit.WORD_PATTERN: ("login.accepted", "certificate.issued"),
 }
 _HEX = re.compile(r"\^\[0-9a-f\]\{(\d+)(?:,(\d+))?\}")

@@ -3,7 +3,6 @@
 import httpx
 
 from tests.unit.dash_app.conftest import LittleHouse
-from tests.unit.dash_app.little_house import eventually
 
 SPEC = {"script": {"bundle": "0" * 64, "entry": "train.py"}}
 
@@ -25,7 +24,7 @@ def test_a_job_is_deleted_after_it_has_ended(operator: httpx.Client, viewer: htt
 
     assert deleted.status_code == 200
     assert deleted.json()["jobs"] == [job]
-    eventually(lambda: viewer.get(f"/api/v1/jobs/{job}").status_code == 404)
+    assert viewer.get(f"/api/v1/jobs/{job}").status_code == 404
     assert operator.delete(f"/api/v1/jobs/{job}").status_code == 404
     again = operator.delete(f"/api/v1/jobs/{job}", headers={"idempotency-key": "once"})
     assert again.json() == deleted.json()
@@ -40,5 +39,5 @@ def test_a_sweep_is_deleted_after_it_has_ended(house: LittleHouse, operator: htt
     deleted = operator.delete(f"/api/v1/sweeps/{sweep}")
 
     assert deleted.json()["deleted"] == 0
-    eventually(lambda: operator.get(f"/api/v1/sweeps/{sweep}").status_code == 404)
+    assert operator.get(f"/api/v1/sweeps/{sweep}").status_code == 404
     assert operator.delete(f"/api/v1/sweeps/{sweep}").status_code == 404
