@@ -81,6 +81,8 @@ def _fold_deletion(state: State, event: JobDeleted | SweepDeleted, moment: Momen
     if live is not None:
         raise InvalidTransition(f"job {event.job} cannot be deleted: it is {live.status}")
     state.finished.pop(event.job, None)
+    for history in state.histories.values():
+        history.forget(event.job)
     return Deleted(kind="job", id=event.job, position=moment.position, at=moment.at)
 
 

@@ -29,8 +29,8 @@ class History:
 
     def __init__(self) -> None:
         self.params: list[JsonObject] = []
-        #: Jobs of trials that have ended: as long as the sweep runs they are needed.
-        self.jobs: set[str] = set()
+        #: Trials that have ended, by job: as long as the sweep runs these are needed.
+        self.jobs: dict[str, int] = {}
         self._ends: list[tuple[int, int, TrialEnd]] = []
 
     @property
@@ -49,9 +49,25 @@ class History:
 
     def add_end(self, position: int, job: str, end: TrialEnd) -> None:
         """Note how a trial ended, at this position of the log."""
-        self.jobs.add(job)
+        self.jobs[job] = end.trial
         # Nearly always at the end. No two ends have both numbers in common.
         insort(self._ends, (position, end.trial, end), key=lambda one: one[:2])
+
+    def forget(self, job: str) -> None:
+        """Leave nothing of a trial but that there was one: its job was deleted, which HQ once allowed."""
+        trial = self.jobs.pop(job, None)
+        if trial is None:
+            return
+        self._ends = [one for one in self._ends if one[1] != trial]
+        if trial < len(self.params):
+            # Not so while HQ starts from the read models, from which it takes all of this in the end.
+            self.params[trial] = {}
+        self.add_gone(trial)
+
+    def add_gone(self, trial: int) -> None:
+        """Note that nothing is known any more of a trial that has ended."""
+        gone = TrialEnd(trial, JobStatus.CANCELLED, Worth(why="its job was deleted"))
+        insort(self._ends, (0, trial, gone), key=lambda one: one[:2])
 
     def read(self, known: KnownTrials, room: int) -> tuple[dict[str, Any], int]:
         """Return what comes after `known`, as much as `room` bytes hold, and the room that is left."""

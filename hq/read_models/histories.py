@@ -5,15 +5,12 @@ from typing import Any
 
 from pymongo.collection import Collection
 from pymongo.database import Database
-from pymongo.read_concern import ReadConcern
 
 from hq.core.history import History, build_end
 from hq.core.state import Sweep
 from hq.log.documents import RAW_CODEC, decode_document
 from hq.read_models.models import JOBS, RESULTS
-from schemas.objectives import Worth
 from schemas.states import JobStatus
-from schemas.trials import TrialEnd
 
 
 def read_histories(database: Database[dict[str, Any]], sweeps: Mapping[str, Sweep]) -> dict[str, History]:
@@ -42,10 +39,8 @@ def _read(database: Database[dict[str, Any]], sweep: Sweep) -> History:
     for number in range(sweep.proposed):
         row = trials.get(number)
         if row is None:
-            # Its job was deleted, which HQ once allowed while a sweep ran.
             history.add_trial({})
-            gone = TrialEnd(number, JobStatus.CANCELLED, Worth(why="its job was deleted"))
-            history.add_end(0, "", gone)
+            history.add_gone(number)
             continue
         # With what the sweep gives to every trial: whoever reads them knows the space.
         history.add_trial(row["spec"].get("params", {}))
@@ -59,7 +54,6 @@ def _read(database: Database[dict[str, Any]], sweep: Sweep) -> History:
 def _rows(
     database: Database[dict[str, Any]], name: str, query: dict[str, Any], fields: dict[str, int]
 ) -> list[dict[str, Any]]:
-    collection: Collection[Any] = database.get_collection(
-        name, codec_options=RAW_CODEC, read_concern=ReadConcern("majority")
-    )
+    # Not with majority: what this start itself has just written and deleted is to be seen.
+    collection: Collection[Any] = database.get_collection(name, codec_options=RAW_CODEC)
     return [decode_document(raw) for raw in collection.find(query, fields)]

@@ -79,7 +79,7 @@ def decide_sweep_deletion(state: State, sweep: str, jobs: Sequence[str] | None, 
 
 def decide_tidying(state: State, jobs: Sequence[str], sweeps: Sequence[str], by: str) -> list[AnyEvent]:
     """Return the deletion of those that have ended; the others are left for another time."""
-    needed = set().union(*(history.jobs for history in state.histories.values()))
+    needed = {job for history in state.histories.values() for job in history.jobs}
     return [
         *(JobDeleted(job, by) for job in jobs[:MAX_DELETED] if job not in state.jobs and job not in needed),
         *(SweepDeleted(sweep, by) for sweep in sweeps[:MAX_DELETED] if sweep not in state.sweeps),
