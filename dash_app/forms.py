@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from bus.codec import MalformedMessage, check_free_form
-from dash_app.arguments import Argument
+from schemas.arguments.vocabulary import Argument
 from schemas.specs import JobSpec, ScriptRef
 
 
@@ -69,7 +69,7 @@ def build_spec(script: ScriptRef, arguments: tuple[Argument, ...], given: Given)
         value = read_value(argument, given.values.get(argument.name))
         if value is None:
             continue
-        if argument.as_parameter:
+        if argument.is_parameter:
             params[argument.name] = value
         elif isinstance(value, bool):
             argv.append(argument.flag)

@@ -4,14 +4,20 @@ Code from the browser is not taken. Files are read anew each time: a script that
 was changed is a new one, with a bundle of its own.
 """
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dash_app.arguments import Script, read_script
+from schemas.arguments.reading import read_script
+from schemas.arguments.tree import BYTES_AT_MOST
+from schemas.arguments.vocabulary import Script
 
-_BYTES_AT_MOST = 1_000_000
 _SCRIPTS_AT_MOST = 200
+
+
+#: The list of scripts is read at each visit, and most of them as they were.
+_read = functools.lru_cache(64)(read_script)
 
 
 @dataclass(frozen=True)
@@ -21,6 +27,7 @@ class Found:
     name: str
     file: Path
     script: Script
+    source: str = ""
 
 
 class ScriptFolders:
@@ -39,10 +46,11 @@ class ScriptFolders:
         if file is None:
             return None
         try:
-            source = file.read_bytes()[: _BYTES_AT_MOST + 1].decode(errors="replace")
+            with file.open("rb") as opened:
+                source = opened.read(BYTES_AT_MOST + 1)
         except OSError:
             return None
-        return Found(name, file, read_script(source))
+        return Found(name, file, _read(source), source.decode("utf-8", "replace"))
 
     def all(self) -> list[Found]:
         """Return all scripts, by name."""

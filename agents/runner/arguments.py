@@ -5,11 +5,11 @@ it does not know where the script lies or how it is started.
 """
 
 import json
-import re
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
+from schemas.arguments.spelling import spell
 from schemas.specs import JobSpec
 
 
@@ -30,7 +30,7 @@ def build_words(spec: JobSpec, source: str = "") -> list[str]:
             words.extend(_words_of(value))
     elif spec.arguments == "flags":
         for name, value in spec.params.items():
-            words.extend(_flag(_spell(name, source), value))
+            words.extend(_flag(spell(name, source), value))
     for word in words:
         if "\0" in word:
             raise ValueError(
@@ -59,24 +59,6 @@ def _flag(flag: str, value: Any) -> Iterator[str]:
         return
     yield flag
     yield from words
-
-
-def _spell(name: str, source: str) -> str:
-    if not name:
-        raise ValueError("a parameter has an empty name, so there is no flag to spell")
-    if name.startswith("-"):
-        return name
-    if len(name) == 1 and _has(source, f"-{name}") and not _has(source, f"--{name}"):
-        return f"-{name}"
-    dashed = "--" + name.replace("_", "-")
-    plain = "--" + name
-    if dashed != plain and _has(source, plain) and not _has(source, dashed):
-        return plain
-    return dashed
-
-
-def _has(source: str, flag: str) -> bool:
-    return re.search(rf"(?<![\w-]){re.escape(flag)}(?![\w-])", source) is not None
 
 
 def _words_of(value: Any) -> Iterator[str]:

@@ -8,10 +8,10 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from dash_app import component_ids as ids
-from dash_app.arguments import Argument, Script
 from dash_app.presenters import pieces
 from dash_app.presenters.plain import plain
 from dash_app.script_folders import Found
+from schemas.arguments.vocabulary import Argument, Script
 
 
 def choices(scripts: list[Found], chosen: str) -> list[Component]:

@@ -95,6 +95,10 @@ LeastIsolation = Annotated[
 OneJob = Annotated[str, typer.Argument(metavar="ID", help="A job id, or a unique beginning of one.")]
 Sweep = Annotated[str | None, typer.Option("--sweep", metavar="ID")]
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="How many at most.")]
+Force = Annotated[
+    bool,
+    typer.Option("--force", help="Submit it also with parameters that the script does not seem to take."),
+]
 Json = Annotated[bool, typer.Option("--json", help="JSON on standard output, for programs.")]
 
 

@@ -13,6 +13,7 @@ from idlehands.cli import exits, words
 from idlehands.cli.opening import open_client
 from idlehands.cli.printing import print_json
 from idlehands.cli.screen import Screen
+from idlehands.cli.script_arguments import check_arguments
 from idlehands.client import Client, ClientError, RequestRefused, StatusUpdate
 from schemas.states import JobStatus
 
@@ -28,14 +29,17 @@ def run_job(
     shared: dict[str, Any],
     author_key: Path | None = None,
     env: str = "auto",
+    force: bool = False,
 ) -> int:
     """Submit, follow, print the result; return the exit code.
 
     Raises:
         ClientError: If it cannot be submitted or followed.
+        Stop: If the script would not take what it is given.
         KeyboardInterrupt: On Ctrl-C before there is a job, or on the second one.
     """
     params = words.parse_params(param)
+    check_arguments(script, params, argv, shared["arguments"], force=force)
     with open_client() as client:
         packed, shared["needs"] = words.add_environment(script, env, include, shared["needs"])
         reference, source = words.upload_with_source(client, script, packed, author_key)

@@ -62,12 +62,14 @@ def sweep(
     exclusive: options.Exclusive = False,
     retry_on_failure: options.Retries = 0,
     time_limit: options.Wall = 0,
+    force: options.Force = False,
     json: options.Json = False,
 ) -> None:
     """Submit a sweep of SCRIPT over --space and print its id; options of the job apply to each trial."""
     from idlehands.cli import words
     from idlehands.cli.opening import open_client
     from idlehands.cli.printing import print_json
+    from idlehands.cli.script_arguments import check_arguments, check_sweep_file
     from schemas.specs import SweepSpec
 
     shared: dict[str, Any] = options.spec_options(**locals())
@@ -90,6 +92,10 @@ def sweep(
     else:
         given = words.read_sweep_file(file or Path())
     params = words.parse_params(param or [])
+    if script is not None:
+        check_arguments(script, params, args or [], arguments, space=given["space"], force=force)
+    elif file is not None and isinstance(given["job"].get("script"), str):
+        check_sweep_file(given, file, force=force)
     with open_client() as client:
         if script is not None:
             packed, shared["needs"] = words.add_environment(script, env, include or [], shared["needs"])

@@ -44,6 +44,7 @@ def run(
     exclusive: options.Exclusive = False,
     retry_on_failure: options.Retries = 0,
     time_limit: options.Wall = 0,
+    force: options.Force = False,
 ) -> None:
     """Run SCRIPT on a machine of the house: follow it live, print its result as JSON, exit with its code.
 
@@ -55,7 +56,7 @@ def run(
 
     try:
         shared = options.spec_options(**locals())
-        code = run_job(script, args or [], include or [], param or [], shared, author_key, env)
+        code = run_job(script, args or [], include or [], param or [], shared, author_key, env, force)
     except BaseException as error:
         if code_of(error) is None:
             raise
@@ -91,6 +92,7 @@ def submit(
     exclusive: options.Exclusive = False,
     retry_on_failure: options.Retries = 0,
     time_limit: options.Wall = 0,
+    force: options.Force = False,
     key: Annotated[
         str | None, typer.Option("--key", help="Idempotency key: the same key submits once, for seven days.")
     ] = None,
@@ -100,9 +102,11 @@ def submit(
     from idlehands.cli import words
     from idlehands.cli.opening import open_client
     from idlehands.cli.printing import print_json
+    from idlehands.cli.script_arguments import check_arguments
 
     shared: dict[str, Any] = options.spec_options(**locals())
     params = words.parse_params(param or [])
+    check_arguments(script, params, args or [], arguments, force=force)
     with open_client() as client:
         packed, shared["needs"] = words.add_environment(script, env, include or [], shared["needs"])
         reference, source = words.upload_with_source(client, script, packed, author_key)

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from dash_app.arguments import Argument
 from dash_app.forms import FormError, Given, build_spec, read_form
+from schemas.arguments.vocabulary import Argument
 from schemas.specs import ScriptRef
 
 SCRIPT = ScriptRef("0" * 64, "train.py", "train")
@@ -15,7 +15,7 @@ ARGUMENTS = (
     Argument("steps", "--steps", "int"),
     Argument("mode", "--mode", choices=("a", "b")),
     Argument("quiet", "--quiet", "bool"),
-    Argument("batch_size", "--batch_size", "int"),
+    Argument("--batch_size", "--batch_size", "int"),
     Argument("columns", "--columns", "int", many=True),
 )
 
@@ -25,10 +25,17 @@ def spec_of(more: str = "", retries: Any = 0, **values: Any) -> Any:
 
 
 def test_what_is_filled_in_is_passed_and_what_is_not_is_left_to_the_script() -> None:
-    spec = spec_of(rate="1e-3", steps=" 5 ", mode="b", quiet=True, batch_size="8", columns="1 2")
+    spec = spec_of(rate="1e-3", steps=" 5 ", mode="b", quiet=True, **{"--batch_size": "8"}, columns="1 2")
 
-    assert spec.params == {"rate": 0.001, "steps": 5, "mode": "b", "quiet": True, "columns": [1, 2]}
-    assert spec.argv == ("a.csv", "--batch_size", "8")
+    assert spec.params == {
+        "rate": 0.001,
+        "steps": 5,
+        "mode": "b",
+        "quiet": True,
+        "columns": [1, 2],
+        "--batch_size": 8,
+    }
+    assert spec.argv == ("a.csv",)
     assert spec_of(steps="", mode=None, quiet=False).params == {}
 
 
