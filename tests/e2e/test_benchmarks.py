@@ -11,7 +11,7 @@ pytestmark = pytest.mark.process
 
 
 #: They take longest, in the smallest form too.
-_SLOW = ("batches", "append", "drain", "signatures", "reconnect", "guest", "warm")
+_SLOW = ("batches", "append", "drain", "signatures", "reconnect", "guest", "warm", "optuna_storage")
 
 
 @pytest.mark.parametrize(
