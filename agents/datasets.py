@@ -34,6 +34,7 @@ _FILES_AT_MOST = 200_000
 _FREE_BYTES = 512 * 1024**2
 _PATIENCE_SECONDS = 15.0
 _REFERENCE = re.compile(r"data://([a-z0-9][a-z0-9._-]{0,62})(?:@([0-9a-f]{4,64}))?(?:/(.+))?")
+_BLOB = re.compile(r"blob://([0-9a-f]{64})/([0-9]{1,12})")
 
 
 class DatasetFailure(Exception):
@@ -75,6 +76,18 @@ def parse_reference(text: str) -> Reference:
             f"{text[:200]!r} is no dataset: write data://NAME, data://NAME@VERSION or .../FILE",
         )
     return Reference(found[1], found[2] or "", found[3] or "")
+
+
+def parse_blob(text: str) -> Version:
+    """Return what a value that begins with `blob://` asks for: content by its hash and its size.
+
+    Raises:
+        DatasetFailure: If it cannot be understood.
+    """
+    found = _BLOB.fullmatch(text)
+    if found is None:
+        raise DatasetFailure("dataset_missing", f"{text[:200]!r} is no blob: write blob://SHA256/BYTES")
+    return Version(f"blob {found[1][:12]}", found[1], "file", found[1], int(found[2]))
 
 
 class DatasetStore:

@@ -69,7 +69,7 @@ def build_bundle(script: Path, include: Iterable[Path] = ()) -> Bundle:
         if name not in files:
             files[name] = _read(path)
         _check_size(files)
-    content = _pack(files)
+    content = pack_files(files)
     return Bundle(hashlib.sha256(content).hexdigest(), content, script.name, tuple(sorted(files)))
 
 
@@ -216,7 +216,8 @@ def _check_size(files: dict[str, bytes]) -> None:
         )
 
 
-def _pack(files: dict[str, bytes]) -> bytes:
+def pack_files(files: dict[str, bytes]) -> bytes:
+    """Return a bundle of these files: the same files give the same bytes."""
     packed = io.BytesIO()
     # No name, no time: gzip's header would make equal bundles differ.
     with (

@@ -29,6 +29,8 @@ EnvironmentName = Annotated[
 ]
 MAC_PATTERN = r"^[0-9a-f]{2}(:[0-9a-f]{2}){5}(?!\n)$"
 MacAddress = Annotated[str, Meta(pattern=MAC_PATTERN, description="Of a network card, lower case.")]
+PYTHON_PATTERN = r"^3\.[0-9]{1,3}(?!\n)$"
+PythonVersion = Annotated[str, Meta(pattern=PYTHON_PATTERN, description="Such as 3.11.")]
 #: Fencing token: epoch * 2**20 + counter, so it fits a double exactly.
 Token = Annotated[int, Meta(ge=1, le=2**53 - 1)]
 #: How many bits of a token count the offers of a job within one epoch.

@@ -11,6 +11,7 @@ from schemas.names import (
     JobId,
     JsonObject,
     Name,
+    PythonVersion,
     SecretName,
     Sha256,
     ShortText,
@@ -65,6 +66,8 @@ class Needs(Spec, frozen=True):
     isolation: Isolation = "basic"
     #: In `strict` there is no network unless this is true; below it cannot be withheld.
     network: bool = False
+    #: The agent's own interpreter must be of this version of Python, such as `3.11`; None: any.
+    python: PythonVersion | None = None
     #: What the script runs in. None: the agent's own interpreter. `script`: an environment built from what
     #: the script or the files beside it say. Else an interpreter that the machine has under that name.
     environment: EnvironmentName | None = None

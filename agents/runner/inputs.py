@@ -1,4 +1,4 @@
-"""The datasets of one attempt: parameters that name one become paths of this machine.
+"""The datasets and blobs of one attempt: parameters that name one become paths of this machine.
 
 In `basic` their files are linked into the attempt's folder, in `strict` they
 are mounted there read-only.
@@ -9,13 +9,14 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from agents.datasets import Reference, Version, link_tree, parse_reference
+from agents.datasets import Reference, Version, link_tree, parse_blob, parse_reference
 from agents.runner.site import Site
 from agents.runner.watch import StopRequest
 from agents.runner.workspace import Workspace
 from schemas.specs import JobSpec
 
 _PREFIX = "data://"
+_BLOB = "blob://"
 
 
 class Inputs:
@@ -25,11 +26,12 @@ class Inputs:
         self._site, self._workspace, self._stop = site, workspace, stop
         self._taken: list[str] = []
         self._places: dict[Reference, Path] = {}
+        self._blobs: dict[str, Path] = {}
         #: Which version of each dataset is used.
         self.versions: dict[str, str] = {}
 
     def place(self, spec: JobSpec, *, is_sandboxed: bool) -> JobSpec:
-        """Return the spec with paths in the place of datasets, which are there from now on.
+        """Return the spec with paths in the place of datasets and blobs, which are there from now on.
 
         Raises:
             DatasetFailure: If one cannot be had.
@@ -38,7 +40,7 @@ class Inputs:
         """
         params = {name: self._resolve(value, is_sandboxed) for name, value in spec.params.items()}
         argv = tuple(self._resolve(word, is_sandboxed) for word in spec.argv)
-        return spec if not self.versions else replace(spec, params=params, argv=argv)
+        return spec if not self._taken else replace(spec, params=params, argv=argv)
 
     def give_back(self) -> None:
         """Let them be evicted again. Safe to repeat."""
@@ -48,6 +50,8 @@ class Inputs:
     def _resolve(self, value: Any, is_sandboxed: bool) -> Any:
         if isinstance(value, list):
             return [self._resolve(one, is_sandboxed) for one in value]
+        if isinstance(value, str) and value.startswith(_BLOB):
+            return str(self._place_blob(value, is_sandboxed))
         if not isinstance(value, str) or not value.startswith(_PREFIX):
             return value
         reference = parse_reference(value)
@@ -57,13 +61,23 @@ class Inputs:
         place = self._places[whole]
         return str(place / reference.path if reference.path else place)
 
+    def _place_blob(self, value: str, is_sandboxed: bool) -> Path:
+        version = parse_blob(value)
+        if version.sha256 not in self._blobs:
+            # A folder for each: their files are called by their hashes.
+            self._blobs[version.sha256] = self._show(version, f"blob-{version.sha256[:24]}", is_sandboxed)
+        return self._blobs[version.sha256]
+
     def _take(self, reference: Reference, is_sandboxed: bool) -> Path:
-        wait = self._stop.event.wait
-        version: Version = self._site.datasets.resolve(reference, wait)
-        content = self._site.datasets.take(version, wait)
-        self._taken.append(version.sha256)
+        version = self._site.datasets.resolve(reference, self._stop.event.wait)
+        place = self._show(version, f"{version.name}-{version.sha256[:12]}", is_sandboxed)
         self.versions[version.name] = version.sha256
-        place = self._workspace.private / "data" / f"{version.name}-{version.sha256[:12]}"
+        return place
+
+    def _show(self, version: Version, folder: str, is_sandboxed: bool) -> Path:
+        content = self._site.datasets.take(version, self._stop.event.wait)
+        self._taken.append(version.sha256)
+        place = self._workspace.private / "data" / folder
         if is_sandboxed:
             place.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._workspace.shown[place] = content

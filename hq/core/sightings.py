@@ -180,6 +180,8 @@ def misfit(needs: Needs, name: str, facts: MachineFacts) -> str:
         return f"it lacks the label {', '.join(missing)}"
     if choose_level(needs.isolation, facts.isolation) is None:
         return f"its isolation is {strongest(facts.isolation)}, the job asks for {needs.isolation}"
+    if needs.python is not None and not f"{facts.python}.".startswith(f"{needs.python}."):
+        return f"its Python is {facts.python or 'unknown'}, the job needs {needs.python}"
     if needs.environment is not None and needs.environment not in facts.environments:
         if needs.environment == BUILT:
             return "it cannot build the environment that the script asks for: uv is not installed there"

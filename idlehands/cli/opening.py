@@ -1,13 +1,6 @@
-"""Which house is meant, and the connection to it.
-
-On the HQ host the house is the one in `IDLEHANDS_HOME`. On a machine that has
-joined a house (`idlehands join`) it is that one. Elsewhere `IDLEHANDS_BROKER`
-(HOST:PORT) and `IDLEHANDS_CERTIFICATE` (the directory that `idlehands cert
-issue` wrote) name it.
-"""
+"""The connection of a command to the house that is meant; keeps a joined machine's certificate new."""
 
 import contextlib
-import os
 import time
 from pathlib import Path
 
@@ -22,38 +15,25 @@ from bus.settings import BusSettings, BusSettingsError
 from idlehands.cli.exits import REFUSED, UNREACHABLE, USAGE, Stop, say
 from idlehands.client import Client, connect
 from idlehands.client.errors import ClientError
-from idlehands.house.home import HouseError
+from idlehands.finding import Found, HalfNamed, NeverUp, find_house
 
 #: HQ's state is kept by the broker: it comes at once, or HQ is not there.
 _HEAR_SECONDS = 1.0
 
 
-def find_settings() -> BusSettings:
+def find_settings() -> Found:
     """Return where the broker is and who we are.
 
     Raises:
         HouseError: If there is no house here and none was named.
         Stop: If only half of it was named, or the house here was never up.
     """
-    broker = os.environ.get("IDLEHANDS_BROKER", "")
-    certificate = os.environ.get("IDLEHANDS_CERTIFICATE", "")
-    if broker and certificate:
-        return BusSettings.parse(broker, Path(certificate).expanduser())
-    if broker or certificate:
-        raise Stop(
-            USAGE,
-            "Set both IDLEHANDS_BROKER (HOST:PORT) and IDLEHANDS_CERTIFICATE (the directory with ca.pem, "
-            "cert.pem and key.pem), or neither to use the house on this machine.",
-        )
-    from idlehands.house.home import COMMAND_LINE, read_home
-    from idlehands.pairing.joined import has_joined, joined_folder, read_joined
-
-    if has_joined():
-        return BusSettings.parse(read_joined().broker, joined_folder())
-    home = read_home()
-    if not (home.client(COMMAND_LINE) / "cert.pem").exists():
-        raise Stop(UNREACHABLE, f"The house in {home.path} was never up. Start it with `idlehands up`.")
-    return BusSettings.parse(home.broker_address, home.client(COMMAND_LINE))
+    try:
+        return find_house()
+    except HalfNamed as error:
+        raise Stop(USAGE, str(error)) from None
+    except NeverUp as error:
+        raise Stop(UNREACHABLE, str(error)) from None
 
 
 def open_client() -> Client:
@@ -63,25 +43,15 @@ def open_client() -> Client:
         HqUnreachable: If the broker does not answer.
         HouseError: If there is no house.
     """
-    settings = find_settings()
-    renew_expired(settings.certificate)
-    client = connect(settings, https_only=_is_https(settings.certificate))
-    keep_joined(settings.certificate, client)
+    found = find_settings()
+    renew_expired(found.settings.certificate)
+    client = connect(found.settings, https_only=found.is_https)
+    keep_joined(found.settings.certificate, client)
     return client
 
 
 def _is_https(folder: Path) -> bool:
-    """Tell whether REST of the house that is meant is known to be https."""
-    from idlehands.house.home import COMMAND_LINE, read_home
-    from idlehands.pairing.joined import has_joined, joined_folder, read_joined
-
-    if has_joined() and folder == joined_folder():
-        return read_joined().https
-    try:
-        home = read_home()
-    except HouseError:
-        return False
-    return folder == home.client(COMMAND_LINE) and home.is_https
+    return Found(BusSettings("", 0, folder)).is_https
 
 
 def renew_expired(folder: Path) -> None:

@@ -216,7 +216,7 @@ class WireAgent:
         self.seq += 1
         listed = [{"job": job, "token": token, "phase": phase} for job, token, phase in attempts]
         data = {"instance": self.instance, "seq": self.seq, "slots": self.slots, "free": self.slots}
-        self.say("heartbeat", **data, attempts=listed, facts={"cores": 2}, **more)
+        self.say("heartbeat", **{**data, "attempts": listed, "facts": {"cores": 2}, **more})
         answers = [ack for ack in self.hear("ack") if ack.get("seq") == self.seq]
         return answers[-1] if answers else {}
 

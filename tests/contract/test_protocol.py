@@ -118,6 +118,12 @@ ELSEWHERE: dict[str, dict[str, tuple[str, ...]]] = {
             "test_words_and_lists_name_datasets_too",
         ),
     },
+    "P82": {
+        "tests/unit/agents/runner/test_inputs.py": (
+            "test_a_blob_becomes_a_path_called_by_its_hash",
+            "test_what_is_no_blob_is_a_named_failure",
+        ),
+    },
     "P58": {
         "tests/unit/agents/runner/test_bundles.py": (
             "test_a_path_that_leaves_the_folder_is_refused",

@@ -387,3 +387,28 @@ def test_every_change_is_stored_with_its_answer() -> None:
     assert [type(event).__name__ for event in hq.events()][1:3] == ["JobSubmitted", "RequestAnswered"]
     assert len(hq.events(RequestAnswered)) == len(hq.events(JobClaimed)) == 1
     assert json.loads(json.dumps(hq.events(RequestAnswered)[0].answer)) == {"jobs": [job]}  # type: ignore[union-attr]
+
+
+@proves("P83")
+def test_a_pickled_call_without_its_authors_signature_is_refused(hq: WireHq) -> None:
+    script = {"bundle": "a" * 64, "entry": "idlehands_call.py"}
+    refused = hq.ask("submit", jobs=[job_spec(script=script)])
+    assert refused["error"]["code"] == "unsigned_call"
+
+    signature = {"key": "b" * 64, "statement": "{}", "signature": "x"}
+    assert hq.ask("submit", jobs=[job_spec(script={**script, "signature": signature})])["ok"]
+
+
+@proves("P84")
+def test_a_job_goes_only_where_the_interpreter_is_what_it_needs(hq: WireHq) -> None:
+    old, new = WireAgent(hq), WireAgent(hq, "cellar")
+    old.beat(facts={"python": "3.11.7"})
+    new.beat(facts={"python": "3.12.1"})
+
+    (job,) = hq.submit(needs={"python": "3.12"})
+    (nowhere,) = hq.submit(needs={"python": "3.1"})
+
+    assert new.offer()["job"] == job
+    assert old.hear("offer") == []
+    why = hq.ask("explain", job=nowhere)["result"]["why"]
+    assert "its Python is 3.11.7, the job needs 3.1" in why

@@ -17,6 +17,7 @@ _FITTING: dict[str, tuple[str, ...]] = {
     names.SWEEP_PATTERN: ("s" + "a" * 12, "s" + "b" * 12),
     names.VARIABLE_PATTERN: ("TOKEN", "_x", "A1"),
     names.DATASET_PATTERN: ("wine", "digits-8x8.v2", "0"),
+    names.PYTHON_PATTERN: ("3.11", "3.8"),
     names.ENVIRONMENT_PATTERN: ("script", "python3.12"),
     names.MAC_PATTERN: ("3c:52:82:00:00:01",),
     audit.WORD_PATTERN: ("login.accepted", "certificate.issued"),

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from hq.core.decide.arguments import why_not_signed, why_space_not_signed
 from hq.core.state import State
+from schemas.calls import CALL_ENTRY
 from schemas.events import (
     AnyEvent,
     Audited,
@@ -161,6 +162,13 @@ def _check_spec(spec: JobSpec) -> None:
         raise Refused("bad_spec", f"entry {entry!r} must be a path inside the bundle, such as src/train.py")
     if not entry.isprintable():
         raise Refused("bad_spec", f"entry {entry!r} must be a path inside the bundle, of visible characters")
+    if parts[-1] == CALL_ENTRY and spec.script.signature is None:
+        # It runs whatever its parameters say: the house's own word for it would be one for everything.
+        raise Refused(
+            "unsigned_call",
+            "a pickled call is run on its author's word only: sign it with an author's key, as the Python "
+            "client does",
+        )
     for glob in spec.artifacts:
         if not is_path_below(glob):
             raise Refused(

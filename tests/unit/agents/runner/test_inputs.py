@@ -86,6 +86,36 @@ def test_words_and_lists_name_datasets_too(bench: Bench) -> None:
     assert result.result == {"all": [CONTENT.decode()] * 3}
 
 
+def test_a_blob_becomes_a_path_called_by_its_hash(bench: Bench) -> None:
+    name = f"blob://{SHA256}/{len(CONTENT)}"
+    source = "import json, sys\nfound = json.load(sys.stdin)['files']\n" + (
+        "print(json.dumps({'all': [[path.rsplit('/', 1)[1], open(path).read()] for path in found]}))\n"
+    )
+
+    result = bench.run(source, params={"files": [name, name]}, arguments="stdin")
+
+    assert result.result == {"all": [[SHA256, CONTENT.decode()]] * 2}
+    assert result.datasets == {}
+
+
+def test_in_strict_a_blob_is_there_too(strict: Bench) -> None:
+    result = strict.run(
+        READ, params={"data": f"blob://{SHA256}/{len(CONTENT)}"}, needs=Needs(isolation="strict")
+    )
+
+    assert result.result is not None, result.failure
+    assert result.result["content"] == CONTENT.decode()
+    assert not result.result["gone"]
+
+
+@pytest.mark.parametrize("named", ["blob://1234/5", f"blob://{'0' * 64}/10", f"blob://{SHA256}", "blob://"])
+def test_what_is_no_blob_is_a_named_failure(bench: Bench, named: str) -> None:
+    result = bench.run(READ, params={"data": named})
+
+    assert result.failure is not None
+    assert result.failure.kind == "dataset_missing"
+
+
 @pytest.mark.parametrize(
     ("named", "kind"), [("data://beer", "dataset_missing"), ("data://Wine!", "dataset_missing")]
 )

@@ -1,0 +1,167 @@
+"""The house for Python programs and notebooks: functions and scripts in, values and tables out.
+
+    with idlehands.connect() as house:
+        job = house.submit(train, depth=3)
+        print(job.result())
+
+One connection, kept open. Synchronous and safe to use from several threads.
+"""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from idlehands.calls.calling import Caller, Wishes
+from idlehands.calls.packing import pack_function
+from idlehands.calls.trusting import Trusted
+from idlehands.client.client import CONNECT_SECONDS, Client
+from idlehands.client.client import connect as connect_client
+from idlehands.client.endings import Endings, LineListener
+from idlehands.client.jobs import Job
+from idlehands.finding import Found, find_house
+from schemas.specs import JobSpec
+
+
+def connect(
+    broker: str | None = None,
+    certificate: Path | str | None = None,
+    *,
+    author_key: Path | str | None = None,
+    trust: Iterable[str] = (),
+    timeout: float = CONNECT_SECONDS,
+) -> "House":
+    """Return the house: this machine's own, the one that it joined, or the one that is named.
+
+    Args:
+        broker: HOST:PORT, with `certificate`; otherwise as `idlehands` itself finds it.
+        certificate: The directory that `idlehands cert issue` wrote.
+        author_key: The key that calls are signed with. Otherwise the one that IDLEHANDS_AUTHOR_KEY names,
+            on the HQ host the house's own, elsewhere `author.key` beside the certificate, made if missing.
+        trust: Machines whose results may hold anything, besides those of `idlehands trust agent`.
+        timeout: How many seconds broker and HQ may take to appear.
+
+    Raises:
+        HqUnreachable: If they do not appear.
+        HouseError: If there is no house here and none was named.
+        ClientError: If the certificate cannot be used.
+    """
+    found = find_house(broker, certificate)
+    client = connect_client(found.settings, timeout_seconds=timeout, https_only=found.is_https)
+    key = None if author_key is None else Path(author_key).expanduser()
+    return House(client, found, author_key=key, trust=trust)
+
+
+class House:
+    """A connected house. Close it, or use it in a `with` statement."""
+
+    def __init__(
+        self, client: Client, found: Found, *, author_key: Path | None = None, trust: Iterable[str] = ()
+    ) -> None:
+        self.client = client
+        self._found = found
+        self._author_key = author_key or found.author_key
+        self._trusted = Trusted(found.settings.certificate, found.own_agents | frozenset(trust))
+        self.caller = Caller(lambda: client.rest, lambda: self._author_key, client.name)
+        self._lock = threading.Lock()
+        self._endings: Endings | None = None
+        self._line_listeners: list[LineListener] = []
+
+    # --- life -------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Disconnect. Jobs go on. Safe to repeat."""
+        if self._endings is not None:
+            self._endings.close()
+        self.client.close()
+
+    def __enter__(self) -> "House":
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<House at {self._found.settings.address} as {self.client.name}>"
+
+    # --- submitting ---------------------------------------------------------------
+
+    def submit(self, what: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Job:
+        """Let a function be called with these arguments on a machine of the house, and return the job.
+
+        Raises:
+            NotPicklable: If the function or an argument cannot be pickled.
+            AuthorKeyUnusable: If it cannot be signed.
+            RequestRefused: If HQ says no.
+            HqUnreachable: If HQ does not answer.
+        """
+        return self.submit_call(what, args, kwargs)
+
+    def submit_call(
+        self,
+        function: Callable[..., Any],
+        args: Iterable[Any] = (),
+        kwargs: dict[str, Any] | None = None,
+        wishes: Wishes | None = None,
+    ) -> Job:
+        """Do what `submit` does, with wishes: what the machine must have, limits, retries, secrets."""
+        spec = self.caller.build_job(function, args, kwargs, wishes)
+        return self.submit_specs([spec])[0]
+
+    def submit_specs(self, specs: Iterable[JobSpec]) -> list[Job]:
+        """Submit jobs that are spelled out, and return them in their order. Raises as `submit`."""
+        wanted = list(specs)
+        endings = self.endings
+        del endings  # before the jobs: what happens to them at once must be heard
+        ids = self.client.submit(wanted).jobs
+        return [
+            Job(self, job, is_call=is_call(spec), name=spec.name or spec.script.name)
+            for job, spec in zip(ids, wanted, strict=True)
+        ]
+
+    def map(self, function: Callable[..., Any], *iterables: Iterable[Any]) -> Iterator[Any]:
+        """Call a function with the elements of the iterables, and yield what each call returns, in order.
+
+        All are submitted before the first is returned. Raises as `submit` and `Job.result`.
+        """
+        packed = pack_function(function)
+        specs = [self.caller.build_job(packed, args) for args in zip(*iterables, strict=False)]
+        jobs = self.submit_specs(specs)
+        return (job.result() for job in jobs)
+
+    # --- what others need -----------------------------------------------------------
+
+    @property
+    def endings(self) -> Endings:
+        """Return what tells when jobs begin and end, listening from the first use on."""
+        with self._lock:
+            if self._endings is None:
+                self._endings = Endings(self.client, self._tell_lines)
+            return self._endings
+
+    @property
+    def public_key(self) -> str:
+        """Return the public half of the key that calls are signed with."""
+        from idlehands.client.authoring import make_author_key
+
+        return make_author_key(self._author_key)
+
+    def trusts(self, agent: str) -> bool:
+        """Tell whether results of this machine may hold anything, code included."""
+        return self._trusted.trusts(agent)
+
+    def on_lines(self, listener: LineListener) -> None:
+        """Let a listener have what jobs print. It is called on another thread, and must be quick."""
+        self._line_listeners.append(listener)
+
+    def _tell_lines(self, job: str, stream: str, lines: tuple[str, ...]) -> None:
+        for listener in self._line_listeners:
+            listener(job, stream, lines)
+
+
+def is_call(spec: JobSpec) -> bool:
+    """Tell whether a job makes a pickled call."""
+    from schemas.calls import CALL_ENTRY
+
+    return spec.script.entry == CALL_ENTRY

@@ -1,0 +1,117 @@
+"""The house from Python: functions that run on its machines, and what comes of them."""
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from idlehands.client.errors import RequestRefused
+from idlehands.client.house import House, connect
+from idlehands.client.jobs import JobFailure, NobodyTrusts
+from idlehands.house.running import RunningHouse
+from idlehands.house.trusting import read_trust_list, write_trust_list
+from schemas.trust import TrustedAuthor
+from tests.fixtures.broker import eventually
+
+SECONDS = 60
+
+
+class Thing:
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+
+def square(x: float) -> float:
+    return x * x
+
+
+@pytest.fixture(scope="module")
+def home(house: RunningHouse) -> Iterator[House]:
+    """The house as a program on the HQ host has it."""
+    before = os.environ.get("IDLEHANDS_HOME")
+    os.environ["IDLEHANDS_HOME"] = str(house.home.path)
+    try:
+        with connect(timeout=30) as opened:
+            yield opened
+    finally:
+        if before is None:
+            del os.environ["IDLEHANDS_HOME"]
+        else:
+            os.environ["IDLEHANDS_HOME"] = before
+
+
+def test_a_function_runs_on_a_machine_of_the_house_and_returns(home: House) -> None:
+    job = home.submit(square, 7)
+
+    assert job.result(SECONDS) == 49
+    assert job.status == "succeeded"
+    assert job.agent in home._found.own_agents
+    assert list(home.map(square, range(20))) == [x * x for x in range(20)]
+
+
+def test_what_a_function_raises_is_raised_here(home: House) -> None:
+    def fail() -> None:
+        raise LookupError("not there")
+
+    job = home.submit(fail)
+
+    with pytest.raises(LookupError, match="not there") as raised:
+        job.result(SECONDS)
+    assert 'raise LookupError("not there")' in str(raised.value.__cause__)
+    # For everybody else it failed as scripts fail.
+    assert job.status == "failed"
+    assert "LookupError: not there" in "\n".join(job.log())
+
+
+def test_large_arguments_and_results_go_by_their_hashes(home: House) -> None:
+    numpy = pytest.importorskip("numpy")
+    array = numpy.arange(300_000.0)
+
+    doubled = home.submit(lambda array: Thing(array * 2), array).result(SECONDS)
+
+    assert type(doubled) is Thing
+    assert (doubled.size == array * 2).all()
+
+
+def test_a_call_that_dies_is_a_named_failure(home: House) -> None:
+    job = home.submit(os._exit, 3)
+
+    with pytest.raises(JobFailure, match="exit"):
+        job.result(SECONDS)
+
+
+def test_a_call_that_nobody_trusts_runs_nowhere_and_says_so(
+    house: RunningHouse, home: House, tmp_path: Any
+) -> None:
+    folder = house.home.client("cli")
+    with connect(house.home.broker_address, folder, author_key=tmp_path / "olga.key") as olga:
+        mark = tmp_path / "ran"
+        job = olga.submit(mark.touch)
+
+        with pytest.raises(NobodyTrusts, match="No machine trusts the author") as raised:
+            job.result(SECONDS)
+        assert "idlehands trust author add" in str(raised.value)
+        assert olga.public_key in str(raised.value)
+        assert not mark.exists()
+
+        # Her key is added on one machine: then it runs there.
+        agent = sorted(home._found.own_agents)[0]
+        before = read_trust_list(house.home.agent(agent))
+        author = TrustedAuthor("olga", olga.public_key)
+        changed = replace(before, authors=(*before.authors, author))
+        write_trust_list(house.home.agent(agent), changed)
+        eventually(job.done, SECONDS)
+        assert job.result() is None
+        assert job.agent == agent
+        assert mark.exists()
+        write_trust_list(house.home.agent(agent), before)
+
+
+def test_an_unsigned_call_is_refused(home: House) -> None:
+    spec = home.caller.build_job(square, (2,))
+    spec = replace(spec, script=replace(spec.script, signature=None))
+
+    with pytest.raises(RequestRefused, match="its author's word only"):
+        home.submit_specs([spec])
