@@ -161,7 +161,7 @@ class Launch:
     def _environment(self) -> dict[str, str]:
         environment = self._chosen.variables(
             self._workspace.build_environment(
-                os.environ, self._grant, self._site.marker, own_home=self.is_sandboxed
+                self._site.passed, self._grant, self._site.marker, own_home=self.is_sandboxed
             )
         )
         if self._site.threads:

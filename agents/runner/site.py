@@ -32,7 +32,7 @@ from agents.runner.tree import (
     reap,
 )
 from agents.runner.warden import Warden
-from agents.runner.workspace import INJECTED, check_source
+from agents.runner.workspace import INJECTED, check_source, choose_passed
 from agents.sealed import SecretsOpener, SecretsUnopened
 from schemas.facts import Failure
 from schemas.messages import Grant
@@ -78,6 +78,8 @@ class Site:
         self.isolations = isolations
         #: How many threads a library for arithmetic may use in one attempt; 0 leaves it alone.
         self.threads = threads
+        #: Of this process's environment, what scripts get: it does not change, and to read it takes time.
+        self.passed = choose_passed(os.environ)
         self._hidden, self._tells_environment = [home, *hidden], tells_environment
         self.sandbox = self.make_sandbox(interpreter)
         self._secrets_opener = secrets_opener

@@ -252,7 +252,7 @@ def find_adopted(own: set[int]) -> list[Process]:
     session = os.getsid(0) if hasattr(os, "getsid") else 0
     return [
         process
-        for process in (_read_children() if _IS_LINUX else ())
+        for process in (_read_children(own) if _IS_LINUX else ())
         if process.parent == me and process.session != session and process.pid not in own
     ]
 
@@ -267,16 +267,17 @@ def reap(adopted: Iterable[Process]) -> None:
                 continue
 
 
-def _read_children() -> list[Process]:
+def _read_children(besides: set[int]) -> list[Process]:
     pids: list[int] = []
     try:
         for thread in os.listdir("/proc/self/task"):
-            with open(f"/proc/self/task/{thread}/children", "rb") as file:
+            with open(f"/proc/self/task/{thread}/children", "rb", buffering=0) as file:
                 pids.extend(int(pid) for pid in file.read().split())
     except OSError:
         # A thread that ended just now, or a kernel without this file.
         return list(read_processes().values())
-    return [process for pid in pids if (process := read_process(pid)) is not None]
+    wanted = (pid for pid in pids if pid not in besides)
+    return [process for pid in wanted if (process := read_process(pid)) is not None]
 
 
 def _spared(table: dict[int, Process]) -> set[int]:

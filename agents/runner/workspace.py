@@ -32,6 +32,7 @@ _PASSED = frozenset({
 _PASSED_PREFIXES = ("LC_", "CUDA_", "NVIDIA_", "ROCR_", "HIP_", "HSA_", "OMP_", "MKL_", "OPENBLAS_")
 #: What scripts may import.
 INJECTED = Path(__file__).resolve().parent.parent / "injected"
+_INJECTED = str(INJECTED)
 #: So that instruments need no server, no login and no screen; what they write is found in the working
 #: directory. The same for all attempts, for a warm interpreter is one for all.
 _INSTRUMENTS = {
@@ -170,30 +171,24 @@ class Workspace:
         return place
 
     def build_environment(
-        self, environ: Mapping[str, str], grant: Grant, agent_marker: str, *, own_home: bool = False
+        self, passed: Mapping[str, str], grant: Grant, agent_marker: str, *, own_home: bool = False
     ) -> dict[str, str]:
-        """Return the script's environment, from the agent's own by allow-list.
+        """Return the script's environment.
 
         Args:
-            environ: The agent's.
+            passed: Of the agent's own, what `choose_passed` lets through.
             grant: Of the attempt.
             agent_marker: By which the agent's scripts are known.
             own_home: Whether the script gets a home of its own, as the agent's is not there for it.
         """
-        passed = {
-            # Of those alone the values are looked up, which is what takes time.
-            name: environ[name]
-            for name in environ
-            if name in _PASSED or name.startswith(_PASSED_PREFIXES)
-        }
         return {
             **passed,
             **self._instruments(grant),
-            **({"HOME": str(self.private / "home")} if own_home else {}),
-            "TMPDIR": str(self.private / "tmp"),
+            **({"HOME": f"{self.private}{os.sep}home"} if own_home else {}),
+            "TMPDIR": f"{self.private}{os.sep}tmp",
             "PYTHONUNBUFFERED": "1",
             "PYTHONIOENCODING": "utf-8",
-            "PYTHONPATH": str(INJECTED),
+            "PYTHONPATH": _INJECTED,
             "IDLEHANDS_JOB": grant.job,
             "IDLEHANDS_TOKEN": str(grant.token),
             "IDLEHANDS_STOP_FILE": str(self.stop_file),
@@ -229,6 +224,13 @@ class Workspace:
         return name_failure(
             "script_missing", f"the bundle has no {entry!r}; it has: {', '.join(inside[:20]) or 'nothing'}"
         )
+
+
+def choose_passed(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what scripts get of the agent's environment, by allow-list."""
+    return {
+        name: value for name, value in environ.items() if name in _PASSED or name.startswith(_PASSED_PREFIXES)
+    }
 
 
 def check_source(source: bytes, entry: str) -> Failure | None:

@@ -3,6 +3,7 @@
 import contextlib
 import marshal
 import os
+import re
 import signal
 import socket
 import threading
@@ -168,8 +169,8 @@ def read_pid(pidfd: int) -> int:
     Raises:
         InterpreterGone: If it has none any more.
     """
-    with open(f"/proc/self/fdinfo/{pidfd}") as file:
-        for line in file:
-            if line.startswith("Pid:") and int(line[4:]) > 0:
-                return int(line[4:])
+    with open(f"/proc/self/fdinfo/{pidfd}", "rb", buffering=0) as file:
+        found = re.search(rb"^Pid:\s*(\d+)$", file.read(1024), re.MULTILINE)
+    if found is not None and (pid := int(found[1])) > 0:
+        return pid
     raise InterpreterGone("the process is gone")

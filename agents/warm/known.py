@@ -7,7 +7,7 @@ imported by the script itself, after the fork, as ever.
 #: Worth a warm interpreter of their own.
 HEAVY = frozenset({
     "numpy", "scipy", "pandas", "sklearn", "torch", "torchvision", "matplotlib", "seaborn", "statsmodels",
-    "joblib", "sympy", "networkx", "PIL",
+    "joblib", "sympy", "networkx", "PIL", "pyarrow",
 })  # fmt: skip
 #: Of the standard library: quick to have, without effects at import, and shared by all warm interpreters.
 LIGHT = frozenset(

@@ -9,9 +9,19 @@ import ctypes
 import os
 import signal
 import sys
+import time
 import weakref
 from importlib import import_module
 from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: Of jemalloc, which pyarrow brings and pandas imports where it is installed: its own handlers see to it
+#: that a fork finds a whole heap, and the child does without the thread.
+_HARMLESS_THREADS = frozenset({"jemalloc_bg_thd"})
+_NAMING_SECONDS = 0.05
 
 #: How libraries for arithmetic are told how many threads they may use.
 _SETTERS = (
@@ -98,8 +108,24 @@ def _keep_libraries() -> None:
 
 
 def _find_threads() -> str:
-    count = len(os.listdir("/proc/self/task"))
-    return f"it starts {count - 1} threads at import" if count > 1 else ""
+    deadline = time.monotonic() + _NAMING_SECONDS
+    while count := sum(name not in _HARMLESS_THREADS for name in _read_other_threads()):
+        if time.monotonic() >= deadline:
+            return f"it starts {count} threads at import"
+        # A thread that has just begun has not given itself its name yet.
+        time.sleep(0.002)
+    return ""
+
+
+def _read_other_threads() -> "Iterator[str]":
+    own = str(os.getpid())
+    for thread in os.listdir("/proc/self/task"):
+        if thread != own:
+            try:
+                with open(f"/proc/self/task/{thread}/comm") as file:
+                    yield file.read().strip()
+            except OSError:
+                continue
 
 
 def _find_cuda() -> str:

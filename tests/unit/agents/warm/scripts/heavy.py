@@ -24,6 +24,17 @@ HEAVIER = {
         x, y = make_classification(400, random_state=1)
         print(RandomForestClassifier(20, n_jobs=2, random_state=1).fit(x, y).score(x, y))
         print(LogisticRegression().fit(x, y).coef_.round(9))"""),
+    "pyarrow": script("""
+        try:
+            import pyarrow as pa, pyarrow.compute as pc, pyarrow.parquet as pq
+        except ImportError:
+            raise SystemExit("it is not installed")
+        t = pa.table({'a': list(range(100_000)), 'b': ['x', 'y'] * 50_000})
+        pq.write_table(t, 'a.parquet')
+        print(pq.read_table('a.parquet', use_threads=True).group_by('b').aggregate([('a', 'sum')]).to_pydict())
+        for _ in range(50):
+            t = pc.filter(t, pc.less(t['a'], 90_000))
+        print(pc.sum(t['a']).as_py(), len(t))"""),
     "torch": script("""
         import torch
         torch.manual_seed(1)
