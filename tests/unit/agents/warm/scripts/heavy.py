@@ -31,7 +31,7 @@ HEAVIER = {
             raise SystemExit("it is not installed")
         t = pa.table({'a': list(range(100_000)), 'b': ['x', 'y'] * 50_000})
         pq.write_table(t, 'a.parquet')
-        print(pq.read_table('a.parquet', use_threads=True).group_by('b').aggregate([('a', 'sum')]).to_pydict())
+        print(pq.read_table('a.parquet').group_by('b').aggregate([('a', 'sum')]).to_pydict())
         for _ in range(50):
             t = pc.filter(t, pc.less(t['a'], 90_000))
         print(pc.sum(t['a']).as_py(), len(t))"""),
