@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from dash import ALL, ClientsideFunction, Dash, Input, Output, State
+from dash import ClientsideFunction, Dash, Input, Output, State
 from dash.exceptions import PreventUpdate
 
 from dash_app import component_ids as ids
 from dash_app.addresses import parse
 from dash_app.changing import Changing
+from dash_app.form_state import form_parts
 from dash_app.pages.rendering import Pages
 from dash_app.pairing import Pairing
 from dash_app.presenters import job as job_words
@@ -75,26 +76,30 @@ def register(app: Dash, pages: Pages, changing: Changing, submitting: Submitting
         return await changing.stop(parse(path, None))
 
     @app.callback(
-        Output(ids.SUBMIT_NOTE, "children"),
-        Output(ids.URL, "href", allow_duplicate=True),
-        Input(ids.SUBMIT, "n_clicks"),
-        State(ids.URL, "search"),
-        State(ids.FORM_KEY, "data"),
-        State({"field": ALL, "kind": ALL}, "id"),
-        State({"field": ALL, "kind": ALL}, "value"),
-        State({"field": ALL, "kind": "bool"}, "checked"),
-        State(ids.FORM_MORE, "value"),
-        State(ids.FORM_NAME, "value"),
-        State(ids.FORM_MACHINE, "value"),
-        State(ids.FORM_MEMORY, "value"),
-        State(ids.FORM_GPUS, "value"),
-        State(ids.FORM_RETRIES, "value"),
+        output=(
+            Output(ids.SUBMIT_NOTE, "children"),
+            Output(ids.URL, "href", allow_duplicate=True),
+        ),
+        inputs={"clicks": Input(ids.SUBMIT, "n_clicks")},
+        state={
+            "query": State(ids.URL, "search"),
+            "key": State(ids.FORM_KEY, "data"),
+            "form": form_parts(State),
+        },
         prevent_initial_call=True,
         running=[(Output(ids.SUBMIT, "disabled"), True, False)],
     )
-    async def submit(clicks: int | None, query: str, key: Any, *form: Any) -> tuple[Any, Any]:
+    async def submit(clicks: int | None, query: str, key: Any, form: Any) -> tuple[Any, Any]:
         _clicked(clicks)
         return await submitting.submit(parse("/new", query).script, form, key)
+
+    @app.callback(
+        output=(Output(ids.FORM_PREVIEW, "children"), Output(ids.SUBMIT, "children")),
+        inputs={"form": form_parts(Input)},
+        state={"query": State(ids.URL, "search")},
+    )
+    async def preview(form: Any, query: str) -> tuple[Any, Any]:
+        return await submitting.preview(parse("/new", query).script, form)
 
     @app.callback(
         Output(ids.PAIRING, "children"),

@@ -7,7 +7,7 @@ came: callbacks check them.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -86,11 +86,19 @@ def rebuild(body: bytes, callbacks: Mapping[str, Mapping[str, Any]]) -> bytes:
         "outputs": _outputs(call.output),
         "inputs": inputs,
         "state": _fill(callback["state"], call.state),
-        "changedPropIds": [
-            name for part in inputs if (name := f"{part['id']}.{part['property']}") in call.changed
-        ],
+        "changedPropIds": [name for name in _names(inputs) if name in call.changed],
     }
     return json.dumps(whole).encode()
+
+
+def _names(inputs: list[Any]) -> Iterator[str]:
+    """Yield what Dash calls each input, those of a pattern by their ids as JSON."""
+    for part in inputs:
+        for one in part if isinstance(part, list) else [part]:
+            identity = one["id"]
+            if isinstance(identity, dict):
+                identity = json.dumps(identity, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+            yield f"{identity}.{one['property']}"
 
 
 def _fill(declared: list[dict[str, str]], given: list[Part | list[Part]]) -> list[Any]:

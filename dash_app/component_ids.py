@@ -40,12 +40,20 @@ SWEEP_CANCEL = "sweep-cancel"
 SCRIPT_CHOICE = "script-choice"
 SCRIPT_FORM = "script-form"
 FORM_KEY = "form-key"
+FORM_COMMAND = "form-command"
 FORM_MORE = "form-more"
 FORM_NAME = "form-name"
 FORM_MACHINE = "form-machine"
 FORM_MEMORY = "form-memory"
 FORM_GPUS = "form-gpus"
 FORM_RETRIES = "form-retries"
+FORM_ENVIRONMENT = "form-environment"
+FORM_TRIALS = "form-trials"
+FORM_METRIC = "form-metric"
+FORM_DIRECTION = "form-direction"
+FORM_SAMPLER = "form-sampler"
+FORM_PARALLEL = "form-parallel"
+FORM_PREVIEW = "form-preview"
 SUBMIT = "submit"
 SUBMIT_NOTE = "submit-note"
 
@@ -62,3 +70,18 @@ PAIR_REFUSE = "pair-refuse"
 def field(name: str, kind: str) -> dict[str, str]:
     """Return the id of the form's field for one argument."""
     return {"field": name, "kind": kind}
+
+
+def vary(name: str) -> dict[str, str]:
+    """Return the id of the tick that varies one argument."""
+    return {"vary": name}
+
+
+def end(which: str, name: str) -> dict[str, str]:
+    """Return the id of one end of an argument's range, or of the values that are tried of it."""
+    return {"end": which, "of": name}
+
+
+def log(name: str) -> dict[str, str]:
+    """Return the id of the switch of an argument's range that makes it logarithmic."""
+    return {"log": name}

@@ -1,164 +1,142 @@
-"""What somebody wrote into the form of a script becomes a job; what cannot is said in words."""
+"""What somebody wrote into the form of a script becomes a job or a sweep; what cannot is said in words."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from bus.codec import MalformedMessage, check_free_form
-from schemas.arguments.vocabulary import Argument
-from schemas.specs import JobSpec, ScriptRef
+from dash_app.fields import read_lines, read_number, read_range, read_value
+from dash_app.form_state import FormError, Given, key_of
+from schemas.arguments.checking import find_problems
+from schemas.arguments.spelling import name_parameter
+from schemas.arguments.vocabulary import Argument, Script
+from schemas.spaces import SpaceError, check_space
+from schemas.specs import Dimension, JobSpec, ScriptRef, SweepSpec
 
 
-class FormError(ValueError):
-    """Something in the form cannot be used; the message names the field and what to do."""
+class Parts(msgspec.Struct, frozen=True):
+    """What a form comes to: parameters, words before them, and what is varied."""
+
+    params: dict[str, Any]
+    argv: tuple[str, ...]
+    space: dict[str, Dimension]
 
 
-class Field(msgspec.Struct, frozen=True):
-    """The id of a field: the argument's name, and what sort of field it is."""
+def read_parts(script: Script, source: str, given: Given) -> Parts:
+    """Return what is passed to a script.
 
-    field: str
-    kind: str
-
-
-@dataclass(frozen=True)
-class Given:
-    """A filled-in form, as text and ticks."""
-
-    values: Mapping[str, Any]
-    more: str = ""
-    name: str = ""
-    machine: str | None = None
-    memory_mb: Any = 0
-    gpus: Any = 0
-    retries: Any = 0
-
-
-def read_form(fields: Any, values: Any, ticks: Any, more: Any, name: Any, *rest: Any) -> Given:
-    """Return a form from what the browser sends: fields by their ids, the ticks of those that have them.
+    Args:
+        script: As it was read.
+        source: Its text.
+        given: The form.
 
     Raises:
-        FormError: If it is not what the page sends.
+        FormError: If a value or a range does not fit.
     """
-    try:
-        named = msgspec.convert(fields, list[Field])
-    except msgspec.ValidationError as error:
-        raise FormError(f"This form cannot be read ({error}). Reload the page.") from None
-    if not isinstance(values, list) or not isinstance(ticks, list) or len(values) != len(named):
-        raise FormError("This form cannot be read. Reload the page.")
-    ticked = iter(ticks)
-    found = {
-        one.field: next(ticked, False) if one.kind == "bool" else value
-        for one, value in zip(named, values, strict=True)
-    }
-    machine, memory, gpus, retries = rest
-    machine = str(machine) if machine else None
-    return Given(found, str(more or ""), str(name or ""), machine, memory, gpus, retries)
+    command = given.command if given.command in script.commands else ""
+    if script.commands and not command:
+        raise FormError(f"Choose what it is to do: {', '.join(script.commands)}.")
+    params: dict[str, Any] = {}
+    space: dict[str, Dimension] = {}
+    before: list[str] = []
+    after: list[str] = []
+    for argument in script.of_command(command):
+        key = key_of(argument)
+        if key in given.ranges and argument.flag and not argument.many:
+            space[_parameter(argument, source)] = read_range(argument, given.ranges[key])
+            continue
+        value = read_value(argument, given.values.get(key))
+        if value is None:
+            continue
+        # Parameters come last on the command line, so what belongs before a command is a word.
+        is_early = bool(command) and not argument.command
+        if not argument.flag or is_early or (argument.repeated and isinstance(value, list)):
+            (before if is_early else after).extend(_words(argument, value))
+        else:
+            params[argument.name if value is not False else _off(argument, source)] = value is False or value
+    params |= read_lines(given.more)
+    argv = (*before, *command.split(), *after)
+    found = find_problems(script, source, params, argv=argv, space=space)
+    if found:
+        raise FormError(found[0])
+    return Parts(params, argv, space)
 
 
-def build_spec(script: ScriptRef, arguments: tuple[Argument, ...], given: Given) -> JobSpec:
+def build_spec(script: ScriptRef, parts: Parts, given: Given) -> JobSpec:
     """Return the job.
 
     Raises:
         FormError: If a value does not fit.
     """
-    params: dict[str, Any] = {}
-    argv: list[str] = []
-    for argument in arguments:
-        value = read_value(argument, given.values.get(argument.name))
-        if value is None:
-            continue
-        if argument.is_parameter:
-            params[argument.name] = value
-        elif isinstance(value, bool):
-            argv.append(argument.flag)
-        else:
-            words = [str(one) for one in value] if isinstance(value, list) else [str(value)]
-            argv += [*([argument.flag] if argument.flag else []), *words]
-    params |= read_lines(given.more)
     spec = {
         "script": msgspec.to_builtins(script),
-        "params": params,
-        "argv": argv,
+        "params": parts.params,
+        "argv": parts.argv,
         "name": given.name.strip(),
         "needs": _needs(given),
-        "retry_on_failure": _whole("Retries", given.retries),
+        "retry_on_failure": read_number("Retries", given.retries),
     }
+    job: JobSpec = _converted(spec, JobSpec, parts.params)
+    return job
+
+
+def build_sweep(job: JobSpec, parts: Parts, given: Given) -> SweepSpec:
+    """Return the sweep of a job over what is varied.
+
+    Raises:
+        FormError: If it cannot be searched so.
+    """
     try:
-        check_free_form(params)
-        return msgspec.convert(spec, JobSpec)
+        check_space(parts.space)
+    except SpaceError as error:
+        raise FormError(f"{error}.") from None
+    spec = {
+        "job": msgspec.to_builtins(job),
+        "space": msgspec.to_builtins(parts.space),
+        "sampler": given.sampler,
+        "trials": read_number("Trials", given.trials),
+        "metric": given.metric.strip(),
+        "direction": given.direction,
+        "parallel": read_number("At a time", given.parallel),
+        "name": given.name.strip(),
+    }
+    sweep: SweepSpec = _converted(spec, SweepSpec, spec["space"])
+    return sweep
+
+
+def _converted(spec: dict[str, Any], kind: Any, free: Any) -> Any:
+    try:
+        check_free_form(free)
+        return msgspec.convert(spec, kind)
     except msgspec.ValidationError as error:
         raise FormError(f"This cannot be submitted: {error}.") from None
     except MalformedMessage as error:
         raise FormError(f"A parameter cannot be used: {error.detail}.") from None
 
 
-def read_value(argument: Argument, given: Any) -> Any:
-    """Return the value of one field; None when it was left empty, so that the script's default counts.
-
-    Raises:
-        FormError: If it is not of the argument's kind, or missing where it must be there.
-    """
-    if argument.kind == "bool":
-        return True if given else None
-    text = "" if given is None else str(given).strip()
-    if not text:
-        if argument.required:
-            raise FormError(f"{argument.name} is missing: the script asks for it.")
-        return None
-    if argument.many:
-        return [_one(argument, part) for part in text.split()]
-    return _one(argument, text)
+def _parameter(argument: Argument, source: str) -> str:
+    """Return the parameter that varies an argument: of a switch that is on, the one that turns it off."""
+    return _off(argument, source) if argument.kind == "bool" and argument.default is True else argument.name
 
 
-def _one(argument: Argument, text: str) -> Any:
-    value: Any = text
-    try:
-        if argument.kind == "int":
-            value = int(text)
-        elif argument.kind == "float":
-            value = float(text)
-    except ValueError:
-        kind = "a whole number" if argument.kind == "int" else "a number"
-        raise FormError(f"{argument.name}: {text[:60]!r} is not {kind}.") from None
-    if argument.choices and text not in {str(choice) for choice in argument.choices}:
-        allowed = ", ".join(str(choice) for choice in argument.choices)
-        raise FormError(f"{argument.name}: {text[:60]!r} is none of {allowed}.")
-    return value
+def _off(argument: Argument, source: str) -> str:
+    return name_parameter(argument.off, source) if argument.off else argument.name
 
 
-def read_lines(text: str) -> dict[str, Any]:
-    """Return lines of `name=value` as parameters; a value is JSON, else it is text.
-
-    Raises:
-        FormError: If a line has no name or no `=`.
-    """
-    params: dict[str, Any] = {}
-    for line in text.splitlines():
-        if not line.strip():
-            continue
-        name, equals, value = line.partition("=")
-        if not equals or not name.strip():
-            raise FormError(f"More parameters: {line[:60]!r} is not name=value, such as lr=0.1.")
-        try:
-            params[name.strip()] = msgspec.json.decode(value.strip())
-        except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
-            params[name.strip()] = value.strip()
-    return params
+def _words(argument: Argument, value: Any) -> list[str]:
+    if value is True:
+        return [argument.flag]
+    if value is False:
+        return [argument.off]
+    words = [str(one) for one in value] if isinstance(value, list) else [str(value)]
+    if not argument.flag:
+        return words
+    if argument.repeated:
+        return [part for word in words for part in (argument.flag, word)]
+    return [argument.flag, *words]
 
 
 def _needs(given: Given) -> dict[str, Any]:
-    memory, gpus = _whole("Memory", given.memory_mb), _whole("GPUs", given.gpus)
+    memory, gpus = read_number("Memory", given.memory_mb), read_number("GPUs", given.gpus)
     needs: dict[str, Any] = {"memory_mb": memory, "gpus": gpus}
     return {**needs, "agent": given.machine} if given.machine else needs
-
-
-def _whole(what: str, given: Any) -> int:
-    try:
-        value = int(str(given).strip() or 0) if given is not None else 0
-    except ValueError:
-        raise FormError(f"{what}: {str(given)[:60]!r} is not a whole number.") from None
-    if value < 0:
-        raise FormError(f"{what}: it cannot be less than nothing.")
-    return value

@@ -12,6 +12,7 @@ from dash_app.presenters.plain import plain
 from dash_app.script_folders import ScriptFolders
 from hq.rest import queries
 from hq.rest.house import House
+from schemas.specs import BUILT
 
 
 async def page(house: House, folders: ScriptFolders, chosen: str, may_change: bool) -> list[Any]:
@@ -34,8 +35,10 @@ async def page(house: House, folders: ScriptFolders, chosen: str, may_change: bo
     if found is None:
         why = "Choose a script." if not chosen else f"There is no script {plain(chosen, 100)!r}; choose one."
         return [pieces.head("New job"), html.P(why, className="quiet lead"), picking]
-    machines = [agent["name"] for agent in await queries.read_agents(house.database)]
-    filled = html.Div(form.form(found, machines, secrets.token_hex(16)), id=ids.SCRIPT_FORM, className="form")
+    agents = await queries.read_agents(house.database)
+    machines = [agent["name"] for agent in agents]
+    parts = form.form(found, machines, _environments(agents), secrets.token_hex(16))
+    filled = html.Div(parts, id=ids.SCRIPT_FORM, className="form")
     return [
         pieces.head("New job"),
         html.Div(
@@ -49,6 +52,12 @@ async def page(house: House, folders: ScriptFolders, chosen: str, may_change: bo
             className="new",
         ),
     ]
+
+
+def _environments(agents: list[dict[str, Any]]) -> list[str]:
+    """Return the interpreters that machines name, without the environments that they build."""
+    named = {str(one) for agent in agents for one in (agent.get("facts") or {}).get("environments") or ()}
+    return sorted(plain(one, 63) for one in named if one != BUILT)
 
 
 def _about(text: str) -> Any:

@@ -1,6 +1,6 @@
-"""A script's arguments as fields: types, choices, defaults and help as the script has them."""
+"""The form of a script: its arguments, what it needs, how it is searched, and the command for it."""
 
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import quote
 
 import dash_mantine_components as dmc
@@ -9,9 +9,11 @@ from dash.development.base_component import Component
 
 from dash_app import component_ids as ids
 from dash_app.presenters import pieces
+from dash_app.presenters.fields import field
 from dash_app.presenters.plain import plain
 from dash_app.script_folders import Found
-from schemas.arguments.vocabulary import Argument, Script
+from schemas.arguments.vocabulary import Script
+from schemas.samplers import SamplerName
 
 
 def choices(scripts: list[Found], chosen: str) -> list[Component]:
@@ -46,74 +48,148 @@ def no_scripts(folders: list[str]) -> Component:
     )
 
 
+_SAMPLERS = {
+    "random": "Random",
+    "grid": "Grid: every combination",
+    "tpe": "TPE",
+    "gp": "Gaussian process",
+    "cmaes": "CMA-ES",
+    "sobol": "Sobol",
+    "halton": "Halton",
+    "nsga2": "NSGA-II",
+    "nsga3": "NSGA-III",
+}
+
+
 def fields(script: Script) -> list[Any]:
-    """Return a field for each argument."""
-    shown: list[Any] = [field(argument) for argument in script.arguments]
+    """Return a field for each argument; those of a command under its name."""
     if not script.arguments:
-        shown.append(html.P("It takes no arguments that could be read.", className="quiet"))
+        return [html.P("It takes no arguments that could be read.", className="quiet")]
+    shown: list[Any] = []
+    for command in ("", *script.commands):
+        own = [one for one in script.arguments if one.command == command]
+        if own and command:
+            shown.append(html.H3(plain(command, 80), className="of-command"))
+        shown += [field(one) for one in own]
     return shown
 
 
-def field(argument: Argument) -> Any:
-    """Return the field of one argument; empty means the script's own default."""
-    about = plain(argument.help, 300)
-    identity = ids.field(argument.name, argument.kind)
-    title = plain(argument.name, 80)
-    if argument.kind == "bool":
-        return dmc.Switch(id=identity, label=title, description=about or None, checked=False)
-    default = "" if argument.default in (None, [], ()) else plain(argument.default, 80)
-    common = {
-        "id": identity,
-        "label": title,
-        "description": about or None,
-        "required": argument.required,
-        "placeholder": default or ("several, with spaces between" if argument.many else None),
-    }
-    if argument.choices and not argument.many:
-        data = [plain(choice, 80) for choice in argument.choices]
-        return dmc.Select(
-            **{**common, "data": data, "clearable": True, "searchable": len(data) > 8, "value": None}
-        )
-    mode = {"int": "numeric", "float": "decimal"}.get(argument.kind, "text")
-    return dmc.TextInput(**common, value="", inputProps={"inputMode": mode, "autoComplete": "off"})
+def form(found: Found, machines: list[str], environments: list[str], key: str) -> list[Any]:
+    """Return the whole form of one script.
 
-
-def form(found: Found, machines: list[str], key: str) -> list[Any]:
-    """Return the whole form of one script."""
+    Args:
+        found: The script.
+        machines: Names of those that there are.
+        environments: Interpreters that they have, by name.
+        key: Of the form: the same form sent twice is one job.
+    """
+    script = found.script
+    commands = [plain(one, 80) for one in script.commands]
     return [
         dcc.Store(id=ids.FORM_KEY, data=key),
-        html.Div(fields(found.script), className="fields"),
+        *([html.P(plain(script.trouble, 500), className="failure")] if script.trouble else []),
+        dmc.Select(
+            id=ids.FORM_COMMAND,
+            label="Command",
+            description="What it is to do; fields of the others are left out.",
+            data=commands,
+            value=commands[0] if commands else None,
+            style=None if commands else {"display": "none"},
+        ),
+        html.Div(fields(script), className="fields"),
+        _search(),
         dmc.Textarea(
             id=ids.FORM_MORE,
             label="More parameters",
             description="One per line: name=value. They become flags too."
-            + (" Some arguments of this script could not be read." if found.script.more else ""),
+            + (" This script may take more than could be read." if script.more else ""),
             autosize=True,
             minRows=2,
             maxRows=12,
             value="",
         ),
-        html.Div(
-            [
-                dmc.TextInput(
-                    id=ids.FORM_NAME, label="Name", placeholder=plain(found.file.stem, 60), value=""
-                ),
-                dmc.Select(
-                    id=ids.FORM_MACHINE,
-                    label="Machine",
-                    placeholder="Any that fits",
-                    data=machines,
-                    clearable=True,
-                    value=None,
-                ),
-                dmc.NumberInput(id=ids.FORM_MEMORY, label="Memory, MB", min=0, value=0, hideControls=True),
-                dmc.NumberInput(id=ids.FORM_GPUS, label="GPUs", min=0, value=0, hideControls=True),
-                dmc.NumberInput(id=ids.FORM_RETRIES, label="Retries", min=0, value=0, hideControls=True),
-            ],
-            className="fields is-narrow",
-        ),
+        html.Div(_needs(found, machines, environments), className="fields is-narrow"),
         html.Div(
             [html.Button("Run", id=ids.SUBMIT, className="button"), html.Div(id=ids.SUBMIT_NOTE)],
             className="submit",
         ),
+        html.Div(id=ids.FORM_PREVIEW, className="preview"),
     ]
+
+
+def _search() -> Component:
+    """Return how the search is done; the style sheet shows it once something is varied."""
+    return html.Div(
+        [
+            html.H3("Search"),
+            html.Div(
+                [
+                    dmc.NumberInput(id=ids.FORM_TRIALS, label="Trials", min=1, max=100_000, value=20),
+                    dmc.Select(
+                        id=ids.FORM_SAMPLER,
+                        label="Chosen by",
+                        data=[
+                            {"value": one, "label": _SAMPLERS.get(one, one)} for one in get_args(SamplerName)
+                        ],
+                        value="random",
+                        allowDeselect=False,
+                    ),
+                    dmc.TextInput(
+                        id=ids.FORM_METRIC, label="Metric", placeholder="a number in its result", value=""
+                    ),
+                    dmc.Select(
+                        id=ids.FORM_DIRECTION,
+                        label="Best is",
+                        data=[
+                            {"value": "maximize", "label": "the highest"},
+                            {"value": "minimize", "label": "the lowest"},
+                        ],
+                        value="maximize",
+                        allowDeselect=False,
+                    ),
+                    dmc.NumberInput(id=ids.FORM_PARALLEL, label="At a time", min=1, max=10_000, value=16),
+                ],
+                className="fields is-narrow",
+            ),
+        ],
+        className="search",
+    )
+
+
+def _needs(found: Found, machines: list[str], environments: list[str]) -> list[Component]:
+    kept = [
+        {"value": "auto", "label": "By its header"},
+        {"value": "agent", "label": "The machine's own"},
+        {"value": "script", "label": "Built for it"},
+        *({"value": one, "label": one} for one in environments if one not in ("auto", "agent", "script")),
+    ]
+    return [
+        dmc.TextInput(id=ids.FORM_NAME, label="Name", placeholder=plain(found.file.stem, 60), value=""),
+        dmc.Select(
+            id=ids.FORM_MACHINE,
+            label="Machine",
+            placeholder="Any that fits",
+            data=machines,
+            clearable=True,
+            value=None,
+        ),
+        dmc.Select(
+            id=ids.FORM_ENVIRONMENT, label="Environment", data=kept, value="auto", allowDeselect=False
+        ),
+        dmc.NumberInput(id=ids.FORM_MEMORY, label="Memory, MB", min=0, value=0, hideControls=True),
+        dmc.NumberInput(id=ids.FORM_GPUS, label="GPUs", min=0, value=0, hideControls=True),
+        dmc.NumberInput(id=ids.FORM_RETRIES, label="Retries", min=0, value=0, hideControls=True),
+    ]
+
+
+def preview(command: str) -> list[Any]:
+    """Return the command that does what the form does."""
+    return [
+        html.Span("The same from a terminal", className="preview-title"),
+        pieces.code(plain(command, 4_000)),
+    ]
+
+
+def preview_trouble(words: str) -> list[Any]:
+    """Return what stands there while the form cannot be sent."""
+    return [html.Span(plain(words, 400), className="preview-trouble")]

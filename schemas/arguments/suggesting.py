@@ -28,6 +28,26 @@ def suggest_space(script: Script) -> dict[str, str]:
     return found
 
 
+def suggest_range(one: Argument) -> tuple[float, float, bool] | None:
+    """Return the ends of a range around a number's default, and whether it is logarithmic; None for none."""
+    if one.kind not in ("int", "float") or one.choices:
+        return None
+    low, high, log = _whole(one) if one.kind == "int" else _real(one)
+    low = low if one.low is None else max(low, one.low)
+    high = high if one.high is None else min(high, one.high)
+    if not low < high or (log and low <= 0):
+        return None
+    return (math.ceil(low), math.floor(high), log) if one.kind == "int" else (low, high, log)
+
+
+def write_number(value: float, kind: str) -> str:
+    """Return a number as spaces have it: a real one is seen to be no whole one."""
+    if kind == "int":
+        return str(int(value))
+    text = f"{value:.6g}"
+    return text if re.search(r"[.e]", text) else f"{text}.0"
+
+
 def _dimension(one: Argument) -> tuple[str, str]:
     if one.kind == "bool":
         other = one.off.lstrip("-").replace("-", "_")
@@ -35,41 +55,27 @@ def _dimension(one: Argument) -> tuple[str, str]:
     if one.choices:
         plain = [choice for choice in one.choices if "," not in str(choice) and str(choice)]
         return one.name, ",".join(map(str, plain)) if 1 < len(plain) <= 20 else ""
-    if one.kind == "int":
-        return one.name, _whole(one)
-    return one.name, _real(one) if one.kind == "float" else ""
+    found = suggest_range(one)
+    if found is None:
+        return one.name, ""
+    low, high, log = found
+    ends = f"{write_number(low, one.kind)}..{write_number(high, one.kind)}"
+    return one.name, ("log:" if log else "") + ends
 
 
-def _whole(one: Argument) -> str:
+def _whole(one: Argument) -> tuple[float, float, bool]:
     default = one.default if isinstance(one.default, int) else 0
-    low, high = (default // 2 or 1, default * 2) if default > 0 else (one.low, one.high)
-    low = low if one.low is None or low is None else max(low, math.ceil(one.low))
-    high = high if one.high is None or high is None else min(high, math.floor(one.high))
-    if low is None or high is None or low >= high:
-        return ""
-    return f"{int(low)}..{int(high)}"
+    if default > 0:
+        return default // 2 or 1, default * 2, False
+    return (math.nan, math.nan, False) if one.low is None or one.high is None else (one.low, one.high, False)
 
 
-def _real(one: Argument) -> str:
+def _real(one: Argument) -> tuple[float, float, bool]:
     default = float(one.default) if isinstance(one.default, int | float) else math.nan
     if one.low is not None and one.high is not None:
-        low, high, log = float(one.low), float(one.high), False
-    elif default == 0:
-        low, high, log = 0.0, 0.5, False
-    elif 0.5 <= default < 1:
-        low, high, log = 0.5, 0.999, False
-    elif default > 0:
-        low, high, log = default / 10, default * 10, True
-    else:
-        return ""
-    low = low if one.low is None else max(low, one.low)
-    high = high if one.high is None else min(high, one.high)
-    if low >= high or (log and low <= 0):
-        return ""
-    return f"{'log:' if log else ''}{_decimal(low)}..{_decimal(high)}"
-
-
-def _decimal(value: float) -> str:
-    """Return a number that is seen to be no whole one."""
-    text = f"{value:.6g}"
-    return text if re.search(r"[.e]", text) else f"{text}.0"
+        return one.low, one.high, False
+    if default == 0:
+        return 0.0, 0.5, False
+    if 0.5 <= default < 1:
+        return 0.5, 0.999, False
+    return (default / 10, default * 10, True) if default > 0 else (math.nan, math.nan, False)

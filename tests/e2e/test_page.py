@@ -247,6 +247,28 @@ def test_a_form_made_of_a_scripts_arguments_submits_it(operator: Visitor) -> Non
     expect(page.locator("#job-facts")).to_contain_text("Again of")
 
 
+def test_what_is_varied_in_the_form_becomes_a_sweep(operator: Visitor) -> None:
+    page = operator.open("/new?script=train.py").page
+    page.get_by_label("Vary steps").check(force=True)
+    page.get_by_label("steps from").fill("1")
+    page.get_by_label("to", exact=True).nth(0).fill("")
+    expect(page.locator("#form-preview")).to_contain_text("steps: say to where it is varied")
+    page.get_by_label("to", exact=True).nth(0).fill("3")
+    page.get_by_label("Vary mode").check(force=True)
+    page.get_by_label("pause", exact=True).fill("0")
+    page.get_by_label("Trials").fill("2")
+    page.get_by_label("Metric").fill("loss")
+
+    expect(page.locator("#form-preview")).to_contain_text(
+        "idlehands sweep train.py --space steps=1..3 --space mode=fast,slow --param pause=0.0 --trials 2"
+    )
+    expect(page.locator("#submit")).to_have_text("Run the sweep")
+    page.click("#submit")
+
+    expect(page.locator("#sweep-status")).to_contain_text("Finished")
+    assert re.search(r"/sweeps/s[a-z2-7]{12}$", page.url)
+
+
 def test_a_click_cancels(operator: Visitor, client: Client, tmp_path: Path) -> None:
     job = submit(client, tmp_path, params={"steps": 1000})
     page = operator.open(f"/jobs/{job}").page

@@ -191,8 +191,18 @@ def _read_cursor(draw: random.Random) -> None:
 
 
 def _read_call(draw: random.Random) -> None:
-    callbacks = {"a.b": {"callback": None, "inputs": [{"id": "u", "property": "p"}], "state": []}}
-    call = {"output": "a.b", "inputs": [{"id": "u", "property": "p", "value": 1}], "changedPropIds": ["u.p"]}
+    callbacks: dict[str, Any] = {
+        "a.b": {"callback": None, "inputs": [{"id": "u", "property": "p"}], "state": []}
+    }
+    call: dict[str, Any] = {
+        "output": "a.b",
+        "inputs": [{"id": "u", "property": "p", "value": 1}],
+        "changedPropIds": ["u.p"],
+    }
+    if draw.random() < 0.5:
+        callbacks["a.b"]["inputs"] = [{"id": '{"f":["ALL"]}', "property": "p"}]
+        call["inputs"] = [[{"id": {"f": "x"}, "property": "p", "value": 1}]]
+        call["changedPropIds"] = ['{"f":"x"}.p']
     body = json.dumps(mutate(call, draw)).encode()
     with contextlib.suppress(Problem):
         rebuild(spoil(body, draw) if draw.random() < 0.3 else body, callbacks)
