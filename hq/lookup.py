@@ -16,6 +16,7 @@ from hq.core.state import Job
 from hq.log.documents import RAW_CODEC
 from hq.log.port import LogUnreadable
 from hq.read_models.models import JOBS, SWEEPS, change_of
+from hq.series import SeriesAsked, read_series
 from schemas.specs import JobSpec
 
 #: A job that ended a moment ago may not be in its read model yet.
@@ -41,6 +42,7 @@ class SpecLookUp:
         *,
         on_fatal: Callable[[Exception], None],
     ) -> None:
+        self._database = database
         self._jobs: Collection[Any] = database.get_collection(JOBS, codec_options=RAW_CODEC)
         self._sweeps: Collection[Any] = database.get_collection(SWEEPS)
         self._is_current = is_current
@@ -74,6 +76,15 @@ class SpecLookUp:
         def look_up() -> None:
             self._await_read_models()
             done(self._read_jobs_of(sweep))
+
+        self._requests.put(look_up)
+
+    def submit_series(self, asked: SeriesAsked, done: Callable[[dict[str, Any]], None]) -> None:
+        """Call `done` with what the trials of a sweep have reported; see `hq.series`."""
+
+        def look_up() -> None:
+            self._await_read_models()
+            done(read_series(self._database, asked))
 
         self._requests.put(look_up)
 

@@ -19,13 +19,23 @@ from bus.port import Bus, Connected, Disconnected, Inbound, Refusal
 from hq import publishing
 from hq.announcing import Announcer
 from hq.core.authority import Authority
-from hq.core.outputs import Answer, LookUp, LookUpSweep, Output, Publish, RecordProgress, Wake
+from hq.core.outputs import (
+    Answer,
+    LookUp,
+    LookUpSeries,
+    LookUpSweep,
+    Output,
+    Publish,
+    RecordProgress,
+    Wake,
+)
 from hq.inbox import Inbox
 from hq.log.appender import Appender
 from hq.lookup import SpecLookUp
 from hq.measures import Histogram
 from hq.read_models.projector import Projector
 from hq.read_models.recorder import Recorder
+from hq.series import SeriesAsked
 from hq.wake_up import send_wake_up
 from schemas.events import Decision
 from schemas.messages import Grants
@@ -64,6 +74,13 @@ class FoundSweep(Struct, frozen=True):
 
     request: Inbound
     jobs: tuple[str, ...] | None
+
+
+class FoundSeries(Struct, frozen=True):
+    """The look-up: what a sweep's trials have reported."""
+
+    request: Inbound
+    result: dict[str, Any]
 
 
 class Tidy(Struct, frozen=True):
@@ -177,6 +194,8 @@ class Loop:
                 self._authority.retry(request, specs)
             case FoundSweep(request=request, jobs=jobs):
                 self._authority.found_sweep(request, jobs)
+            case FoundSeries(request=request, result=result):
+                self._authority.found_series(request, result)
             case Tidy(jobs=jobs, sweeps=sweeps):
                 self._authority.tidy(jobs, sweeps)
             case Connected():
@@ -226,6 +245,8 @@ class Loop:
                 self._look_up(request, jobs)
             case LookUpSweep(request=request, sweep=sweep):
                 self._look_up_sweep(request, sweep)
+            case LookUpSeries(request=request, metric=metric):
+                self._look_up_series(request, metric)
 
     def _complete(self, grants: Grants) -> Grants:
         return self._seal_secrets(self._sign_scripts(grants))
@@ -237,6 +258,11 @@ class Loop:
 
     def _look_up_sweep(self, request: Inbound, sweep: str) -> None:
         self._specs.submit_sweep(sweep, lambda jobs: self._inbox.put(FoundSweep(request, jobs)))
+
+    def _look_up_series(self, request: Inbound, metric: str) -> None:
+        wanted = request.data
+        asked = SeriesAsked(wanted.sweep, metric, wanted.after, wanted.trials)
+        self._specs.submit_series(asked, lambda found: self._inbox.put(FoundSeries(request, found)))
 
 
 #: What HQ listens to.

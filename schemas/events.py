@@ -8,6 +8,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from schemas.audit import AuditNote
+from schemas.early_stopping import StopRules
 from schemas.facts import AttemptResult, Checkpoint, MachineFacts
 from schemas.names import (
     Boot,
@@ -20,11 +21,12 @@ from schemas.names import (
     Nonce,
     Seconds,
     Sha256,
+    ShortText,
     SweepId,
     Text,
     Token,
 )
-from schemas.specs import JobSpec, SweepSpec
+from schemas.specs import Dimension, JobSpec, SweepSpec
 
 #: Raised only when a change makes old readers wrong. Newer logs are refused.
 LOG_VERSION = 1
@@ -146,6 +148,26 @@ class JobDied(Event, frozen=True):
     why: Text
 
 
+class PruneDecided(Event, frozen=True):
+    """A running trial is to end early: its attempt is wound down, and it is never started again."""
+
+    job: JobId
+    token: Token
+    why: Text
+    #: Of the trial's values: at which the decision was made. None: it was no pruner's.
+    step: Count | None = None
+
+
+class JobPruned(Event, frozen=True):
+    """A trial ended early, with what it had by then."""
+
+    job: JobId
+    why: Text
+    step: Count | None = None
+    token: Token | None = None
+    result: AttemptResult | None = None
+
+
 class ResultSuperseded(Event, frozen=True):
     """A result that does not count. Stored, never thrown away."""
 
@@ -169,6 +191,38 @@ class TrialProposed(Event, frozen=True):
     trial: Count
     job: JobId
     params: JsonObject
+    #: Who added it by hand; None: the sampler chose it.
+    by: Name | None = None
+
+
+class SweepPaused(Event, frozen=True):
+    sweep: SweepId
+    by: Name
+
+
+class SweepResumed(Event, frozen=True):
+    sweep: SweepId
+    by: Name
+
+
+class SweepChanged(Event, frozen=True):
+    """What is not None holds from here on: for trials that are proposed later."""
+
+    sweep: SweepId
+    by: Name
+    trials: Count | None = None
+    parallel: Count | None = None
+    space: dict[ShortText, Dimension] | None = None
+    stop: StopRules | None = None
+
+
+class SweepStopped(Event, frozen=True):
+    """A rule ended it, or somebody: no trial is proposed any more. It is finished when none lives."""
+
+    sweep: SweepId
+    #: asked, wall_seconds, machine_hours, kwh, target or no_better_in.
+    rule: ShortText
+    why: Text
 
 
 class SweepExhausted(Event, frozen=True):
@@ -251,9 +305,22 @@ JobEvent = (
     | JobFailed
     | JobCancelled
     | JobDied
+    | PruneDecided
+    | JobPruned
     | ResultSuperseded
 )
-SweepEvent = SweepSubmitted | TrialProposed | SweepExhausted | SweepStuck | SweepFinished | SweepCancelled
+SweepEvent = (
+    SweepSubmitted
+    | TrialProposed
+    | SweepPaused
+    | SweepResumed
+    | SweepChanged
+    | SweepStopped
+    | SweepExhausted
+    | SweepStuck
+    | SweepFinished
+    | SweepCancelled
+)
 #: No events of a job or sweep that there is: nothing follows them, and there is no status to tell.
 DeletionEvent = JobDeleted | SweepDeleted
 AnyEvent = JobEvent | SweepEvent | DeletionEvent | EpochBegan | AgentBooted | RequestAnswered | Audited

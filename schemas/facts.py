@@ -70,6 +70,8 @@ class MetricPoint(Fact, frozen=True):
     at: float
     metrics: dict[ShortText, float | None] = field(default_factory=dict)
     step: float | None = None
+    #: Without a step: how many points with these metrics the script has reported by now, itself included.
+    number: Count | None = None
 
 
 class Failure(Fact, frozen=True):

@@ -9,8 +9,9 @@ from typing import Annotated
 from msgspec import Meta, Struct, field
 
 from schemas.audit import AuditNote
-from schemas.names import Count, GuestCommand, JobId, JsonObject, Key, Name, SweepId, Text
-from schemas.specs import JobSpec, SweepSpec
+from schemas.early_stopping import Live, StopRules
+from schemas.names import Count, GuestCommand, JobId, JsonObject, Key, Name, ShortText, SweepId, Text, Token
+from schemas.specs import Dimension, JobSpec, SweepSpec
 from schemas.trials import KnownTrials
 
 
@@ -77,6 +78,53 @@ class Propose(Request, tag="propose", kw_only=True, frozen=True):
     exhausted: bool = False
     #: With no trials: why none can be chosen. Told to people until there is one.
     why: Text = ""
+    #: How often the sweep had been changed when they were chosen.
+    changes: Count = 0
+
+
+class Prune(Request, tag="prune", kw_only=True, frozen=True):
+    """From the search process: let a running trial end early."""
+
+    job: JobId
+    #: Of the attempt that reported the values.
+    token: Token
+    why: Text
+    step: Count | None = None
+
+
+class PauseSweep(Request, tag="pause_sweep", kw_only=True, frozen=True):
+    """Propose nothing and begin nothing of it until it is resumed; what runs goes on."""
+
+    sweep: SweepId
+
+
+class ResumeSweep(Request, tag="resume_sweep", kw_only=True, frozen=True):
+    sweep: SweepId
+
+
+class ChangeSweep(Request, tag="change_sweep", kw_only=True, frozen=True):
+    """Change a sweep that has not ended, for the trials that are proposed later."""
+
+    sweep: SweepId
+    trials: Annotated[int, Meta(ge=1, le=100_000)] | None = None
+    parallel: Annotated[int, Meta(ge=1, le=10_000)] | None = None
+    space: dict[ShortText, Dimension] | None = None
+    #: In place of all its rules before.
+    stop: StopRules | None = None
+
+
+class FinishSweep(Request, tag="finish_sweep", kw_only=True, frozen=True):
+    """Propose no more trials; those that wait are cancelled."""
+
+    sweep: SweepId
+    live: Live = "finish"
+
+
+class AddTrials(Request, tag="add_trials", kw_only=True, frozen=True):
+    """Add trials with these parameters to a sweep, beside those that its sampler chooses."""
+
+    sweep: SweepId
+    trials: Annotated[tuple[JsonObject, ...], Meta(min_length=1, max_length=200)]
 
 
 class Audit(Request, tag="audit", kw_only=True, frozen=True):
@@ -132,6 +180,16 @@ class ReadSweeps(Request, tag="read_sweeps", kw_only=True, frozen=True):
     known: Annotated[dict[SweepId, KnownTrials], Meta(max_length=1000)] = field(default_factory=dict)
 
 
+class ReadSeries(Request, tag="read_series", kw_only=True, frozen=True):
+    """The values that a sweep's trials have reported of its metric, step by step, in the trials' order."""
+
+    sweep: SweepId
+    #: Only of trials after this one.
+    after: Count | None = None
+    #: Only of these.
+    trials: Annotated[tuple[Count, ...], Meta(max_length=200)] = ()
+
+
 Change = (
     Submit
     | Cancel
@@ -143,9 +201,15 @@ Change = (
     | Delete
     | DeleteSweep
     | Propose
+    | Prune
+    | PauseSweep
+    | ResumeSweep
+    | ChangeSweep
+    | FinishSweep
+    | AddTrials
     | Audit
 )
-Question = Ping | ReadStatus | Explain | AskAgent | ShowStacks | ReadSweeps
+Question = Ping | ReadStatus | Explain | AskAgent | ShowStacks | ReadSweeps | ReadSeries
 AnyRequest = Change | Question
 
 CHANGES: tuple[type[Request], ...] = Change.__args__

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
+from schemas.early_stopping import Pruner, StopRules
 from schemas.isolation import Isolation
 from schemas.names import (
     ArtifactName,
@@ -170,3 +171,6 @@ class SweepSpec(Spec, frozen=True):
     tries: Annotated[tuple[JsonObject, ...], Meta(max_length=1000)] = ()
     #: Trials of another time to learn from.
     past: Annotated[tuple[PastTrial, ...], Meta(max_length=1000)] = ()
+    #: Ends trials that fall behind, by their `metric` as they report it.
+    pruner: Pruner | None = None
+    stop: StopRules = StopRules()

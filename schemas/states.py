@@ -11,6 +11,8 @@ class JobStatus(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
     DEAD = "dead"
+    #: A trial that its sweep ended early.
+    PRUNED = "pruned"
 
     @property
     def is_final(self) -> bool:
@@ -18,7 +20,9 @@ class JobStatus(StrEnum):
         return self in FINAL_STATUSES
 
 
-FINAL_STATUSES = frozenset({JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.DEAD})
+FINAL_STATUSES = frozenset(
+    {JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.DEAD, JobStatus.PRUNED}
+)
 
 
 class Phase(StrEnum):
@@ -42,13 +46,15 @@ class AttemptState(StrEnum):
 
 class SweepStatus(StrEnum):
     RUNNING = "running"
+    #: Nothing is proposed and nothing begun until it is resumed; what runs goes on.
+    PAUSED = "paused"
     FINISHED = "finished"
     CANCELLED = "cancelled"
 
     @property
     def is_final(self) -> bool:
-        """Tell whether no trial may be proposed any more."""
-        return self is not SweepStatus.RUNNING
+        """Tell whether no trial may be proposed any more, whatever comes."""
+        return self in (SweepStatus.FINISHED, SweepStatus.CANCELLED)
 
 
 class Outcome(StrEnum):

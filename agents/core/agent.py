@@ -289,9 +289,19 @@ class AgentCore:
         until = self._heartbeats.lease_until(seq, key)
         if until is not None:
             attempt.lease_until = max(attempt.lease_until, until)
-        if order.command is Command.WIND_DOWN and attempt.phase is Phase.RUNNING and not attempt.winding_down:
+        if order.command is Command.WIND_DOWN:
+            self._wind_down(attempt, now)
+
+    def _wind_down(self, attempt: Held, now: float) -> None:
+        """Let an attempt end early: one that has not begun never does."""
+        if attempt.phase is Phase.HELD:
+            self.attempts.discard(attempt.key)
+            self._declines.append(Decline(*attempt.key, "it was to end before it began"))
+            self._heartbeats.changed(now)
+            self._send_declines()
+        elif attempt.phase is Phase.RUNNING and not attempt.winding_down:
             attempt.winding_down = True
-            self._effects.append(WindDown(*key))
+            self._effects.append(WindDown(*attempt.key))
 
     # --- the runner's and the spool's reports ----------------------------------------
 
@@ -300,7 +310,9 @@ class AgentCore:
         attempt = self.attempts.get((result.job, result.token))
         if attempt is not None:
             attempt.ended = True
-            if attempt.checkpoint is not None and result.outcome is not Outcome.SUCCEEDED:
+            # One that ended early with a result has more to go on from than that.
+            is_whole = result.outcome is Outcome.SUCCEEDED and not attempt.winding_down
+            if attempt.checkpoint is not None and not is_whole:
                 result = replace(result, checkpoint=attempt.checkpoint)
             self._fill_slots(now)
             # Nobody waits for one result of many, as long as there is enough to do here. What is `exclusive`

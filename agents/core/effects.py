@@ -60,7 +60,7 @@ class Cool(Struct, frozen=True):
 
 
 class WindDown(Struct, frozen=True):
-    """Ask the script to stop by itself."""
+    """Let the script end early and deliver what it has."""
 
     job: str
     token: int

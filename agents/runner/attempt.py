@@ -62,6 +62,11 @@ class Attempt:
         self._capture = Capture(self._workspace.folder, bundle, self._workspace.outgoing)
 
     def wind_down(self) -> None:
+        """Ask the script to end early, and to deliver what it has."""
+        self._raise_flag()
+        self.stop.ask_to_wind_down()
+
+    def _raise_flag(self) -> None:
         """Raise the flag that `should_stop()` reads."""
         self._is_winding_down = True
         try:
@@ -72,7 +77,7 @@ class Attempt:
 
     def vacate(self, grace_seconds: float) -> None:
         """Ask the script to leave in its own way, and end it after the grace."""
-        self.wind_down()
+        self._raise_flag()
         self.stop.ask_to_leave(grace_seconds)
 
     def show(self) -> None:
@@ -323,6 +328,8 @@ class Attempt:
             )
         if ending.returncode == 0:
             return None
+        if ending.reason == "wind_down":
+            return name_failure("ended_early", "the script was asked to end early, and was ended")
         entry = Path(self.grant.spec.script.entry).name
         return name_exit(ending.returncode, entry, tails["stderr"].text(), tails["stdout"].text())
 

@@ -1,7 +1,7 @@
 """Names for how an attempt failed: what happened, why, and what to do about it. Pure.
 
 The kinds are stable words: script_missing, not_python, bundle_missing,
-bundle_broken, wall_time, output_limit, signal, exit, cannot_start,
+bundle_broken, wall_time, ended_early, output_limit, signal, exit, cannot_start,
 result_too_big, dataset_missing, dataset_broken, dataset_too_big,
 environment_failed, environment_too_big, disk_full, runner_error.
 """

@@ -74,7 +74,10 @@ class Runner(Protocol):
         """
 
     def wind_down(self, job: JobId, token: Token) -> None:
-        """Ask the script to stop by itself (`should_stop()`); sends no signal. Safe to repeat."""
+        """Ask the script to end early (`should_stop()`); soon after TERM to its tree, 10 s later KILL.
+
+        Answered by one `RunEnded` with what it has by then. Safe to repeat.
+        """
 
     def stop(self, job: JobId, token: Token, *, at_once: bool = False, unwanted: bool = False) -> None:
         """End an attempt: TERM to its tree, 5 s later KILL; with `at_once` KILL now.

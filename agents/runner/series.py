@@ -4,6 +4,8 @@ Progress is lossy and the result's series is not, except by even thinning:
 first and last point always stay.
 """
 
+from collections import Counter
+
 import msgspec
 
 from agents.runner.progress import Reading
@@ -12,6 +14,8 @@ from schemas.facts import MetricPoint
 POINTS_AT_MOST = 2000
 BYTES_AT_MOST = 60 * 1024
 _PENDING_AT_MOST = 500
+#: Sets of metrics whose points are counted.
+_NAMES_AT_MOST = 200
 
 
 class Series:
@@ -21,6 +25,8 @@ class Series:
         self._points: list[MetricPoint] = []
         self._pending: list[MetricPoint] = []
         self._seq = 0
+        #: How many points there were of each set of metrics without a step.
+        self._numbers: Counter[frozenset[str]] = Counter()
         self.was_thinned = False
 
     def add(self, reading: Reading, at: float, *, is_script_s: bool = True) -> MetricPoint | None:
@@ -30,7 +36,8 @@ class Series:
         """
         if not reading.metrics:
             return None
-        point = MetricPoint(self._seq, at, reading.metrics, reading.step)
+        number = self._count(reading) if is_script_s else None
+        point = MetricPoint(self._seq, at, reading.metrics, reading.step, number)
         self._seq += 1
         if is_script_s:
             self._points.append(point)
@@ -40,6 +47,16 @@ class Series:
         if len(self._pending) < _PENDING_AT_MOST:
             self._pending.append(point)
         return point
+
+    def _count(self, reading: Reading) -> int | None:
+        # A bar is drawn as time passes: its points are not the steps of anything.
+        if reading.step is not None or reading.is_bar:
+            return None
+        names = frozenset(reading.metrics)
+        if names not in self._numbers and len(self._numbers) >= _NAMES_AT_MOST:
+            return None
+        self._numbers[names] += 1
+        return self._numbers[names]
 
     @property
     def has_pending(self) -> bool:

@@ -122,7 +122,7 @@ class SubprocessRunner:
             self._report(RunEnded(AttemptResult(grant.job, grant.token, Outcome.FAILED, failure=failure)))
 
     def wind_down(self, job: JobId, token: Token) -> None:
-        """Raise the script's stop flag; see `Runner.wind_down`."""
+        """Let the script end early; see `Runner.wind_down`."""
         found = self._attempts.get((job, token))
         if found is not None:
             found[0].wind_down()

@@ -24,6 +24,10 @@ _FLUSH_SECONDS = 0.2
 #: A burst is one batch, not a single line and then the rest.
 _GATHER_SECONDS = 0.02
 _TERM_SECONDS = 5.0
+#: Whoever knows of the stop flag looks at it before this; the others are sent TERM.
+_NOTICE_SECONDS = 0.3
+#: After that, for the last checkpoint and the result of one that ends itself.
+_WIND_DOWN_SECONDS = 10.0
 #: After the process has ended, for what its last children print.
 _DRAIN_SECONDS = 2.0
 #: Without pidfd, how often to ask whether the process has ended.
@@ -34,8 +38,8 @@ _FIRST_LOOK_SECONDS, _LAST_LOOK_SECONDS = 0.5, 10.0
 class Ending(Struct, frozen=True):
     """How a process ended.
 
-    `reason` is None when it ended by itself, else stop, vacate, wall_time or output_limit. `seconds`
-    are those in which it did not stand still.
+    `reason` is None when it ended by itself, else stop, vacate, wind_down, wall_time or output_limit.
+    `seconds` are those in which it did not stand still.
     """
 
     returncode: int
@@ -54,6 +58,8 @@ class StopRequest:
         #: `ask` was called, not `ask_to_leave` alone.
         self.is_plain = False
         self.leave_seconds: float | None = None
+        #: It is to end early and to deliver what it has.
+        self.winds_down = False
         self.still = False
         self.manners = Manners()
         #: Nobody goes on from where it stands.
@@ -69,6 +75,12 @@ class StopRequest:
             self.unwanted = self.unwanted or unwanted
             self.is_plain = True
             self.event.set()
+            self._wake()
+
+    def ask_to_wind_down(self) -> None:
+        """Ask for an early end with a result. Safe to repeat."""
+        with self._lock:
+            self.winds_down = True
             self._wake()
 
     def ask_to_leave(self, seconds: float) -> None:
@@ -148,6 +160,7 @@ class Watch:
         self._still_seconds = 0.0
         self._manners = Manners()
         self._kill_at: float | None = None
+        self._wind_down_at: float | None = None
         self._drain_until: float | None = None
         self._look_seconds = _FIRST_LOOK_SECONDS
         self._look_at = self._began + _FIRST_LOOK_SECONDS
@@ -220,7 +233,10 @@ class Watch:
 
     def _timeout(self) -> float:
         moments = [self._look_at, self._glance_at]
-        moments.extend(at for at in (self._flush_at, self._kill_at, self._drain_until) if at is not None)
+        due = [self._flush_at, self._kill_at, self._drain_until]
+        if self._reason is None and self._drain_until is None:
+            due.append(self._wind_down_at)
+        moments.extend(at for at in due if at is not None)
         if self._limits.wall_seconds and self._reason is None and self._still_since is None:
             moments.append(self._began + self._still_seconds + self._limits.wall_seconds)
         if self._pidfd < 0:
@@ -243,6 +259,11 @@ class Watch:
             self._end("stop", now, at_once=self._stop.at_once)
         elif self._stop.leave_seconds is not None and self._reason is None:
             self._end("vacate", now, at_once=False, patience=self._stop.leave_seconds)
+        elif self._stop.winds_down and self._reason is None:
+            if self._wind_down_at is None:
+                self._wind_down_at = now + _NOTICE_SECONDS
+            elif now >= self._wind_down_at:
+                self._end("wind_down", now, at_once=False, patience=_WIND_DOWN_SECONDS)
 
     def _check_stand(self, now: float) -> None:
         """Do what the owner of the machine wants. Whoever is asked to end goes on, to be able to."""

@@ -10,6 +10,7 @@ from bus import topics
 from bus.port import Inbound, Refusal
 from hq.core.bookkeeping import Bookkeeping
 from hq.core.decide.deletion import decide_deletion, decide_sweep_deletion
+from hq.core.decide.pruning import decide_prune
 from hq.core.decide.requests import (
     MAX_RETRY_BYTES,
     Refused,
@@ -17,14 +18,25 @@ from hq.core.decide.requests import (
     decide_request,
     digest_of,
 )
+from hq.core.decide.sweeps import CONTROLS, decide_control
 from hq.core.explain import explain
 from hq.core.outputs import Answer, Output
 from hq.core.recording import Recording
 from schemas.events import RequestAnswered
 from schemas.messages import GuestOrder, Reply, RequestError, StacksOrder
-from schemas.requests import AskAgent, Delete, DeleteSweep, Explain, ReadSweeps, Retry, ShowStacks, Submit
+from schemas.requests import (
+    AskAgent,
+    Delete,
+    DeleteSweep,
+    Explain,
+    Prune,
+    ReadSweeps,
+    Retry,
+    ShowStacks,
+    Submit,
+)
 from schemas.specs import JobSpec
-from schemas.states import JobStatus
+from schemas.states import JobStatus, SweepStatus
 
 #: The only principal that may act for others: it has authenticated them.
 ON_BEHALF = "web"
@@ -61,6 +73,13 @@ class Answering:
         """Answer a request with an error at once. Nothing was changed."""
         self._books.count_refused(code)
         return self._error(message, code, why, self._books.committed)
+
+    def answer_found(self, message: Inbound, result: dict[str, Any] | None) -> Output:
+        """Answer a question whose answer was looked up; None: there is no such sweep that has not ended."""
+        if result is None:
+            sweep = message.data.sweep
+            return self.refuse(message, "unknown_sweep", f"no sweep {sweep} that has not ended")
+        return Answer(message, Reply(message.id, True, self._books.committed, result))
 
     def answer_now(self, message: Inbound, now: float, *, log_silent: bool) -> Output:
         """Answer a question about HQ itself, also while the database is away."""
@@ -144,6 +163,10 @@ class Answering:
         elif isinstance(change, DeleteSweep):
             jobs = None if found is None else tuple(found)
             events, answer = decide_sweep_deletion(self._state, change.sweep, jobs, submitter)
+        elif isinstance(change, Prune):
+            events, answer = decide_prune(self._state, message.names["client"], change)
+        elif isinstance(change, CONTROLS):
+            events, answer = decide_control(self._state, submitter, change, recording.ids)
         else:
             check_secrets(change, self.read_secrets)
             events, answer = decide_request(
@@ -219,6 +242,9 @@ class Answering:
                 "settled": sweep.settled,
                 "ended": self._ended(name),
                 "why": sweep.why,
+                "added": sweep.added,
+                "changes": sweep.changes,
+                "paused": sweep.status is SweepStatus.PAUSED,
             }
             room -= len(msgspec.json.encode(view))
             if shown and room < 0:

@@ -21,8 +21,9 @@ from hq.core.bookkeeping import LONGEST_SLEEP, Bookkeeping
 from hq.core.contact import Contact
 from hq.core.decide.attempts import decide_interruption
 from hq.core.decide.deletion import decide_tidying
+from hq.core.decide.stopping import TimedRules, decide_stop
 from hq.core.forgeries import Forgeries
-from hq.core.outputs import LookUp, LookUpSweep, Output, Publish, RecordProgress
+from hq.core.outputs import LookUp, LookUpSeries, LookUpSweep, Output, Publish, RecordProgress
 from hq.core.recording import Recording
 from hq.core.scheduler import AHEAD_SECONDS
 from hq.core.state import Change, State
@@ -31,7 +32,7 @@ from hq.core.waiting import Tidying, Waiting
 from hq.core.waking import Waking
 from schemas.events import Audited, Decision, JobCancelled
 from schemas.messages import HqState, Offers, Presence
-from schemas.requests import CHANGES, Delete, DeleteSweep, Ping, ReadStatus, Retry
+from schemas.requests import CHANGES, Delete, DeleteSweep, Ping, ReadSeries, ReadStatus, Retry
 from schemas.specs import JobSpec
 
 #: One append carries at most this many decisions: enough to be cheap, few enough to be quick.
@@ -81,6 +82,7 @@ class Authority:
         self._beacon_at = now
         self._is_cut_off = False
         self._forgeries = Forgeries(instance)
+        self._rules = TimedRules()
         self.tick(now)
 
     # --- inputs ---------------------------------------------------------------
@@ -120,6 +122,10 @@ class Authority:
     def found_sweep(self, request: Inbound, jobs: tuple[str, ...] | None) -> None:
         """Go on with the deletion of a sweep that was looked up; None when there is no such one."""
         self._waiting.put((request, jobs))
+
+    def found_series(self, request: Inbound, result: dict[str, Any]) -> None:
+        """Answer a question about a sweep's values, which were looked up."""
+        self._outputs.append(self._answering.answer_found(request, result))
 
     def tidy(self, jobs: tuple[str, ...], sweeps: tuple[str, ...] = ()) -> None:
         """Delete what was kept for long enough, on HQ's own account. Nothing while the log is silent."""
@@ -244,6 +250,9 @@ class Authority:
             recording.record(decide_interruption(job, key[1], why, unheard=not dropped))
         for job in self.books.expired(MAX_TIMED):
             recording.record(JobCancelled(job.id, "hq", "it waited beyond its `expires`"))
+        for sweep, (rule, why) in self._rules.find(self.state, now, wall):
+            for event in decide_stop(self.state, sweep, rule, why, sweep.spec.stop.live, "hq"):
+                recording.record(event)
         for note in self._forgeries.take_notes(now, recording.position):
             recording.record(Audited(note, "hq"))
         self._keep(batch, recording)
@@ -296,6 +305,12 @@ class Authority:
             self._outputs.append(self._answering.answer_now(message, now, log_silent=self.log_is_silent))
         elif self._waiting.is_full or (isinstance(request, CHANGES) and self.log_is_silent):
             self._outputs.append(self._answering.refuse(message, "unavailable", _UNAVAILABLE))
+        elif isinstance(request, ReadSeries):
+            sweep = self.state.sweeps.get(request.sweep)
+            if sweep is None:
+                self._outputs.append(self._answering.answer_found(message, None))
+            else:
+                self._outputs.append(LookUpSeries(message, sweep.spec.metric))
         elif isinstance(request, Retry):
             self._outputs.append(LookUp(message, request.jobs))
         elif isinstance(request, Delete):

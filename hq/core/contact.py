@@ -145,7 +145,8 @@ class Contact:
         if job is None or attempt is None or attempt.agent != agent:
             return Command.STOP
         if attempt.state is AttemptState.LIVE:
-            return self._keep_if_renewed(report, now)
+            keep = self._keep_if_renewed(report, now)
+            return Command.WIND_DOWN if keep is not None and job.pruning is not None else keep
         # An ordinary attempt whose lease ended goes on and delivers late.
         return Command.STOP if job.spec.exclusive else Command.KEEP
 

@@ -2,6 +2,7 @@
 
 from msgspec.structs import replace
 
+from hq.core.accounts import count_result, count_trial
 from hq.core.evolve_job import evolve_job
 from hq.core.evolve_sweep import evolve_sweep
 from hq.core.history import History, build_end
@@ -24,7 +25,6 @@ from schemas.events import (
     TrialProposed,
 )
 from schemas.facts import AttemptResult
-from schemas.states import JobStatus
 
 
 def evolve(state: State, event: AnyEvent, moment: Moment) -> list[Change]:
@@ -117,9 +117,11 @@ def _fold_job(state: State, event: JobEvent, moment: Moment) -> list[Change]:
         stored = _stored(job, event, agent, result, moment)
         state.remember_reported(stored.job, stored.token, stored.verdict)
         changes.append(stored)
+        if not isinstance(event, ResultSuperseded):
+            changes.extend(_count_result(state, job, result, moment))
     if job.status.is_final:
         state.remember_finished(job, getattr(event, "token", None) or 0)
-        changes.extend(_count_trial(state, job, moment, result))
+        changes.extend(_count_trial(state, job, result, moment))
     return changes
 
 
@@ -146,21 +148,24 @@ def _stored(
     )
 
 
-def _count_trial(state: State, job: Job, moment: Moment, result: AttemptResult | None) -> list[Change]:
+def _count_result(state: State, job: Job, result: AttemptResult, moment: Moment) -> list[Change]:
+    # The end of a trial is written in any case: no second document for one event.
+    sweep = state.sweeps.get(job.spec.sweep or "")
+    if sweep is None:
+        return []
+    changed = replace(count_result(sweep, result), position=moment.position)
+    state.sweeps[sweep.id] = changed
+    return [] if job.status.is_final else [changed]
+
+
+def _count_trial(state: State, job: Job, result: AttemptResult | None, moment: Moment) -> list[Change]:
     sweep = state.sweeps.get(job.spec.sweep or "")
     if sweep is None:
         return []
     end = build_end(sweep.spec, job.spec.trial or 0, job.status, result)
     state.histories.setdefault(sweep.id, History()).add_end(moment.position, job.id, end)
     state.trials.get(sweep.id, set()).discard(job.id)
-    won = 1 if job.status is JobStatus.SUCCEEDED else 0
-    changed = replace(
-        sweep,
-        live=sweep.live - 1,
-        succeeded=sweep.succeeded + won,
-        unsuccessful=sweep.unsuccessful + 1 - won,
-        position=moment.position,
-    )
+    changed = replace(count_trial(sweep, job, result), position=moment.position)
     state.sweeps[sweep.id] = changed
     return [changed]
 

@@ -5,12 +5,13 @@ QUEUED --claimed--> RUNNING --succeeded--> SUCCEEDED
 held |                 '---returned, interrupted, lost, failed with retries left
   v  |                          '--> QUEUED --died--> DEAD
  HELD                any non-terminal --cancelled--> CANCELLED
+                     RUNNING --prune decided--> RUNNING --pruned--> PRUNED
 """
 
 from msgspec.structs import replace
 
 from hq.core.moment import InvalidTransition, Moment
-from hq.core.state import Attempt, Job
+from hq.core.state import Attempt, Job, Pruning
 from schemas.events import (
     AttemptFailed,
     AttemptInterrupted,
@@ -24,9 +25,11 @@ from schemas.events import (
     JobEvent,
     JobFailed,
     JobHeld,
+    JobPruned,
     JobReleased,
     JobSubmitted,
     JobSucceeded,
+    PruneDecided,
     ResultSuperseded,
 )
 from schemas.facts import AttemptResult
@@ -128,6 +131,18 @@ def _evolve_live(job: Job, event: JobEvent, moment: Moment) -> Job:
             return _end(job, JobStatus.CANCELLED, why or f"cancelled by {by}", moment)
         case JobDied(why=why):
             return _end(job, JobStatus.DEAD, why, moment)
+        case PruneDecided(token=token, why=why, step=step):
+            if job.status is not JobStatus.RUNNING or token != job.token or job.pruning is not None:
+                raise InvalidTransition(
+                    f"attempt {token} of job {job.id} cannot be pruned: {job.status}, token {job.token}"
+                )
+            return replace(job, pruning=Pruning(token, why, step))
+        case JobPruned(token=token, why=why):
+            if job.pruning is None:
+                raise InvalidTransition(f"job {job.id} was pruned, which nobody had decided")
+            if token is not None:
+                job = replace(_close(job, token), starts=job.starts + 1)
+            return _end(job, JobStatus.PRUNED, why, moment)
         case ResultSuperseded(token=token):
             return _close(job, token) if job.attempt(token) and token != job.token else job
         case _:

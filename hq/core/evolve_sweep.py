@@ -6,9 +6,13 @@ from hq.core.moment import InvalidTransition, Moment
 from hq.core.state import Sweep
 from schemas.events import (
     SweepCancelled,
+    SweepChanged,
     SweepEvent,
     SweepExhausted,
     SweepFinished,
+    SweepPaused,
+    SweepResumed,
+    SweepStopped,
     SweepStuck,
     SweepSubmitted,
     TrialProposed,
@@ -39,12 +43,26 @@ def evolve_sweep(sweep: Sweep | None, event: SweepEvent, moment: Moment) -> Swee
     if sweep.status.is_final:
         raise InvalidTransition(f"{type(event).__name__} for sweep {sweep.id}, which is {sweep.status}")
     match event:
-        case TrialProposed(trial=trial):
+        case TrialProposed(trial=trial, by=by):
             if trial != sweep.proposed:
                 raise InvalidTransition(f"trial {trial} of sweep {sweep.id}, expected {sweep.proposed}")
-            changed = replace(sweep, proposed=trial + 1, live=sweep.live + 1, why="")
+            added = sweep.added + (by is not None)
+            why = sweep.why if sweep.status is SweepStatus.PAUSED else ""
+            changed = replace(sweep, proposed=trial + 1, live=sweep.live + 1, added=added, why=why)
         case SweepStuck(why=why):
             changed = replace(sweep, why=why)
+        case SweepPaused(by=by):
+            if sweep.status is not SweepStatus.RUNNING:
+                raise InvalidTransition(f"sweep {sweep.id} cannot be paused: it is {sweep.status}")
+            changed = replace(sweep, status=SweepStatus.PAUSED, why=f"paused by {by}")
+        case SweepResumed():
+            if sweep.status is not SweepStatus.PAUSED:
+                raise InvalidTransition(f"sweep {sweep.id} cannot be resumed: it is {sweep.status}")
+            changed = replace(sweep, status=SweepStatus.RUNNING, why="")
+        case SweepChanged():
+            changed = _change(sweep, event)
+        case SweepStopped(rule=rule, why=why):
+            changed = replace(sweep, exhausted=True, rule=rule, why=why, status=SweepStatus.RUNNING)
         case SweepExhausted():
             changed = replace(sweep, exhausted=True)
         case SweepFinished(why=why):
@@ -56,3 +74,17 @@ def evolve_sweep(sweep: Sweep | None, event: SweepEvent, moment: Moment) -> Swee
         case _:
             raise InvalidTransition(f"{type(event).__name__} for sweep {sweep.id}, which exists")
     return replace(changed, position=moment.position, revision=sweep.revision + 1)
+
+
+def _change(sweep: Sweep, event: SweepChanged) -> Sweep:
+    spec = sweep.spec
+    spec = replace(
+        spec,
+        trials=spec.trials if event.trials is None else event.trials,
+        parallel=spec.parallel if event.parallel is None else event.parallel,
+        space=spec.space if event.space is None else event.space,
+        stop=spec.stop if event.stop is None else event.stop,
+    )
+    # What was exhausted may have more to propose now: its sampler says so when it has not.
+    exhausted = sweep.exhausted and event.trials is None and event.space is None
+    return replace(sweep, spec=spec, exhausted=exhausted, changes=sweep.changes + 1)

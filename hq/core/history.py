@@ -19,6 +19,7 @@ from schemas.trials import KnownTrials, TrialEnd
 
 _WHY_WORTHLESS = {
     JobStatus.FAILED: "it failed",
+    JobStatus.PRUNED: "it was ended early",
     JobStatus.CANCELLED: "it was cancelled",
     JobStatus.DEAD: "its machines went down under it",
 }

@@ -45,6 +45,13 @@ class Wake(Struct, frozen=True):
     addresses: tuple[str, ...]
 
 
+class LookUpSeries(Struct, frozen=True):
+    """Read what a sweep's trials have reported of its metric, then call `Authority.found_series`."""
+
+    request: Inbound
+    metric: str
+
+
 class RecordProgress(Struct, frozen=True):
     """Store what was forwarded: best effort, never awaited."""
 
@@ -53,4 +60,4 @@ class RecordProgress(Struct, frozen=True):
     data: Any
 
 
-Output = Publish | Answer | LookUp | LookUpSweep | RecordProgress | Wake
+Output = Publish | Answer | LookUp | LookUpSweep | LookUpSeries | RecordProgress | Wake

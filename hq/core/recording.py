@@ -7,15 +7,18 @@ from bus.port import Inbound
 from bus.topics import Topic
 from hq.core.bookkeeping import Bookkeeping
 from hq.core.decide.attempts import decide_death
+from hq.core.decide.pruning import decide_pruned
 from hq.core.decide.requests import Ids
+from hq.core.decide.stopping import decide_stop, find_rule
+from hq.core.decide.sweeps import holder_of
 from hq.core.evolve import evolve
 from hq.core.leases import AttemptKey
 from hq.core.moment import Moment
 from hq.core.outputs import Answer, Output, Publish
 from hq.core.state import Change, Deleted, Job, Sweep
-from schemas.events import JOB_EVENTS, AnyEvent, Decision, SweepFinished
+from schemas.events import JOB_EVENTS, AnyEvent, Decision, JobHeld, PruneDecided, SweepFinished
 from schemas.messages import Ack, DeletionNotice, JobNotice, Order, Reply, SweepNotice
-from schemas.states import AttemptState, Command, JobStatus
+from schemas.states import AttemptState, Command, JobStatus, SweepStatus
 
 
 class Recording:
@@ -48,13 +51,15 @@ class Recording:
                 notice = JobNotice(self.position, index, change.revision, change.status, event)  # type: ignore[arg-type]
                 self.publish(topics.JOB_EVENT, notice, job=change.id)
                 self._follow_job(before, change, getattr(event, "token", None))
+                if isinstance(event, PruneDecided):
+                    self._wind_down(change)
             elif isinstance(change, Sweep):
                 if not isinstance(event, JOB_EVENTS):
                     sweep_notice = SweepNotice(self.position, index, change.revision, change.status, event)  # type: ignore[arg-type]
                     self.publish(topics.SWEEP_EVENT, sweep_notice, sweep=change.id)
                 self._sweeps[change.id] = None
             elif isinstance(change, Deleted):
-                self._tell_deletion(change, DeletionNotice(self.position, index, event.by))  # type: ignore[union-attr]
+                self._tell_deletion(change, DeletionNotice(self.position, index, event.by))  # type: ignore[union-attr,arg-type]
 
     def _tell_deletion(self, gone: Deleted, notice: DeletionNotice) -> None:
         if gone.kind == "job":
@@ -64,13 +69,31 @@ class Recording:
 
     def _follow_job(self, before: Job | None, job: Job, token: int | None) -> None:
         if job.status is JobStatus.QUEUED:
-            death = decide_death(job)
-            if death is not None:
-                self.record(death)
+            sweep = self.books.state.sweeps.get(job.spec.sweep or "")
+            end = decide_pruned(job) or decide_death(job)
+            if end is not None:
+                self.record(end)
+            elif before is not None and sweep is not None and sweep.status is SweepStatus.PAUSED:
+                self.record(JobHeld(job.id, holder_of(sweep)))
         elif job.status.is_final and before is not None:
             for attempt in before.attempts:
                 if attempt.token != token and attempt.state is not AttemptState.CLOSED:
                     self.order(attempt.agent, attempt.boot, (job.id, attempt.token), Command.STOP)
+
+    def _wind_down(self, job: Job) -> None:
+        attempt = job.attempt(job.token)
+        if attempt is not None:
+            self.order(attempt.agent, attempt.boot, (job.id, attempt.token), Command.WIND_DOWN)
+
+    def _stop_sweeps(self) -> None:
+        """Stop the sweeps of which this decision fulfils a rule."""
+        state = self.books.state
+        for name in list(self._sweeps):
+            sweep = state.sweeps.get(name)
+            found = None if sweep is None else find_rule(state, sweep, self._wall)
+            if sweep is not None and found is not None:
+                for event in decide_stop(state, sweep, *found, sweep.spec.stop.live, "hq"):
+                    self.record(event)
 
     def _finish_sweeps(self) -> None:
         # Not before all else is recorded: a cancel ends the trials first, and
@@ -78,7 +101,7 @@ class Recording:
         for name in list(self._sweeps):
             sweep = self.books.state.sweeps.get(name)
             if sweep is not None and sweep.exhausted and sweep.live == 0:
-                self.record(SweepFinished(name))
+                self.record(SweepFinished(name, sweep.why if sweep.rule else ""))
 
     def publish(self, topic: Topic, data: Any, **names: str) -> None:
         """Publish after the commit."""
@@ -95,6 +118,7 @@ class Recording:
 
     def finish(self) -> Decision | None:
         """Add the ends of sweeps and return the decision, or None when nothing happened."""
+        self._stop_sweeps()
         self._finish_sweeps()
         if not self._events:
             return None

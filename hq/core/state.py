@@ -37,6 +37,14 @@ class Attempt(Struct, frozen=True):
     standing: bool = False
 
 
+class Pruning(Struct, frozen=True):
+    """That a running trial is to end early: why, and at which step of its values that was decided."""
+
+    token: int
+    why: str
+    step: int | None = None
+
+
 class Job(Struct, frozen=True, kw_only=True):
     """A job as it stands after the event at `position`."""
 
@@ -68,6 +76,8 @@ class Job(Struct, frozen=True, kw_only=True):
     claimed_at: float | None = None
     #: Where the next attempt goes on. Its token is of a granted attempt, and never goes backwards.
     checkpoint: Checkpoint | None = None
+    #: It is to end early, or did: whatever its attempts bring, it is never started again.
+    pruning: Pruning | None = None
     ended_at: float | None = None
 
     def attempt(self, token: int) -> Attempt | None:
@@ -101,6 +111,26 @@ class Sweep(Struct, frozen=True, kw_only=True):
     live: int = 0
     succeeded: int = 0
     unsuccessful: int = 0
+    #: Ended early: neither succeeded nor unsuccessful.
+    pruned: int = 0
+    #: Cancelled as they still waited when a rule, or somebody, stopped the sweep.
+    dropped: int = 0
+    #: Of `proposed`: not chosen by the sampler but added by hand, beside `spec.trials`.
+    added: int = 0
+    #: How often its spec was changed.
+    changes: int = 0
+    #: Ended trials whose values could be compared step by step, and those that never reported the metric.
+    measured: int = 0
+    unmeasured: int = 0
+    #: Of all attempts that left a result.
+    machine_seconds: float = 0
+    kwh: float = 0
+    best: float | None = None
+    best_trial: int | None = None
+    #: Trials that ended since the best one.
+    since_best: int = 0
+    #: Which rule stopped it; "" when none did.
+    rule: str = ""
     #: The sampler has nothing more to propose.
     exhausted: bool = False
     #: While it runs: why no trial can be chosen.

@@ -15,7 +15,7 @@ _ENDED_SWEEPS = [status.value for status in SweepStatus if status.is_final]
 
 def find_old_jobs(database: Database[dict[str, Any]], days: float, limit: int) -> tuple[str, ...]:
     """Return jobs that ended longer ago than that, trials of running sweeps left out."""
-    running = [row["_id"] for row in database[SWEEPS].find({"status": SweepStatus.RUNNING.value}, {"_id": 1})]
+    running = [row["_id"] for row in database[SWEEPS].find({"status": {"$nin": _ENDED_SWEEPS}}, {"_id": 1})]
     query: dict[str, Any] = {
         "status": {"$in": sorted(status.value for status in FINAL_STATUSES)},
         "ended_at": {"$lt": _days_ago(days)},

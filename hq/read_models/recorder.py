@@ -1,7 +1,7 @@
 """The thread that records progress points and log lines: best effort, bounded, never waited for.
 
     logs      {_id: number, job, token, seq, stream, lines, agent, stored}
-    progress  {_id: {job, token, seq}, agent, at, metrics, step, stored}
+    progress  {_id: {job, token, seq}, agent, at, metrics, step, number, stored}
 
 When it cannot keep up, the newest are dropped and counted: what is on screen
 already went there directly.

@@ -17,6 +17,7 @@ from hq.read_models.models import AGENTS, JOBS, REQUESTS, RESULTS, SWEEPS, chang
 from schemas.states import FINAL_STATUSES, JobStatus, SweepStatus
 
 _LIVE = [status.value for status in JobStatus if status not in FINAL_STATUSES]
+_LIVE_SWEEPS = [status.value for status in SweepStatus if not status.is_final]
 
 
 class Snapshot:
@@ -80,7 +81,7 @@ class Snapshot:
 
     def _read_the_rest(self) -> None:
         sweeps = self._collection(SWEEPS)
-        for query in ({"status": SweepStatus.RUNNING.value}, self._ahead()):
+        for query in ({"status": {"$in": _LIVE_SWEEPS}}, self._ahead()):
             for document in sweeps.find(query):
                 sweep = change_of(SWEEPS, document)
                 assert isinstance(sweep, Sweep)  # noqa: S101

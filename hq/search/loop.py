@@ -38,6 +38,15 @@ class SweepState(msgspec.Struct, frozen=True):
     proposed: int
     live: int
     exhausted: bool = False
+    #: Trials added by hand, beside those that are chosen here.
+    added: int = 0
+    changes: int = 0
+    paused: bool = False
+
+    @property
+    def chosen(self) -> int:
+        """Return how many trials were chosen here."""
+        return self.proposed - self.added
 
 
 class SweepsAnswer(msgspec.Struct, frozen=True):
@@ -124,7 +133,7 @@ class SearchLoop:
 
 def has_more(sweep: SweepState) -> bool:
     """Tell whether a sweep may have trials that were not proposed yet."""
-    return not sweep.exhausted and sweep.proposed < sweep.spec.trials
+    return not sweep.exhausted and not sweep.paused and sweep.chosen < sweep.spec.trials
 
 
 def build_proposals(sweeps: Iterable[SweepState]) -> Iterable[Propose]:
@@ -143,19 +152,20 @@ def build_proposals(sweeps: Iterable[SweepState]) -> Iterable[Propose]:
 def propose(sweep: SweepState, sampler: Sampler) -> Propose | None:
     """Return the next trials of one sweep, up to `parallel` live and `trials` in all; None if none."""
     spec = sweep.spec
-    count = min(spec.parallel - sweep.live, spec.trials - sweep.proposed, MOST_PER_PROPOSAL)
+    count = min(spec.parallel - sweep.live, spec.trials - sweep.chosen, MOST_PER_PROPOSAL)
     if not has_more(sweep) or count <= 0:
         return None
-    chosen = sampler.propose(spec.space, seed_of(sweep.sweep, spec), sweep.proposed, count)
+    chosen = sampler.propose(spec.space, seed_of(sweep.sweep, spec), sweep.chosen, count)
     trials = _fitting(chosen.trials)
     exhausted = chosen.exhausted and len(trials) == len(chosen.trials)
     return Propose(
-        # What is proposed follows from these three, so a repeat has the same content.
-        key=f"{sweep.sweep}-{sweep.proposed}-{len(trials)}",
+        # What is proposed follows from these, so a repeat has the same content.
+        key=f"{sweep.sweep}-{sweep.proposed}-{len(trials)}" + (f"-{sweep.changes}" if sweep.changes else ""),
         sweep=sweep.sweep,
         first=sweep.proposed,
         trials=trials,
         exhausted=exhausted,
+        changes=sweep.changes,
     )
 
 

@@ -7,17 +7,24 @@ import logging
 import queue
 import secrets
 import time
+from collections.abc import Sequence
 
 from bus.codec import MessageTooBig
 from bus.port import Bus, BusInput, Connected, Disconnected, Inbound
-from bus.topics import JOB_EVENT, REPLY, SWEEP_EVENT
-from hq.search.loop import Asked, SearchLoop
+from bus.topics import JOB_EVENT, JOB_PROGRESS, REPLY, SWEEP_EVENT
+from hq.search.early_stopping import EarlyStopping
+from hq.search.loop import SearchLoop
+from schemas.messages import Reply
+from schemas.requests import Propose, Prune, ReadSeries, ReadSweeps
 from schemas.states import JobStatus
 
 CLIENT = "search"
 #: Unanswered requests that are remembered; older ones are lost and were asked again.
 _MOST_ASKED = 256
 log = logging.getLogger(__name__)
+
+
+Asked = ReadSweeps | Propose | ReadSeries | Prune
 
 
 class SearchShell:
@@ -28,7 +35,8 @@ class SearchShell:
         self._loop = SearchLoop()
         self._inbox: queue.SimpleQueue[BusInput | None] = queue.SimpleQueue()
         self._asked: dict[str, Asked] = {}
-        self._hears_jobs = False
+        self._early = EarlyStopping()
+        self._hears_jobs = self._hears_progress = False
 
     def run(self) -> None:
         """Connect and propose until `stop`."""
@@ -38,14 +46,17 @@ class SearchShell:
         try:
             while True:
                 try:
-                    what = self._inbox.get(timeout=self._loop.next_wake(time.monotonic()) or 0.001)
+                    now = time.monotonic()
+                    pause = min(self._loop.next_wake(now), self._early.next_wake(now))
+                    what = self._inbox.get(timeout=pause or 0.001)
                 except queue.Empty:
                     pass
                 else:
                     if what is None:
                         return
                     self._take(what)
-                self._ask(self._loop.tick(time.monotonic()))
+                now = time.monotonic()
+                self._ask([*self._loop.tick(now), *self._early.tick(now)])
                 self._listen()
         finally:
             self._bus.stop()
@@ -56,7 +67,13 @@ class SearchShell:
 
     def _listen(self) -> None:
         """Hear of jobs only while a sweep waits for one to end: a busy house has very many."""
-        wanted = self._loop.wants_trial_ends
+        progress = self._early.wants_progress
+        if progress and not self._hears_progress:
+            self._bus.subscribe(JOB_PROGRESS)
+        elif self._hears_progress and not progress:
+            self._bus.unsubscribe(JOB_PROGRESS)
+        self._hears_progress = progress
+        wanted = self._loop.wants_trial_ends or progress
         if wanted and not self._hears_jobs:
             self._bus.subscribe(JOB_EVENT)
         elif self._hears_jobs and not wanted:
@@ -80,13 +97,24 @@ class SearchShell:
             # The end of a job makes room for a trial, if it was one.
             if JobStatus(message.data.status).is_final:
                 self._loop.notice(now)
+                self._early.hear_job(message.data, now)
+        elif message.topic is JOB_PROGRESS:
+            self._ask(self._early.hear_progress(message.data, now))
         elif message.topic is REPLY:
             identity = (message.correlation or b"").decode("ascii", "replace") or message.data.request
             asked = self._asked.pop(identity, None)
             if asked is not None:
-                self._ask(self._loop.answered(asked, message.data, now))
+                self._take_answer(asked, message.data, now)
 
-    def _ask(self, requests: list[Asked]) -> None:
+    def _take_answer(self, asked: Asked, reply: Reply, now: float) -> None:
+        if isinstance(asked, ReadSeries | Prune):
+            self._ask(self._early.answered(asked, reply, now))
+            return
+        if isinstance(asked, ReadSweeps):
+            self._early.told_sweeps(reply, is_first=asked.after is None)
+        self._ask(self._loop.answered(asked, reply, now))
+
+    def _ask(self, requests: Sequence[Asked]) -> None:
         for request in requests:
             identity = secrets.token_hex(16)
             self._asked[identity] = request

@@ -10,7 +10,6 @@ from msgspec import Struct
 from hq.core.evolve import apply
 from hq.core.state import AgentRecord, Answer, Change, Finished, Job, State, StoredResult, Sweep
 from schemas.events import Decision
-from schemas.facts import AttemptResult
 
 LOG = "log.jsonl"
 STATE = "state.json"
@@ -86,11 +85,18 @@ def read_log(folder: Path) -> list[Decision]:
     )
 
 
-def read_state(folder: Path) -> Folded:
-    """Return what the decisions folded to when they were written down."""
-    folded = msgspec.json.decode((folder / STATE).read_bytes(), type=Folded)
-    results = [
-        msgspec.structs.replace(one, result=msgspec.convert(one.result, AttemptResult))
-        for one in folded.results
-    ]
-    return msgspec.structs.replace(folded, results=results)
+def read_state(folder: Path) -> Any:
+    """Return what the decisions folded to when they were written down, as it was written."""
+    return msgspec.json.decode((folder / STATE).read_bytes())
+
+
+def find_difference(written: Any, folded: Any, place: str = "") -> str:
+    """Return where a fold is not what was once written, "" when it is. What it knows beside that is new."""
+    if isinstance(written, dict) and isinstance(folded, dict):
+        places = ((key, written[key], folded.get(key, "missing")) for key in written)
+    elif isinstance(written, list) and isinstance(folded, list | tuple) and len(written) == len(folded):
+        places = zip(range(len(written)), written, folded, strict=True)  # type: ignore[assignment]
+    else:
+        return "" if written == folded else f"{place}: {written!r} was written, and now it is {folded!r}"
+    found = (find_difference(old, new, f"{place}/{key}") for key, old, new in places)
+    return next(filter(None, found), "")

@@ -8,19 +8,26 @@ from pathlib import Path
 
 from hq.core.outputs import LookUpSweep
 from schemas.audit import AuditNote
+from schemas.early_stopping import Median, Patient, StopRules
 from schemas.events import AnyEvent, Decision, SweepFinished, TrialProposed
-from schemas.facts import Artifact, AttemptResult, Checkpoint, Failure, MachineFacts, MetricPoint
+from schemas.facts import Artifact, AttemptResult, Checkpoint, Energy, Failure, MachineFacts, MetricPoint
 from schemas.messages import StandingClaim
 from schemas.objectives import Constraint, Objective
 from schemas.requests import (
+    AddTrials,
     Audit,
     Cancel,
     CancelSweep,
+    ChangeSweep,
     Delete,
     DeleteSweep,
+    FinishSweep,
     Hold,
+    PauseSweep,
     Propose,
+    Prune,
     Release,
+    ResumeSweep,
     Submit,
     SubmitSweep,
 )
@@ -57,6 +64,7 @@ def play() -> list[Decision]:
     house.heartbeat("attic")
     house.heartbeat("den")
     house.settle()
+    _play_early_stopping(house)
     _play_losses(house)
     _play_deletions(house)
     _play_audit(house)
@@ -151,6 +159,29 @@ def _searched() -> SweepSpec:
         tries=({"kind": "b"},),
         past=(PastTrial({"kind": "a", "y": 0.25}, (1.5, 0.5)),),
     )
+
+
+def _play_early_stopping(house: SmallHouse) -> None:
+    pruner = Patient(patience=2, pruner=Median(startup_trials=1))
+    rules = StopRules(target=0.99, live="wind_down")
+    spec = SweepSpec(
+        JobSpec(SCRIPT), {"x": FloatRange(0, 1)}, trials=3, metric="accuracy", pruner=pruner, stop=rules
+    )
+    sweep = house.request(SubmitSweep(sweep=spec)).result["sweep"]
+    trials = ({"x": 0.1}, {"x": 0.2})
+    jobs = house.request(Propose(sweep=sweep, first=0, trials=trials), "search").result["jobs"]
+    key = _take(house, jobs[0])
+    house.request(PauseSweep(sweep=sweep))
+    house.request(ResumeSweep(sweep=sweep))
+    house.request(ChangeSweep(sweep=sweep, trials=9, parallel=3, space={"x": FloatRange(0, 2)}))
+    house.request(AddTrials(sweep=sweep, trials=({"x": 0.7},)))
+    house.request(Prune(job=key[0], token=key[1], why="at step 4 it fell behind", step=4), "search")
+    points = tuple(MetricPoint(n, n, {"accuracy": n / 10}, number=n) for n in range(1, 5))
+    energy = Energy(0.01, "estimated")
+    ended = AttemptResult(*key, Outcome.FAILED, 143, series=points, duration_seconds=9, energy=energy)
+    house.deliver(ended)
+    house.settle()
+    house.request(FinishSweep(sweep=sweep))
 
 
 def _play_losses(house: SmallHouse) -> None:

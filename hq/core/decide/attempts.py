@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from hq.core.decide.pruning import decide_pruned
 from hq.core.leases import AttemptKey
 from hq.core.state import Job, State
 from hq.core.timing import MAX_INTERRUPTIONS, MAX_LOST_AGENTS, backoff_seconds
@@ -70,6 +71,10 @@ def decide_result(state: State, agent: str, result: AttemptResult) -> tuple[JobE
         return ResultSuperseded(result.job, result.token, agent, why, result), "superseded"
     if attempt.agent != agent:
         return None, "refused"
+    if result.outcome is Outcome.SUCCEEDED or result.token == job.token:
+        pruned = decide_pruned(job, result)
+        if pruned is not None:
+            return pruned, "accepted"
     if result.outcome is Outcome.SUCCEEDED:
         return JobSucceeded(result.job, result.token, result), "accepted"
     if result.token != job.token:

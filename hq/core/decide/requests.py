@@ -8,8 +8,9 @@ import msgspec
 from msgspec.structs import replace
 
 from hq.core.decide.arguments import why_not_signed, why_space_not_signed
-from hq.core.state import State
 from schemas.calls import CALL_ENTRY
+from hq.core.decide.early import why_not_early
+from hq.core.state import State, Sweep
 from schemas.events import (
     AnyEvent,
     Audited,
@@ -28,7 +29,7 @@ from schemas.requests import Audit, Cancel, CancelSweep, Change, Hold, Propose, 
 from schemas.searches import MAX_SEARCH_BYTES, SearchError, check_search
 from schemas.spaces import SpaceError
 from schemas.specs import JobSpec, SweepSpec
-from schemas.states import JobStatus
+from schemas.states import JobStatus, SweepStatus
 
 #: A grant carries the whole spec in one message.
 MAX_SPEC_BYTES = 200 * 1024
@@ -100,7 +101,7 @@ def decide_request(state: State, submitter: str, client: str, request: Change, i
         case Release(jobs=jobs):
             return _on_jobs(state, jobs, submitter, "release")
         case SubmitSweep(sweep=spec):
-            _check_sweep(spec)
+            check_sweep(spec)
             sweep = ids.make("s")
             return [SweepSubmitted(sweep, spec, submitter)], {"sweep": sweep}
         case CancelSweep(sweep=sweep):
@@ -179,8 +180,15 @@ def _check_spec(spec: JobSpec) -> None:
         raise Refused("too_big", f"the spec has {size} bytes, at most {MAX_SPEC_BYTES}: send data as a blob")
 
 
-def _check_sweep(spec: SweepSpec) -> None:
+def check_sweep(spec: SweepSpec) -> None:
+    """Check what types alone do not say of a sweep.
+
+    Raises:
+        Refused: With what is wrong and how it would be right.
+    """
     _check_spec(spec.job)
+    if why := why_not_early(spec):
+        raise Refused("bad_spec", why)
     space = len(msgspec.json.encode(spec.space))
     if space > MAX_SPACE_BYTES:
         raise Refused("too_big", f"the space has {space} bytes, at most {MAX_SPACE_BYTES}")
@@ -246,7 +254,9 @@ def _propose(state: State, client: str, request: Propose, ids: Ids) -> Decided:
     if request.first != sweep.proposed or sweep.exhausted:
         # The search process saw an older position: it reads again and asks anew.
         raise Refused("stale", f"sweep {sweep.id} stands at trial {sweep.proposed}, not {request.first}")
-    if sweep.proposed + len(request.trials) > sweep.spec.trials:
+    if sweep.status is SweepStatus.PAUSED or request.changes != sweep.changes:
+        raise Refused("stale", f"sweep {sweep.id} was paused or changed meanwhile")
+    if sweep.proposed - sweep.added + len(request.trials) > sweep.spec.trials:
         raise Refused("too_many", f"sweep {sweep.id} has {sweep.spec.trials} trials in all")
     size = len(msgspec.json.encode(request.trials))
     if len(request.trials) > MAX_PROPOSED or size > MAX_PROPOSAL_BYTES:
@@ -259,16 +269,21 @@ def _propose(state: State, client: str, request: Propose, ids: Ids) -> Decided:
         events.append(SweepStuck(sweep.id, request.why))
     for trial, params in enumerate(request.trials, start=request.first):
         jobs.append(ids.make("j"))
-        spec = replace(
-            sweep.spec.job,
-            params={**sweep.spec.job.params, **params},
-            sweep=sweep.id,
-            trial=trial,
-            name=sweep.spec.job.name or f"{sweep.spec.name or sweep.id} {trial}"[:200],
-        )
+        spec = describe_trial(sweep, trial, params)
         events.append(TrialProposed(sweep.id, trial, jobs[-1], params))
         events.append(JobSubmitted(jobs[-1], spec, sweep.submitter))
     total = sweep.proposed + len(request.trials)
-    if request.exhausted or total >= sweep.spec.trials:
+    if request.exhausted or total - sweep.added >= sweep.spec.trials:
         events.append(SweepExhausted(sweep.id, total))
     return events, {"sweep": sweep.id, "jobs": jobs}
+
+
+def describe_trial(sweep: Sweep, trial: int, params: dict[str, Any]) -> JobSpec:
+    """Return the job of one trial."""
+    return replace(
+        sweep.spec.job,
+        params={**sweep.spec.job.params, **params},
+        sweep=sweep.id,
+        trial=trial,
+        name=sweep.spec.job.name or f"{sweep.spec.name or sweep.id} {trial}"[:200],
+    )
