@@ -5,7 +5,7 @@
   const components = (window.dashAgGridComponentFunctions = window.dashAgGridComponentFunctions || {});
   const WORDS = {
     queued: "Queued", held: "On hold", running: "Running", succeeded: "Succeeded",
-    failed: "Failed", cancelled: "Cancelled", dead: "Given up", finished: "Finished",
+    failed: "Failed", cancelled: "Cancelled", dead: "Given up", finished: "Finished", pruned: "Ended early", paused: "Paused",
   };
 
   functions.duration = (seconds) => window.idlehands.duration(seconds);

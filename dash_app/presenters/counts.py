@@ -7,7 +7,7 @@ from dash_app import addresses
 from dash_app.presenters import pieces
 from dash_app.presenters.words import STATUS_WORDS
 
-_ORDER = ("running", "queued", "held", "succeeded", "failed", "dead", "cancelled")
+_ORDER = ("running", "queued", "held", "succeeded", "failed", "dead", "pruned", "cancelled")
 _ALWAYS = ("running", "queued", "succeeded", "failed")
 
 

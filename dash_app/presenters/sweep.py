@@ -22,7 +22,12 @@ def name_of(sweep: Document) -> str:
 
 def is_over(sweep: Document) -> bool:
     """Tell whether no trial will come any more."""
-    return str(sweep["status"]) != "running"
+    return str(sweep["status"]) not in ("running", "paused")
+
+
+def count_ended(sweep: Document) -> int:
+    """Return how many trials have ended, however they did. Sweeps from before know fewer ways."""
+    return sum(int(sweep.get(way, 0)) for way in ("succeeded", "unsuccessful", "pruned", "dropped"))
 
 
 def title(sweep: Document) -> Component:
@@ -35,20 +40,24 @@ def title(sweep: Document) -> Component:
 
 def actions(status: str, may_change: bool) -> list[Component]:
     """Return what can be done with it now."""
-    if status != "running" or not may_change:
+    if status not in ("running", "paused") or not may_change:
         return []
     return [html.Button("Stop", id=component_ids.SWEEP_CANCEL, className="button is-plain")]
 
 
 def status(sweep: Document, trials: list[Document]) -> list[Component]:
     """Return how far it is, and what its trials used."""
-    ended = sweep["succeeded"] + sweep["unsuccessful"]
+    ended = count_ended(sweep)
     planned = sweep["proposed"] if sweep["exhausted"] or is_over(sweep) else sweep["spec"].get("trials", 10)
     parts = [f"{ended} of {words.count(planned, 'trial')} ended"]
     if sweep["live"]:
         parts.append(f"{sweep['live']} under way")
     if sweep["unsuccessful"]:
         parts.append(f"{sweep['unsuccessful']} without a result")
+    if sweep.get("pruned"):
+        parts.append(f"{sweep['pruned']} ended early")
+    if sweep.get("early_stopping", {}).get("state") == "metric_missing":
+        parts.append(plain(sweep["early_stopping"]["why"], 300))
     if sweep.get("why"):
         parts.append(plain(sweep["why"], 300))
     if energy := describe(add_up(trial.get("result") for trial in trials)):
@@ -79,6 +88,8 @@ def with_values(trials: list[Document], metric: str) -> list[Trial]:
     """Return the trials that have a value of the metric."""
     found = []
     for trial in trials:
+        if trial["status"] == "pruned":
+            continue  # what it had by then is not what others are measured by
         value = printed(trial).get(metric)
         if isinstance(value, int | float) and not isinstance(value, bool):
             found.append(Trial(trial["trial"] or 0, trial.get("params") or {}, float(value)))
@@ -185,7 +196,7 @@ def cell(given: Any) -> Any:
 def sweep_row(sweep: Document) -> Document:
     """Return a sweep's row in the list of sweeps."""
     spec = sweep["spec"]
-    ended = sweep["succeeded"] + sweep["unsuccessful"]
+    ended = count_ended(sweep)
     planned = sweep["proposed"] if sweep["exhausted"] or is_over(sweep) else spec.get("trials", 10)
     goal = spec.get("metric") or ""
     return {

@@ -16,6 +16,8 @@ STATUS_WORDS = {
     "failed": "Failed",
     "cancelled": "Cancelled",
     "dead": "Given up",
+    "pruned": "Ended early",
+    "paused": "Paused",
     "finished": "Finished",
     "deleted": "Deleted",
 }

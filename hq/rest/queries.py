@@ -168,7 +168,7 @@ async def read_sweeps(
         database, "sweeps", query, sort=[("submitted_at", -1), ("_id", 1)], limit=skip + limit + 1
     )
     return {
-        "sweeps": [named(row, "id") for row in rows[skip : skip + limit]],
+        "sweeps": [_as_sweep(row) for row in rows[skip : skip + limit]],
         "next": make_cursor("sweeps", skip + limit) if len(rows) > skip + limit else None,
     }
 
@@ -176,7 +176,23 @@ async def read_sweeps(
 async def read_sweep(database: Database, sweep: str) -> Document | None:
     """Return one sweep, or None if there is none."""
     found = await find_by_id(database, "sweeps", sweep)
-    return None if found is None else named(found, "id")
+    return None if found is None else _as_sweep(found)
+
+
+def _as_sweep(row: Document) -> Document:
+    """Add whether its trials can be compared as they run, in a word and, where that helps, in more."""
+    spec = row["spec"]
+    measured, unmeasured = row.get("measured", 0), row.get("unmeasured", 0)
+    state, why = "none", ""
+    if spec.get("pruner"):
+        state = "active" if measured else "metric_missing" if unmeasured else "waiting"
+    if state == "metric_missing":
+        metric = spec.get("metric", "")
+        why = (
+            f"no trial is ended early: none of {unmeasured} that ended has reported {metric} as it ran. "
+            f'Print it with a step, as {{"epoch": 1, "{metric}": 0.5}}'
+        )
+    return {**named(row, "id"), "early_stopping": {"state": state, "why": why}}
 
 
 async def read_trials(database: Database, sweep: str, *, limit: int, after: str | None = None) -> Document:

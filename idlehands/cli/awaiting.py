@@ -41,8 +41,12 @@ def await_sweep(client: Client, sweep: str, json: bool) -> int:
         say(f"{sweep} used {energy}")
     say(
         f"{sweep} {found['status']}: {found['succeeded']} succeeded, {found['unsuccessful']} did not"
+        + (f", {found['pruned']} ended early" if found.get("pruned") else "")
         + (f" ({found['why']})" if found.get("why") else "")
     )
+    early = found.get("early_stopping") or {}
+    if early.get("state") == "metric_missing":
+        say(early["why"])
     if found["unsuccessful"]:
         trials = list(islice(client.trials(sweep, at_least=found["position"]), _TRIALS))
         if commonest := describe_commonest(failed_trials(trials), len(trials)):
@@ -69,7 +73,8 @@ def _watch(client: Client, sweep: str, position: int | None, feed: Any) -> dict[
                 continue
             position = None
             if progress is not None and bar is not None:
-                ended = found["succeeded"] + found["unsuccessful"]
+                ways = ("succeeded", "unsuccessful", "pruned", "dropped")
+                ended = sum(found.get(way, 0) for way in ways)
                 total = found["proposed"] if found["exhausted"] else found["spec"].get("trials", 10)
                 progress.update(bar, total=total, completed=ended, state=f"{found['live']} live")
             if SweepStatus(found["status"]).is_final:

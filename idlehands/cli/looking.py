@@ -245,13 +245,16 @@ def sweeps(limit: options.Limit = 50, json: options.Json = False) -> None:
         return
     now = time.time()
     print_table(
-        ("id", "name", "status", "proposed", "live", "succeeded", "unsuccessful", "submitted"),
+        ("id", "name", "status", "proposed", "live", "succeeded", "unsuccessful", "pruned", "submitted"),
         [
             (
                 row["id"],
                 row["spec"].get("name") or row["spec"]["job"]["script"].get("name"),
                 row["status"],
-                *(str(row.get(column, 0)) for column in ("proposed", "live", "succeeded", "unsuccessful")),
+                *(
+                    str(row.get(column, 0))
+                    for column in ("proposed", "live", "succeeded", "unsuccessful", "pruned")
+                ),
                 ago(row["submitted_at"], now),
             )
             for row in rows

@@ -68,6 +68,8 @@ _STYLES = {
     "dead": "red",
     "running": "cyan",
     "cancelled": "yellow",
+    "pruned": "yellow",
+    "paused": "yellow",
     "held": "yellow",
 }
 

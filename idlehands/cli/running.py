@@ -120,6 +120,9 @@ def _conclude(client: Client, job: str, final: StatusUpdate) -> int:
         case JobStatus.CANCELLED:
             exits.say(f"{job} was cancelled" + (f": {final.why}" if final.why else ""))
             return exits.CANCELLED
+        case JobStatus.PRUNED:
+            exits.say(f"{job} was ended early: {final.why or found.get('why')}")
+            return exits.CANCELLED
         case JobStatus.DEAD:
             exits.say(
                 f"Error: {job} is dead: {found.get('why') or final.why}. `idlehands retry {job}` tries again."

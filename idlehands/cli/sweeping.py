@@ -8,6 +8,7 @@ import typer
 
 from idlehands.cli import options
 from idlehands.cli.exits import USAGE, Stop
+from idlehands.cli.stopping_words import PRUNER_HELP, STOP_HELP, parse_pruner, parse_stop
 
 _GRID_TRIALS = 100_000
 
@@ -37,6 +38,15 @@ def sweep(
     minimize: Annotated[bool, typer.Option("--minimize/--maximize", help="Which end of it is best.")] = False,
     seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
     parallel: Annotated[int, typer.Option("--parallel", min=1, help="Trials at the same time.")] = 16,
+    pruner: Annotated[
+        str, typer.Option("--pruner", metavar="PRUNER", help="Ends trials that fall behind: " + PRUNER_HELP)
+    ] = "",
+    stop: Annotated[
+        list[str] | None, typer.Option("--stop", metavar="RULE=VALUE", help="Ends the sweep: " + STOP_HELP)
+    ] = None,
+    stop_winds_down: Annotated[
+        bool, typer.Option("--stop-live", help="Its rules also end the trials that run.")
+    ] = False,
     file: Annotated[
         Path | None, typer.Option("--file", help="All of it from a JSON file (a sweep spec; script: a path).")
     ] = None,
@@ -89,6 +99,10 @@ def sweep(
             "parallel": parallel,
             "name": name,
         }
+        if pruner:
+            given["pruner"] = parse_pruner(pruner)
+        if stop or stop_winds_down:
+            given["stop"] = parse_stop(stop or [], wind_down=stop_winds_down)
     else:
         given = words.read_sweep_file(file or Path())
     params = words.parse_params(param or [])
