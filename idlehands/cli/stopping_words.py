@@ -23,7 +23,7 @@ _RULES = {
 
 
 def parse_pruner(text: str) -> dict[str, Any]:
-    """Return `NAME` or `NAME:OPTION=VALUE,...` as a pruner's spec; what is not an option of it is found later.
+    """Return `NAME` or `NAME:OPTION=VALUE,...` as a pruner's spec; that it has such options is checked later.
 
     Raises:
         Stop: If it cannot be understood.

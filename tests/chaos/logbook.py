@@ -9,7 +9,13 @@ from typing import Any
 
 from msgspec import Struct, field
 
-ENDS = {"JobSucceeded": "succeeded", "JobFailed": "failed", "JobCancelled": "cancelled", "JobDied": "dead", "JobPruned": "pruned"}
+ENDS = {
+    "JobSucceeded": "succeeded",
+    "JobFailed": "failed",
+    "JobCancelled": "cancelled",
+    "JobDied": "dead",
+    "JobPruned": "pruned",
+}
 _BACK = {"AttemptReturned", "AttemptInterrupted", "AttemptLost", "AttemptFailed"}
 _TROUBLES = {*_BACK, "AttemptResumed", "ResultSuperseded"}
 

@@ -23,9 +23,11 @@ from schemas.events import (
     JobEvent,
     JobFailed,
     JobHeld,
+    JobPruned,
     JobReleased,
     JobSubmitted,
     JobSucceeded,
+    PruneDecided,
     ResultSuperseded,
 )
 from schemas.facts import AttemptResult, Checkpoint
@@ -58,6 +60,7 @@ def _steps_from(job: Job | None) -> Iterator[Step]:
 def _events() -> Iterator[JobEvent]:
     yield from (JobSubmitted(JOB, SPEC, "cli"), JobHeld(JOB, "cli"), JobReleased(JOB, "cli"))
     yield from (JobCancelled(JOB, "cli"), JobDied(JOB, "why"), JobFailed(JOB, "why"))
+    yield JobPruned(JOB, "why")
     for token in (OLD, CURRENT, NEXT):
         result = AttemptResult(JOB, token, Outcome.FAILED)
         yield JobClaimed(JOB, token, "attic", 1, "0" * 32)
@@ -69,6 +72,8 @@ def _events() -> Iterator[JobEvent]:
         yield CheckpointStored(JOB, Checkpoint(token, "0" * 64, 1))
         yield JobSucceeded(JOB, token, AttemptResult(JOB, token, Outcome.SUCCEEDED))
         yield JobFailed(JOB, "why", token, result)
+        yield PruneDecided(JOB, token, "why")
+        yield JobPruned(JOB, "why", None, token, result)
         yield ResultSuperseded(JOB, token, "attic", "why", result)
 
 
@@ -94,7 +99,10 @@ def _jobs_of_every_status() -> list[Job]:
         JobCancelled(JOB, "cli"),
         JobDied(JOB, "why"),
     )
-    histories = [submitted, first, queued, running, again, (*again, JobHeld(JOB, "cli"))]
+    pruning = (*running, PruneDecided(JOB, CURRENT, "why"))
+    left = (*pruning, AttemptInterrupted(JOB, CURRENT, "why", 1.0, unheard=True))
+    histories = [submitted, first, queued, running, again, (*again, JobHeld(JOB, "cli")), pruning, left]
+    histories.append((*pruning, JobPruned(JOB, "why")))
     jobs = [_fold(*history) for history in (*histories, *((*running, end) for end in ends))]
     assert {job.status for job in jobs} == set(JobStatus)
     assert {type(event) for event in _events()} == set(JOB_EVENTS)

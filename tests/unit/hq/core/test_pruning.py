@@ -20,9 +20,7 @@ WHY = "at step 3 its accuracy was 0.1: worse"
 def start_trial(house: SmallHouse, **fields: object) -> tuple[str, Key]:
     """Return a sweep with a pruner, and the attempt of its only trial, which runs."""
     house.boot()
-    wanted = SweepSpec(
-        spec(**fields), {"x": FloatRange(0, 1)}, trials=1, metric="accuracy", pruner=Median()
-    )
+    wanted = SweepSpec(spec(**fields), {"x": FloatRange(0, 1)}, trials=1, metric="accuracy", pruner=Median())
     sweep = house.request(SubmitSweep(sweep=wanted)).result["sweep"]
     (job,) = house.request(Propose(sweep=sweep, first=0, trials=({"x": 0.5},)), "search").result["jobs"]
     return sweep, house.take(job)
