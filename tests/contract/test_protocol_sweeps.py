@@ -27,7 +27,7 @@ def begin(hq: WireHq, agent: WireAgent, sweep: str, count: int = 1) -> tuple[str
     return offered["job"], offered["token"], [job for job in jobs if job != offered["job"]]
 
 
-@proves("P82", "P50")
+@proves("P85", "P50")
 def test_a_pruned_trial_is_wound_down_and_never_succeeds() -> None:
     hq = WireHq()
     agent = WireAgent(hq)
@@ -43,7 +43,7 @@ def test_a_pruned_trial_is_wound_down_and_never_succeeds() -> None:
     assert (last["status"], last["event"]["type"], last["event"]["step"]) == ("pruned", "JobPruned", 3)
 
 
-@proves("P82")
+@proves("P85")
 def test_a_pruned_trial_whose_agent_falls_silent_is_not_started_again() -> None:
     hq = WireHq()
     agent = WireAgent(hq)
@@ -57,7 +57,7 @@ def test_a_pruned_trial_whose_agent_falls_silent_is_not_started_again() -> None:
     assert not agent.hear("offer")
 
 
-@proves("P83")
+@proves("P86")
 def test_only_the_newest_attempt_that_runs_can_be_pruned_and_once() -> None:
     hq = WireHq()
     agent = WireAgent(hq)
@@ -69,7 +69,7 @@ def test_only_the_newest_attempt_that_runs_can_be_pruned_and_once() -> None:
     assert len(hq.events(events.PruneDecided)) == 1
 
 
-@proves("P84")
+@proves("P87")
 def test_nothing_of_a_paused_sweep_begins_until_it_is_resumed() -> None:
     hq = WireHq()
     agent = WireAgent(hq)
@@ -89,7 +89,7 @@ def test_nothing_of_a_paused_sweep_begins_until_it_is_resumed() -> None:
     assert propose(hq, sweep, 1, first=1, changes=1)["ok"]
 
 
-@proves("P85")
+@proves("P88")
 def test_a_sweep_whose_rule_holds_stops_and_finishes_with_its_last_trial() -> None:
     hq = WireHq()
     agent = WireAgent(hq)
@@ -103,7 +103,7 @@ def test_a_sweep_whose_rule_holds_stops_and_finishes_with_its_last_trial() -> No
     assert told[-2:] == ["SweepStopped", "SweepFinished"]
 
 
-@proves("P85")
+@proves("P88")
 def test_a_sweep_that_is_finished_by_hand_can_wind_down_what_runs() -> None:
     hq = WireHq()
     agent = WireAgent(hq)

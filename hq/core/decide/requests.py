@@ -8,9 +8,9 @@ import msgspec
 from msgspec.structs import replace
 
 from hq.core.decide.arguments import why_not_signed, why_space_not_signed
-from schemas.calls import CALL_ENTRY
 from hq.core.decide.early import why_not_early
 from hq.core.state import State, Sweep
+from schemas.calls import CALL_ENTRY
 from schemas.events import (
     AnyEvent,
     Audited,
