@@ -18,6 +18,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from pickle import PicklingError
 from types import ModuleType
 from typing import Any
 
@@ -44,7 +45,7 @@ _OWN = frozenset({"idlehands", "bus", "schemas", "trust", "hq", "agents", "dash_
 _lock = threading.Lock()
 
 
-class NotPicklable(ClientError):
+class NotPicklable(ClientError, PicklingError):
     """A function or an argument that cannot be pickled; the message says which and what to do."""
 
 

@@ -155,8 +155,13 @@ class House:
         """Let a listener have what jobs print. It is called on another thread, and must be quick."""
         self._line_listeners.append(listener)
 
+    def no_lines(self, listener: LineListener) -> None:
+        """Let a listener have nothing more. Safe to repeat."""
+        if listener in self._line_listeners:
+            self._line_listeners.remove(listener)
+
     def _tell_lines(self, job: str, stream: str, lines: tuple[str, ...]) -> None:
-        for listener in self._line_listeners:
+        for listener in tuple(self._line_listeners):
             listener(job, stream, lines)
 
 

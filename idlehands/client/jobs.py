@@ -116,7 +116,7 @@ class Job:
         if not self.wait(timeout):
             raise StillRunning(f"{self.id} has not ended in {timeout:g} s: it goes on")
         assert self._ending is not None  # noqa: S101 - `wait` said so
-        return read_ending(self._house, self.id, self._agent, self._ending, is_call=self._is_call)
+        return read_ending(self._house, self.id, self._ending, is_call=self._is_call)
 
     def cancel(self) -> None:
         """Cancel it. Raises RequestRefused when it has ended already."""
@@ -181,7 +181,7 @@ def find_distrust(house: "House", job: str) -> str:
     )
 
 
-def read_ending(house: "House", job: str, agent: str | None, ending: Ending, *, is_call: bool) -> Any:
+def read_ending(house: "House", job: str, ending: Ending, *, is_call: bool) -> Any:
     """Return what a job that ended returned, or raise what it raised. Raises as `Job.result`."""
     result = getattr(ending, "result", None)
     if isinstance(ending, JobSucceeded) and not is_call:
@@ -193,7 +193,7 @@ def read_ending(house: "House", job: str, agent: str | None, ending: Ending, *, 
             if isinstance(ending, JobSucceeded):
                 raise
         else:
-            return _open(house, job, agent, said)
+            return _open(house, job, said)
     raise _failure_of(job, ending)
 
 
@@ -205,7 +205,7 @@ def read_content(house: "House", result: AttemptResult | None) -> dict[str, Any]
     return None if result is None else result.result
 
 
-def _open(house: "House", job: str, agent: str | None, said: dict[str, Any]) -> Any:
+def _open(house: "House", job: str, said: dict[str, Any]) -> Any:
     try:
         outcome = open_outcome(said, house.client.get_blob, is_trusted=False)
     except NotPlain as found:

@@ -1,19 +1,26 @@
 """The house from Python: functions that run on its machines, and what comes of them."""
 
 import os
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
+from idlehands.calls.packing import NotPicklable
 from idlehands.client.errors import RequestRefused
 from idlehands.client.house import House, connect
 from idlehands.client.jobs import JobFailure, NobodyTrusts
+from idlehands.executor import Executor
 from idlehands.house.running import RunningHouse
 from idlehands.house.trusting import read_trust_list, write_trust_list
 from schemas.trust import TrustedAuthor
 from tests.fixtures.broker import eventually
+from tests.peers import cpython_executor
 
 SECONDS = 60
 
@@ -115,3 +122,69 @@ def test_an_unsigned_call_is_refused(home: House) -> None:
 
     with pytest.raises(RequestRefused, match="its author's word only"):
         home.submit_specs([spec])
+
+
+def test_an_executor_does_what_the_standard_librarys_do(
+    home: House, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def say(x: int) -> int:
+        print(f"seen {x}")
+        return 1 // x
+
+    with Executor(max_workers=3, house=home) as pool:
+        assert list(pool.map(pow, range(5), range(5), chunksize=2)) == [1, 1, 4, 27, 256]
+        one, none = pool.submit(say, 1), pool.submit(say, 0)
+        assert one.result(SECONDS) == 1
+        assert isinstance(none.exception(SECONDS), ZeroDivisionError)
+        with pytest.raises(ValueError, match="chunksize"):
+            pool.map(pow, [1], [1], chunksize=0)
+        with pytest.raises(NotPicklable):
+            pool.submit(say, sys.stdout.buffer).result()
+    with pytest.raises(RuntimeError, match="after shutdown"):
+        pool.submit(pow, 1, 1)
+    printed = capfd.readouterr()
+    assert {"seen 1", "seen 0"} <= set(printed.out.splitlines())
+    # It comes with the exception.
+    assert "ZeroDivisionError" not in printed.err
+
+
+def test_calls_that_are_cancelled_never_run(home: House, tmp_path: Path) -> None:
+    pool = Executor(max_workers=1, house=home)
+    first = pool.submit(time.sleep, 1)
+    others = [pool.submit((tmp_path / str(number)).touch) for number in range(20)]
+
+    pool.shutdown(cancel_futures=True)
+
+    assert first.result(0) is None
+    assert any(future.cancelled() for future in others)
+    ran = [number for number, future in enumerate(others) if not future.cancelled()]
+    assert sorted(int(path.name) for path in tmp_path.iterdir()) == ran
+
+
+def test_a_call_that_nobody_trusts_is_an_exception_of_its_future(house: RunningHouse, tmp_path: Path) -> None:
+    folder = house.home.client("cli")
+    with (
+        connect(house.home.broker_address, folder, author_key=tmp_path / "eve.key") as eve,
+        Executor(house=eve) as pool,
+    ):
+        futures = [pool.submit(square, number) for number in range(3)]
+
+        assert all(isinstance(future.exception(SECONDS), NobodyTrusts) for future in futures)
+
+
+@pytest.mark.slow
+def test_cpythons_own_tests_of_executors_pass(home: House) -> None:
+    place = cpython_executor.find_tests()
+    if place is None:
+        pytest.skip(
+            f"this Python is without its tests, and {cpython_executor.VARIABLE} does not say where they are"
+        )
+    printed = subprocess.run(
+        [sys.executable, "-m", "tests.peers.cpython_executor"],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert printed.returncode == 0, printed.stderr[-5000:]
