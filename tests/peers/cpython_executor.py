@@ -1,4 +1,4 @@
-"""CPython's own tests of executors (wait, as_completed, executor, shutdown), run against `idlehands.Executor`.
+"""CPython's tests of executors (wait, as_completed, executor, shutdown), run against `idlehands.Executor`.
 
 They are not copied: the file `test_concurrent_futures.py` (a folder since
 3.12) is taken from the Python that runs this, where it is installed with its
