@@ -29,7 +29,7 @@ TRIALS = 10_000
 #: Calls of each kind, per storage and repeat.
 _TURNS = 12
 #: Of those that read everything anew.
-_LONG_TURNS = 2
+_LONG_TURNS = 1
 
 _DISTRIBUTIONS = {
     "learning_rate": FloatDistribution(1e-5, 1e-1, log=True),

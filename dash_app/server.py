@@ -17,6 +17,7 @@ from dash_app.page import Page
 from dash_app.scripts_route import ScriptRuns
 from dash_app.visitor import RememberVisitor
 from hq.rest import (
+    analysis_routes,
     audit_routes,
     blob_routes,
     certificate_routes,
@@ -101,6 +102,7 @@ def build_app(
     for part in (
         job_routes,
         sweep_routes,
+        analysis_routes,
         house_routes,
         guest_routes,
         audit_routes,

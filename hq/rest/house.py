@@ -15,6 +15,7 @@ from starlette.responses import Response
 from bus.codec import MalformedMessage, check_free_form
 from bus.port import Bus, BusInput
 from bus.topics import JOB_EVENT, REPLY
+from hq.rest.analyses import Importance
 from hq.rest.asking import Asking
 from hq.rest.audit_trail import AuditTrail
 from hq.rest.blobs import Blobs
@@ -46,6 +47,7 @@ class House:
     #: Takes notes for the audit log, where there is one.
     trail: AuditTrail | None = None
     requests: RequestCounts = field(default_factory=RequestCounts)
+    importance: Importance = field(default_factory=Importance)
     endings: Endings = field(default_factory=Endings)
     _database: Database | None = None
     _blobs: Blobs | None = None

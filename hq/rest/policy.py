@@ -74,6 +74,8 @@ RULES: tuple[Rule, ...] = (
     Rule(f"{API}/sweeps", {"GET": READERS, "POST": WRITERS}),
     Rule(f"{API}/sweeps/{{sweep}}", {"GET": READERS, "DELETE": WRITERS}),
     _read(f"{API}/sweeps/{{sweep}}/trials"),
+    _read(f"{API}/sweeps/{{sweep}}/analysis/{{kind}}"),
+    _read(f"{API}/sweeps/{{sweep}}/importance"),
     _write(f"{API}/sweeps/{{sweep}}/cancel"),
     _read(f"{API}/results"),
     _write(RUN_SCRIPT),

@@ -221,6 +221,8 @@ async def read_trials(database: Database, sweep: str, *, limit: int, after: str 
             # Who runs it, or ran it: an ended job is on no machine any more.
             "agent": job.get("agent") or results.get(job["_id"], {}).get("agent"),
             "why": job.get("why", ""),
+            "started": job.get("claimed_at"),
+            "ended": job.get("ended_at"),
             "params": job["spec"].get("params", {}),
             "result": results.get(job["_id"], {}).get("result"),
         }

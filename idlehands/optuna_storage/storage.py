@@ -24,10 +24,10 @@ StaleTrialCallback = Callable[["optuna.Study", FrozenTrial], None]
 class _Here:
     """What one process has: a connection and what it knows."""
 
-    def __init__(self, uri: str) -> None:
+    def __init__(self, uri: str, finished: dict[int, FrozenTrial]) -> None:
         self.connection = Connection(uri)
         self.studies = Studies(self.connection)
-        self.trials = Trials(self.connection, self.studies)
+        self.trials = Trials(self.connection, self.studies, finished)
 
 
 class MongoStorage(BaseStorage, BaseHeartbeat):
@@ -67,13 +67,15 @@ class MongoStorage(BaseStorage, BaseHeartbeat):
         self._stale_callback = heartbeat_stale_trial_callback
         #: By process: after a fork the parent's stays here, unused, since the child may not close it.
         self._processes: dict[int, _Here] = {}
+        #: By id, what nothing can change any more; a forked child goes on with its parent's.
+        self._finished: dict[int, FrozenTrial] = {}
         self._here()
 
     def _here(self) -> _Here:
         process = os.getpid()
         here = self._processes.get(process)
         if here is None:
-            made = _Here(self._uri)
+            made = _Here(self._uri, self._finished)
             here = self._processes.setdefault(process, made)
             if here is not made:  # another thread was faster
                 made.connection.close()
@@ -86,7 +88,7 @@ class MongoStorage(BaseStorage, BaseHeartbeat):
             yield here
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_processes": {}}
+        return {**self.__dict__, "_processes": {}, "_finished": {}}
 
     def close(self) -> None:
         """Close this process's connection. The next call opens another."""
@@ -124,7 +126,11 @@ class MongoStorage(BaseStorage, BaseHeartbeat):
 
     def get_study_name_from_id(self, study_id: int) -> str:
         """See `BaseStorage`."""
-        with self._working() as here:
+        here = self._here()
+        known = here.studies.known_names.get(study_id)
+        if known is not None:
+            return known
+        with here.connection.in_words():
             return here.studies.name_of(study_id)
 
     def get_study_directions(self, study_id: int) -> list[StudyDirection]:
@@ -189,12 +195,11 @@ class MongoStorage(BaseStorage, BaseHeartbeat):
 
     def get_trial(self, trial_id: int) -> FrozenTrial:
         """See `BaseStorage`."""
-        here = self._here()
         # Before all else: samplers ask for thousands of these.
-        known = here.trials.finished.get(trial_id)
+        known = self._finished.get(trial_id)
         if known is not None:
             return known
-        with here.connection.in_words():
+        with self._working() as here:
             return here.trials.get(trial_id)
 
     def get_trial_number_from_id(self, trial_id: int) -> int:
@@ -204,11 +209,11 @@ class MongoStorage(BaseStorage, BaseHeartbeat):
     def get_trial_id_from_study_id_trial_number(self, study_id: int, trial_number: int) -> int:
         """See `BaseStorage`."""
         trial_id = study_id * TRIALS_PER_STUDY + trial_number
+        if trial_number >= 0 and trial_id in self._finished:
+            return trial_id
         if trial_number < 0 or study_id_of(trial_id) != study_id:
             raise KeyError(f"The study {study_id} has no trial {trial_number}.")
-        if trial_id not in self._here().trials.finished:
-            self.get_trial(trial_id)
-        return trial_id
+        return self.get_trial(trial_id)._trial_id
 
     def get_all_trials(
         self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None

@@ -35,7 +35,7 @@ class Studies:
         self._studies = connection.studies
         self._trials = connection.trials
         self._counters = connection.counters
-        self._known: dict[int, Document] = {}
+        self.known_names: dict[int, str] = {}
         #: Nobody changes these lists.
         self.known_directions: dict[int, list[StudyDirection]] = {}
         self._distributions: dict[tuple[int, str], BaseDistribution] = {}
@@ -81,7 +81,7 @@ class Studies:
         if not self._studies.delete_one({"_id": study_id}).deleted_count:
             raise _no_study(study_id)
         self._trials.delete_many({"_id": ids_of_trials(study_id)})
-        self._known.pop(study_id, None)
+        self.known_names.pop(study_id, None)
         self.known_directions.pop(study_id, None)
 
     def check(self, study_id: int) -> None:
@@ -105,21 +105,18 @@ class Studies:
 
     def name_of(self, study_id: int) -> str:
         """Return a study's name; see `id_of` for the error."""
-        return str(self._unchanging(study_id)["name"])
+        return self._remember(study_id)[0]
 
     def directions_of(self, study_id: int) -> list[StudyDirection]:
         """Return a study's directions; see `id_of` for the error."""
-        known = self.known_directions.get(study_id)
-        if known is None:
-            found = self._unchanging(study_id)["directions"]
-            known = self.known_directions[study_id] = [StudyDirection(one) for one in found]
-        return known
+        return self._remember(study_id)[1]
 
-    def _unchanging(self, study_id: int) -> Document:
-        known = self._known.get(study_id)
-        if known is None:
-            known = self._known[study_id] = self._read(study_id, "name", "directions")
-        return known
+    def _remember(self, study_id: int) -> tuple[str, list[StudyDirection]]:
+        found = self._read(study_id, "name", "directions")
+        name = self.known_names[study_id] = str(found["name"])
+        directions = [StudyDirection(one) for one in found["directions"]]
+        self.known_directions[study_id] = directions
+        return name, directions
 
     def attributes(self, study_id: int, kind: Literal["user", "system"]) -> dict[str, Any]:
         """Return a study's attributes; see `id_of` for the error."""

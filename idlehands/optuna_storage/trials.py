@@ -35,13 +35,13 @@ from idlehands.optuna_storage.studies import Studies
 class Trials:
     """All trials of a database, with what this process knows of them."""
 
-    def __init__(self, connection: Connection, studies: Studies) -> None:
+    def __init__(self, connection: Connection, studies: Studies, finished: dict[int, FrozenTrial]) -> None:
         self._trials = connection.trials
         self._studies = studies
         self._lock = threading.Lock()
         self._histories: dict[int, History] = {}
         #: The trials known to have ended, by id.
-        self.finished: dict[int, FrozenTrial] = {}
+        self._finished = finished
         #: Per study the number that is probably free.
         self._next: dict[int, int] = {}
 
@@ -175,7 +175,7 @@ class Trials:
         with self._lock:
             history = self._histories.get(study_id)
             if history is None:
-                history = self._histories[study_id] = History(study_id, self._trials, self.finished)
+                history = self._histories[study_id] = History(study_id, self._trials, self._finished)
         if not history.refresh():
             self._studies.check(study_id)
         return history
