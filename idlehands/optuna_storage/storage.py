@@ -24,9 +24,11 @@ StaleTrialCallback = Callable[["optuna.Study", FrozenTrial], None]
 class _Here:
     """What one process has: a connection and what it knows."""
 
-    def __init__(self, uri: str, finished: dict[int, FrozenTrial]) -> None:
+    def __init__(
+        self, uri: str, known: dict[int, tuple[str, list[StudyDirection]]], finished: dict[int, FrozenTrial]
+    ) -> None:
         self.connection = Connection(uri)
-        self.studies = Studies(self.connection)
+        self.studies = Studies(self.connection, known)
         self.trials = Trials(self.connection, self.studies, finished)
 
 
@@ -67,7 +69,8 @@ class MongoStorage(BaseStorage, BaseHeartbeat):
         self._stale_callback = heartbeat_stale_trial_callback
         #: By process: after a fork the parent's stays here, unused, since the child may not close it.
         self._processes: dict[int, _Here] = {}
-        #: By id, what nothing can change any more; a forked child goes on with its parent's.
+        # By id, what nothing can change any more; a forked child goes on with its parent's.
+        self._known: dict[int, tuple[str, list[StudyDirection]]] = {}
         self._finished: dict[int, FrozenTrial] = {}
         self._here()
 
@@ -75,7 +78,7 @@ class MongoStorage(BaseStorage, BaseHeartbeat):
         process = os.getpid()
         here = self._processes.get(process)
         if here is None:
-            made = _Here(self._uri, self._finished)
+            made = _Here(self._uri, self._known, self._finished)
             here = self._processes.setdefault(process, made)
             if here is not made:  # another thread was faster
                 made.connection.close()
@@ -88,7 +91,7 @@ class MongoStorage(BaseStorage, BaseHeartbeat):
             yield here
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_processes": {}, "_finished": {}}
+        return {**self.__dict__, "_processes": {}, "_known": {}, "_finished": {}}
 
     def close(self) -> None:
         """Close this process's connection. The next call opens another."""
@@ -126,21 +129,19 @@ class MongoStorage(BaseStorage, BaseHeartbeat):
 
     def get_study_name_from_id(self, study_id: int) -> str:
         """See `BaseStorage`."""
-        here = self._here()
-        known = here.studies.known_names.get(study_id)
+        known = self._known.get(study_id)
         if known is not None:
-            return known
-        with here.connection.in_words():
-            return here.studies.name_of(study_id)
+            return known[0]
+        with self._working() as here:
+            return here.studies.read_unchanging(study_id)[0]
 
     def get_study_directions(self, study_id: int) -> list[StudyDirection]:
         """See `BaseStorage`."""
-        here = self._here()
-        known = here.studies.known_directions.get(study_id)
+        known = self._known.get(study_id)
         if known is not None:
-            return known
-        with here.connection.in_words():
-            return here.studies.directions_of(study_id)
+            return known[1]
+        with self._working() as here:
+            return here.studies.read_unchanging(study_id)[1]
 
     def get_study_user_attrs(self, study_id: int) -> dict[str, Any]:
         """See `BaseStorage`."""

@@ -31,13 +31,12 @@ from idlehands.optuna_storage.documents import (
 class Studies:
     """All studies of a database. Remembers only what never changes: names, directions, distributions."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, known: dict[int, tuple[str, list[StudyDirection]]]) -> None:
         self._studies = connection.studies
         self._trials = connection.trials
         self._counters = connection.counters
-        self.known_names: dict[int, str] = {}
-        #: Nobody changes these lists.
-        self.known_directions: dict[int, list[StudyDirection]] = {}
+        #: Names and directions, which never change: nobody changes these lists.
+        self._known = known
         self._distributions: dict[tuple[int, str], BaseDistribution] = {}
 
     def create(self, directions: Sequence[StudyDirection], name: str | None) -> int:
@@ -81,8 +80,7 @@ class Studies:
         if not self._studies.delete_one({"_id": study_id}).deleted_count:
             raise _no_study(study_id)
         self._trials.delete_many({"_id": ids_of_trials(study_id)})
-        self.known_names.pop(study_id, None)
-        self.known_directions.pop(study_id, None)
+        self._known.pop(study_id, None)
 
     def check(self, study_id: int) -> None:
         """Make sure that a study is there now.
@@ -103,20 +101,12 @@ class Studies:
             raise KeyError(f"There is no study named {name!r}.")
         return int(found["_id"])
 
-    def name_of(self, study_id: int) -> str:
-        """Return a study's name; see `id_of` for the error."""
-        return self._remember(study_id)[0]
-
-    def directions_of(self, study_id: int) -> list[StudyDirection]:
-        """Return a study's directions; see `id_of` for the error."""
-        return self._remember(study_id)[1]
-
-    def _remember(self, study_id: int) -> tuple[str, list[StudyDirection]]:
+    def read_unchanging(self, study_id: int) -> tuple[str, list[StudyDirection]]:
+        """Return a study's name and directions; see `id_of` for the error."""
         found = self._read(study_id, "name", "directions")
-        name = self.known_names[study_id] = str(found["name"])
         directions = [StudyDirection(one) for one in found["directions"]]
-        self.known_directions[study_id] = directions
-        return name, directions
+        known = self._known[study_id] = (str(found["name"]), directions)
+        return known
 
     def attributes(self, study_id: int, kind: Literal["user", "system"]) -> dict[str, Any]:
         """Return a study's attributes; see `id_of` for the error."""
