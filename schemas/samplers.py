@@ -19,7 +19,7 @@ _Share = Annotated[float, Meta(ge=0, le=1)]
 
 
 class SamplerOptions(Spec, frozen=True):
-    """What can be set of a sampler. None: as Optuna has it."""
+    """What can be set of a sampler. None: as Optuna has it; but sequences are scrambled."""
 
     #: Trials at random before it begins to learn (tpe, gp, cmaes).
     n_startup_trials: Annotated[int, Meta(ge=0, le=100_000)] | None = None
@@ -33,8 +33,6 @@ class SamplerOptions(Spec, frozen=True):
     deterministic_objective: bool | None = None
     #: Trials of one generation (cmaes, nsga2, nsga3).
     population_size: Annotated[int, Meta(ge=2, le=10_000)] | None = None
-    #: How wide the first generation is spread, as a share of each range (cmaes).
-    sigma0: Annotated[float, Meta(gt=0, le=1)] | None = None
     mutation_prob: _Share | None = None
     crossover_prob: _Share | None = None
     swapping_prob: _Share | None = None
@@ -47,7 +45,7 @@ _OF: dict[str, tuple[str, ...]] = {
     "halton": ("scramble",),
     "tpe": ("n_startup_trials", "n_ei_candidates", "multivariate", "constant_liar"),
     "gp": ("n_startup_trials", "deterministic_objective"),
-    "cmaes": ("n_startup_trials", "population_size", "sigma0"),
+    "cmaes": ("n_startup_trials", "population_size"),
     "nsga2": ("population_size", "mutation_prob", "crossover_prob", "swapping_prob"),
     "nsga3": ("population_size", "mutation_prob", "crossover_prob", "swapping_prob"),
 }

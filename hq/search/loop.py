@@ -1,24 +1,28 @@
 """What the search process does: asks which sweeps run, and proposes trials where some are missing.
 
-    notice of a sweep or a trial, or 2 s passed --> ReadSweeps --> sweeps
+    notice of a sweep or a trial, or 2 s passed --> ReadSweeps --> sweeps, and what is new in them
+    its history is not all here yet             --> ReadSweeps again, at once
     sweep: live < parallel, proposed < trials   --> Propose(first = proposed)
+    nothing can be chosen                       --> Propose(no trials, why)
     refused as stale, or no answer              --> ReadSweeps again
 
 No I/O and no clock: inputs in, requests out. Lost requests cost two seconds; a
 repeated one has the same key, so nothing is proposed twice.
 """
 
+import hashlib
 import logging
 from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
-from hq.search.samplers import Sampler, build_sampler, seed_of
+from hq.search.choosing import CannotChoose, Memory
 from schemas.messages import Reply
 from schemas.names import SweepId
 from schemas.requests import Propose, ReadSweeps
 from schemas.specs import SweepSpec
+from schemas.trials import KnownTrials, TrialEnd
 
 READ_SECONDS = 2.0
 #: Notices come in showers: one reading serves all that arrive within this time.
@@ -27,7 +31,17 @@ GATHER_SECONDS = 0.02
 PATIENCE_SECONDS = 2.0
 MOST_PER_PROPOSAL = 200
 MOST_PROPOSAL_BYTES = 96 * 1024
+#: Of one reading; the others' turn comes when some have ended.
+MOST_KNOWN = 1000
 log = logging.getLogger(__name__)
+
+
+class News(msgspec.Struct, frozen=True):
+    """What happened in a sweep after what was known of it."""
+
+    known: KnownTrials
+    trials: tuple[dict[str, Any], ...] = ()
+    ends: tuple[TrialEnd, ...] = ()
 
 
 class SweepState(msgspec.Struct, frozen=True):
@@ -38,6 +52,10 @@ class SweepState(msgspec.Struct, frozen=True):
     proposed: int
     live: int
     exhausted: bool = False
+    ended: int = 0
+    settled: int = 0
+    why: str = ""
+    news: News | None = None
     #: Trials added by hand, beside those that are chosen here.
     added: int = 0
     changes: int = 0
@@ -68,6 +86,10 @@ class SearchLoop:
         self._asked_at: float | None = None
         self._again = False
         self._waiting = self._found_waiting = False
+        #: What is known of the sweeps that run.
+        self._memories: dict[SweepId, Memory] = {}
+        self._found: set[SweepId] = set()
+        self._is_lacking = False
 
     @property
     def wants_trial_ends(self) -> bool:
@@ -95,8 +117,9 @@ class SearchLoop:
         if self.next_wake(now) > 0:
             return []
         self._asked_at, self._again = now, False
-        self._found_waiting = False
-        return [ReadSweeps()]
+        self._found_waiting = self._is_lacking = False
+        self._found = set()
+        return [self._read(None)]
 
     def answered(self, asked: Asked, reply: Reply, now: float) -> list[Asked]:
         """Return what to ask next, given HQ's answer to what was asked."""
@@ -116,19 +139,48 @@ class SearchLoop:
             log.error("HQ's answer about sweeps cannot be understood: %s", error)
             self._end_reading(now)
             return []
-        asks: list[Asked] = list(build_proposals(found.sweeps))
+        asks: list[Asked] = list(self._build_proposals(found.sweeps))
         self._found_waiting |= any(has_more(sweep) for sweep in found.sweeps)
         if found.more and found.sweeps:
             self._asked_at = now
-            asks.append(ReadSweeps(after=found.sweeps[-1].sweep))
+            asks.append(self._read(found.sweeps[-1].sweep))
         else:
             self._waiting, self._found_waiting = self._found_waiting, False
+            for gone in self._memories.keys() - self._found:
+                del self._memories[gone]
             self._end_reading(now)
         return asks
 
     def _end_reading(self, now: float) -> None:
         self._asked_at = None
-        self._read_at = now + (GATHER_SECONDS if self._again else READ_SECONDS)
+        self._read_at = now + (0 if self._is_lacking else GATHER_SECONDS if self._again else READ_SECONDS)
+
+    def _read(self, after: SweepId | None) -> ReadSweeps:
+        known = {
+            sweep: KnownTrials(len(memory.trials), len(memory.ends))
+            for sweep, memory in self._memories.items()
+            if memory.is_learning and sweep > (after or "")
+        }
+        return ReadSweeps(after=after, known=dict(sorted(known.items())[:MOST_KNOWN]))
+
+    def _build_proposals(self, sweeps: Iterable[SweepState]) -> Iterable[Propose]:
+        """Yield one proposal for each sweep that wants more trials."""
+        for sweep in sweeps:
+            self._found.add(sweep.sweep)
+            memory = self._memories.get(sweep.sweep)
+            if memory is None or not memory.is_of(sweep.spec, sweep.settled):
+                memory = Memory(sweep.sweep, sweep.spec, sweep.settled, memory)
+                self._memories[sweep.sweep] = memory
+            if sweep.news is not None:
+                memory.learn(sweep.news.known, sweep.news.trials, sweep.news.ends)
+            if not has_more(sweep):
+                continue
+            if memory.is_learning and not memory.knows(sweep.proposed, sweep.ended):
+                self._is_lacking = True
+                continue
+            proposal = propose(sweep, memory)
+            if proposal is not None:
+                yield proposal
 
 
 def has_more(sweep: SweepState) -> bool:
@@ -136,26 +188,16 @@ def has_more(sweep: SweepState) -> bool:
     return not sweep.exhausted and not sweep.paused and sweep.chosen < sweep.spec.trials
 
 
-def build_proposals(sweeps: Iterable[SweepState]) -> Iterable[Propose]:
-    """Yield one proposal for each sweep that wants more trials."""
-    for sweep in sweeps:
-        try:
-            proposal = propose(sweep, build_sampler(sweep.spec))
-        except (ArithmeticError, ValueError) as error:
-            # One sweep's space must not stop the others.
-            log.error("no trial can be chosen for %s: %s", sweep.sweep, error)
-            continue
-        if proposal is not None:
-            yield proposal
-
-
-def propose(sweep: SweepState, sampler: Sampler) -> Propose | None:
+def propose(sweep: SweepState, memory: Memory) -> Propose | None:
     """Return the next trials of one sweep, up to `parallel` live and `trials` in all; None if none."""
     spec = sweep.spec
     count = min(spec.parallel - sweep.live, spec.trials - sweep.chosen, MOST_PER_PROPOSAL)
     if not has_more(sweep) or count <= 0:
         return None
-    chosen = sampler.propose(spec.space, seed_of(sweep.sweep, spec), sweep.chosen, count)
+    try:
+        chosen = memory.choose(sweep.proposed, count, sweep.added)
+    except CannotChoose as error:
+        return _explain(sweep, str(error))
     trials = _fitting(chosen.trials)
     exhausted = chosen.exhausted and len(trials) == len(chosen.trials)
     return Propose(
@@ -166,6 +208,17 @@ def propose(sweep: SweepState, sampler: Sampler) -> Propose | None:
         trials=trials,
         exhausted=exhausted,
         changes=sweep.changes,
+    )
+
+
+def _explain(sweep: SweepState, why: str) -> Propose | None:
+    """Return the word that nothing can be chosen, once."""
+    if why == sweep.why:
+        return None
+    digest = hashlib.sha256(why.encode()).hexdigest()[:16]
+    key = f"{sweep.sweep}-{sweep.proposed}-{sweep.changes}-{digest}"
+    return Propose(
+        key=key, sweep=sweep.sweep, first=sweep.proposed, trials=(), why=why, changes=sweep.changes
     )
 
 

@@ -46,15 +46,8 @@ class RandomSampler:
     """Independent draws: uniform, log-uniform where the range says so."""
 
     def propose(self, space: Space, seed: str, first: int, count: int) -> Proposal:
-        return Proposal(tuple(self._draw(space, seed, trial) for trial in range(first, first + count)))
-
-    def _draw(self, space: Space, seed: str, trial: int) -> Params:
-        digest = hashlib.sha256(f"{seed}/{trial}".encode()).digest()
-        source = random.Random(digest)
-        # By name, so that the order in which a client wrote the space changes nothing; and all of them, so
-        # that a condition more or less does not change the others.
-        drawn = {name: _draw_one(space[name], source) for name in sorted(space)}
-        return active_params(space, drawn)
+        trials = range(first, first + count)
+        return Proposal(tuple(active_params(space, draw_all(space, seed, trial)) for trial in trials))
 
 
 class GridSampler:
@@ -67,9 +60,12 @@ class GridSampler:
         return Proposal(trials, exhausted=last >= total)
 
 
-def build_sampler(spec: SweepSpec) -> Sampler:
-    """Return the sampler that a sweep asks for."""
-    return GridSampler() if spec.sampler == "grid" else RandomSampler()
+def draw_all(space: Space, seed: str, trial: int) -> Params:
+    """Return a value for every parameter, also for those that do not exist with the others."""
+    source = random.Random(hashlib.sha256(f"{seed}/{trial}".encode()).digest())
+    # By name, so that the order in which a client wrote the space changes nothing; and all of them, so
+    # that a condition more or less does not change the others.
+    return {name: _draw_one(space[name], source) for name in sorted(space)}
 
 
 def seed_of(sweep: str, spec: SweepSpec) -> str:

@@ -30,8 +30,11 @@ def spec(**more: Any) -> SweepSpec:
         ({"constraints": (Constraint("b", 1),)}, "need an objective"),
         ({"metric": "a", "constraints": (Constraint("b"),)}, "no bound"),
         ({"metric": "a", "constraints": (Constraint("b", 1, 2),)}, "at least 2"),
-        ({"options": SamplerOptions(sigma0=0.5)}, "sigma0 is no option of the sampler random: it has none"),
-        ({"sampler": "tpe", "metric": "a", "options": SamplerOptions(sigma0=0.5)}, "it has n_startup"),
+        (
+            {"options": SamplerOptions(scramble=True)},
+            "scramble is no option of the sampler random: it has none",
+        ),
+        ({"sampler": "tpe", "metric": "a", "options": SamplerOptions(scramble=True)}, "it has n_startup"),
         ({"tries": ({"lr": 1},)}, "point 0 to try: there is no parameter lr"),
         ({"tries": ({}, {"opt": "rms"})}, "point 1 to try: opt cannot be 'rms'"),
         ({"metric": "a", "past": (PastTrial({}, (1, 2)),)}, "has 2 values, not 1"),

@@ -1,22 +1,30 @@
 """The search loop: what it asks, when, and that repeats are the same request."""
 
+import random
+from typing import Any
+
 import msgspec
 import pytest
 
+from hq.search.choosing import Memory
 from hq.search.loop import (
     GATHER_SECONDS,
     MOST_PROPOSAL_BYTES,
     PATIENCE_SECONDS,
     READ_SECONDS,
     Asked,
+    News,
     SearchLoop,
     SweepState,
     propose,
 )
-from hq.search.samplers import GridSampler, RandomSampler
 from schemas.messages import Reply, RequestError
+from schemas.objectives import Worth
 from schemas.requests import Propose, ReadSweeps
+from schemas.samplers import SamplerOptions
 from schemas.specs import Choice, FloatRange, IntRange, JobSpec, ScriptRef, SweepSpec
+from schemas.states import JobStatus
+from schemas.trials import KnownTrials, TrialEnd
 
 SWEEP = "saaaaaaaaaaaa"
 JOB = JobSpec(ScriptRef("0" * 64, "train.py"))
@@ -30,6 +38,10 @@ def spec(trials: int = 10, parallel: int = 4, **more: object) -> SweepSpec:
 
 def state(proposed: int = 0, live: int = 0, sweep: str = SWEEP, **more: object) -> SweepState:
     return SweepState(sweep, spec(**more), proposed, live)  # type: ignore[arg-type]
+
+
+def proposed_for(sweep: SweepState) -> Propose | None:
+    return propose(sweep, Memory(sweep.sweep, sweep.spec))
 
 
 def told(*sweeps: SweepState, more: bool = False) -> Reply:
@@ -60,7 +72,7 @@ def read(loop: SearchLoop, now: float, reply: Reply) -> list[Asked]:
 def test_as_many_trials_are_proposed_as_may_be_live(
     proposed: int, live: int, trials: int, parallel: int, expected: int
 ) -> None:
-    found = propose(state(proposed, live, trials=trials, parallel=parallel), RandomSampler())
+    found = proposed_for(state(proposed, live, trials=trials, parallel=parallel))
 
     assert (len(found.trials) if found else 0) == expected
     if found:
@@ -70,19 +82,19 @@ def test_as_many_trials_are_proposed_as_may_be_live(
 def test_an_exhausted_sweep_gets_no_more() -> None:
     sweep = msgspec.structs.replace(state(), exhausted=True)
 
-    assert propose(sweep, RandomSampler()) is None
+    assert proposed_for(sweep) is None
 
 
 def test_a_grid_that_ends_early_says_so() -> None:
     space = {"x": IntRange(1, 3)}
-    found = propose(state(2, 0, space=space, sampler="grid"), GridSampler())
+    found = proposed_for(state(2, 0, space=space, sampler="grid"))
 
     assert found is not None
     assert (found.trials, found.exhausted) == (({"x": 3},), True)
 
 
 def test_a_grid_that_is_over_proposes_the_end_alone() -> None:
-    found = propose(state(3, 0, space={"x": IntRange(1, 3)}, sampler="grid"), GridSampler())
+    found = proposed_for(state(3, 0, space={"x": IntRange(1, 3)}, sampler="grid"))
 
     assert found is not None
     assert (found.first, found.trials, found.exhausted) == (3, (), True)
@@ -90,7 +102,7 @@ def test_a_grid_that_is_over_proposes_the_end_alone() -> None:
 
 def test_a_proposal_fits_a_message() -> None:
     space = {"x": Choice(("y" * 20_000,))}
-    found = propose(state(space=space, trials=100, parallel=100), RandomSampler())
+    found = proposed_for(state(space=space, trials=100, parallel=100))
 
     assert found is not None
     assert 1 <= len(found.trials) < 100
@@ -99,9 +111,9 @@ def test_a_proposal_fits_a_message() -> None:
 
 
 def test_the_same_state_gives_the_same_request_with_the_same_key() -> None:
-    first = propose(state(3, 1), RandomSampler())
-    again = propose(state(3, 1), RandomSampler())
-    later = propose(state(4, 1), RandomSampler())
+    first = proposed_for(state(3, 1))
+    again = proposed_for(state(3, 1))
+    later = proposed_for(state(4, 1))
 
     assert first == again
     assert first is not None
@@ -193,13 +205,166 @@ def test_an_answer_that_makes_no_sense_is_survived() -> None:
     assert len(read(loop, 2 * READ_SECONDS, told(state()))) == 1
 
 
-def test_a_space_that_cannot_be_drawn_from_does_not_stop_the_others() -> None:
+def test_a_space_that_cannot_be_drawn_from_says_so_once_and_does_not_stop_the_others() -> None:
     loop = SearchLoop()
     bad = state(sweep="sbbbbbbbbbbbb", space={"x": FloatRange(-1, 1, log=True)})
 
-    asked = read(loop, 0.0, told(bad, state()))
+    stuck, other = read(loop, 0.0, told(bad, state()))
 
-    assert [one.sweep for one in asked if isinstance(one, Propose)] == [SWEEP]
+    assert isinstance(stuck, Propose)
+    assert isinstance(other, Propose)
+    assert (stuck.sweep, stuck.trials) == (bad.sweep, ())
+    assert "random cannot choose a trial: ValueError" in stuck.why
+    assert other.sweep == SWEEP
+    known = msgspec.structs.replace(bad, why=stuck.why)
+    assert read(loop, 10.0, told(known)) == []
+
+
+@pytest.mark.parametrize("sampler", ["sobol", "cmaes"])
+def test_a_package_that_is_missing_is_named(sampler: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+
+    found = proposed_for(state(sampler=sampler, metric="loss"))
+
+    assert found is not None
+    assert (found.trials, found.exhausted) == ((), False)
+    assert f"the sampler {sampler} needs" in found.why
+    assert "pip install" in found.why
+
+
+def test_points_to_try_come_first_and_the_sampler_fills_in_the_rest() -> None:
+    space = {"x": FloatRange(0, 1), "n": IntRange(1, 3)}
+    tries = ({"x": 0.5}, {"n": 3, "x": 0.25})
+    for sampler in ("random", "sobol", "halton", "grid"):
+        found = proposed_for(state(space=space, tries=tries, sampler=sampler, trials=9, parallel=9))
+
+        assert found is not None
+        assert found.trials[0]["x"] == 0.5
+        assert found.trials[1] == {"x": 0.25, "n": 3}
+    assert found is not None
+    assert found.trials[2:] == tuple({"x": x, "n": n} for x in (0, 0.5, 1) for n in (1, 2, 3))[:7]
+
+
+class House:
+    """What HQ knows of one sweep, told a part at a time."""
+
+    def __init__(self, spec: SweepSpec, most: int = 3) -> None:
+        self.spec = spec
+        self.trials: list[dict[str, Any]] = []
+        self.ends: list[TrialEnd] = []
+        self.most = most
+
+    def answer(self, asked: ReadSweeps) -> Reply:
+        view: dict[str, Any] = {
+            "sweep": SWEEP,
+            "spec": msgspec.to_builtins(self.spec),
+            "proposed": len(self.trials),
+            "live": len(self.trials) - len(self.ends),
+            "ended": len(self.ends),
+        }
+        known = asked.known.get(SWEEP)
+        if known is not None:
+            trials, ends = self.trials[known.trials :], self.ends[known.ends :]
+            news = News(known, tuple(trials[: self.most]), tuple(ends[: self.most]))
+            view["news"] = msgspec.to_builtins(news)
+        return Reply("r", True, 1, {"sweeps": [view]})
+
+    def proposal(self, loop: SearchLoop, now: float) -> Propose | None:
+        """Let the loop read until it proposes; None when it waits."""
+        for _ in range(1000):
+            if loop.next_wake(now) > 1:
+                return None
+            now += 0.1
+            for asked in loop.tick(now):
+                assert isinstance(asked, ReadSweeps)
+                for answer in loop.answered(asked, self.answer(asked), now):
+                    if isinstance(answer, Propose):
+                        return answer
+        raise AssertionError("it reads and reads")
+
+    def take(self, proposal: Propose) -> None:
+        assert proposal.first == len(self.trials)
+        self.trials.extend(proposal.trials)
+
+    def end(self, trial: int) -> None:
+        params = self.trials[trial]
+        worth = Worth(((params["x"] - 0.3) ** 2 + params["n"],)) if trial % 7 else Worth(why="NaN")
+        self.ends.append(TrialEnd(trial, JobStatus.SUCCEEDED, worth))
+
+
+LEARNED = spec(
+    30,
+    4,
+    space={"x": FloatRange(0, 1), "n": IntRange(1, 3)},
+    sampler="tpe",
+    metric="loss",
+    direction="minimize",
+    seed=1,
+    options=SamplerOptions(n_startup_trials=5),
+)
+
+
+def play(restart_every: int, gather: int) -> list[dict[str, Any]]:
+    """Return a sweep's trials; `gather` ends are heard of at once, in the same order always."""
+    house = House(LEARNED)
+    loop = SearchLoop()
+    chance = random.Random(3)
+    # Four run at once, and end in any order.
+    order = [n for first in range(0, 32, 4) for n in chance.sample(range(first, first + 4), 4) if n < 30]
+    for turn in range(1000):
+        if restart_every and turn % restart_every == restart_every - 1:
+            loop = SearchLoop()
+        loop.connected(1000.0 * turn)
+        proposal = house.proposal(loop, 1000.0 * turn)
+        if proposal is not None:
+            house.take(proposal)
+            loop.answered(proposal, Reply("r", True, 1), 1000.0 * turn)
+        for _ in range(gather):
+            if len(house.ends) < 30 and order[len(house.ends)] < len(house.trials):
+                house.end(order[len(house.ends)])
+        if len(house.ends) == 30:
+            return house.trials
+    raise AssertionError("it does not end")
+
+
+def test_neither_a_restart_nor_how_ends_are_gathered_changes_a_sweep() -> None:
+    alone = play(restart_every=0, gather=1)
+
+    assert play(restart_every=1, gather=1) == alone
+    assert play(restart_every=3, gather=2) == alone
+    assert play(restart_every=0, gather=4) == alone
+    assert len({repr(trial) for trial in alone}) > 20
+
+
+def test_a_proposal_that_was_lost_is_made_again_and_another_one_is_learned_from() -> None:
+    house = House(LEARNED)
+    loop = SearchLoop()
+    first = house.proposal(loop, 0.0)
+    loop.connected(100.0)
+    again = house.proposal(loop, 100.0)
+    assert first == again
+
+    # Somebody else's trials took these numbers.
+    house.trials.extend({"x": 0.5, "n": 2} for _ in range(4))
+    house.end(0)
+    loop.connected(200.0)
+    later = house.proposal(loop, 200.0)
+    twin = house.proposal(SearchLoop(), 200.0)
+    assert later is not None
+    assert later == twin
+    assert later.first == 4
+
+
+def test_a_sweep_that_ended_is_forgotten() -> None:
+    house = House(LEARNED)
+    loop = SearchLoop()
+    house.proposal(loop, 0.0)
+    loop.connected(100.0)
+    (asked,) = loop.tick(100.0)
+    assert isinstance(asked, ReadSweeps)
+    assert asked.known == {SWEEP: KnownTrials()}
+    loop.answered(asked, told(), 100.0)
+    assert loop.tick(200.0) == [ReadSweeps()]
 
 
 def test_ends_of_trials_matter_only_while_a_sweep_waits_for_them() -> None:
