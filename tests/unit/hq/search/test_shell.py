@@ -12,6 +12,7 @@ from hq.core.state import Sweep
 from hq.search.samplers import RandomSampler, seed_of
 from hq.search.shell import CLIENT, SearchShell
 from schemas.requests import SubmitSweep
+from schemas.samplers import SamplerOptions
 from schemas.specs import FloatRange, IntRange, JobSpec, ScriptRef, SweepSpec
 from tests.unit.dash_app.little_house import LittleAgent, LittleHq, eventually
 
@@ -24,7 +25,7 @@ class Search:
 
     def __init__(self, hub: MemoryHub) -> None:
         self.shell = SearchShell(MemoryBus(hub, CLIENT))
-        self._thread = threading.Thread(target=self.shell.run)
+        self._thread = threading.Thread(target=self.shell.run, daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
@@ -43,7 +44,7 @@ class House:
 
     def _run(self, spec: JobSpec) -> dict[str, object]:
         self.params.append({"trial": spec.trial, **spec.params})
-        return {"accuracy": 1.0}
+        return {"accuracy": 1.0, "loss": (spec.params["n"] - 5) ** 2 + spec.params.get("lr", 0.0)}
 
     def submit(self, spec: SweepSpec) -> str:
         known = len(self.replies)
@@ -136,3 +137,34 @@ def test_a_broker_that_was_away_only_costs_time(house: House) -> None:
 
     eventually(lambda: len(house.params) == 6)
     search.stop()
+
+
+def test_a_learning_sweep_with_a_seed_is_the_same_again_also_with_a_restart_in_the_middle(
+    house: House,
+) -> None:
+    spec = SweepSpec(
+        JOB,
+        SPACE,
+        "tpe",
+        trials=14,
+        parallel=1,
+        metric="loss",
+        direction="minimize",
+        seed=3,
+        options=SamplerOptions(n_startup_trials=4),
+    )
+    house.agent.start()
+    search = Search(house.hub)
+    house.submit(spec)
+    eventually(lambda: len(house.params) == 14, 60)
+    alone = sorted(house.params, key=lambda p: int(str(p["trial"])))
+    house.params.clear()
+
+    other = house.submit(spec)
+    eventually(lambda: (found := house.sweep(other)) and found.proposed >= 6, 60)
+    search.stop()
+    search = Search(house.hub)
+    eventually(lambda: len(house.params) == 14, 60)
+    search.stop()
+
+    assert sorted(house.params, key=lambda p: int(str(p["trial"]))) == alone
