@@ -58,7 +58,7 @@ def evolve_sweep(sweep: Sweep | None, event: SweepEvent, moment: Moment) -> Swee
         case SweepResumed():
             if sweep.status is not SweepStatus.PAUSED:
                 raise InvalidTransition(f"sweep {sweep.id} cannot be resumed: it is {sweep.status}")
-            changed = replace(sweep, status=SweepStatus.RUNNING, why="")
+            changed = replace(sweep, status=SweepStatus.RUNNING, why="", settled=_ended(sweep))
         case SweepChanged():
             changed = _change(sweep, event)
         case SweepStopped(rule=rule, why=why):
@@ -87,4 +87,8 @@ def _change(sweep: Sweep, event: SweepChanged) -> Sweep:
     )
     # What was exhausted may have more to propose now: its sampler says so when it has not.
     exhausted = sweep.exhausted and event.trials is None and event.space is None
-    return replace(sweep, spec=spec, exhausted=exhausted, changes=sweep.changes + 1)
+    return replace(sweep, spec=spec, exhausted=exhausted, changes=sweep.changes + 1, settled=_ended(sweep))
+
+
+def _ended(sweep: Sweep) -> int:
+    return sweep.proposed - sweep.live

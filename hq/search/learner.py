@@ -68,7 +68,14 @@ class Learner:
                 self._past.append(self._add_past(one.params, one.values))
         self._source = self._build_source() if self._spec.sampler == "cmaes" else []
 
-    def propose(self, first: int, count: int, trials: Sequence[Params], ends: Sequence[TrialEnd]) -> Proposal:
+    def propose(
+        self,
+        first: int,
+        count: int,
+        trials: Sequence[Params],
+        ends: Sequence[TrialEnd],
+        added: int = 0,
+    ) -> Proposal:
         """Return the parameters of trials `first`, `first` + 1, ..., `count` of them.
 
         Args:
