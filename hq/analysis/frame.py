@@ -17,7 +17,7 @@ Document = dict[str, Any]
 
 PARAM = "param:"
 VALUE = "value:"
-#: The states in which a trial's values count.
+#: The state in which a trial's values count.
 COMPLETE = "succeeded"
 _COLUMNS = ("trial", "job", "state", "agent", "start", "end", "seconds")
 
@@ -99,7 +99,8 @@ def _row(trial: Document, goals: Sequence[Goal], names: Sequence[str]) -> Docume
     start = result.get("started_at") or trial.get("started")
     end = result.get("ended_at") or trial.get("ended")
     params = trial.get("params") or {}
-    printed = result.get("result") or {}
+    # What a trial had when it was ended early is not what others are measured by.
+    printed = (result.get("result") or {}) if str(trial["status"]) == COMPLETE else {}
     return {
         "trial": trial.get("trial") or 0,
         "job": trial["job"],

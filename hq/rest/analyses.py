@@ -56,7 +56,7 @@ async def analyse(database: Database, sweep: str, kind: Kind, asked: Question) -
         Problem: 404 when there is no such sweep, 422 when the question has no answer, 501 without pandas.
     """
     found, trials = await read_all_trials(database, sweep)
-    steps = await _read_steps(database, found, trials, asked) if kind in ("curves", "compare") else {}
+    steps = await read_steps(database, found, trials, asked) if kind in ("curves", "compare") else {}
     done = await asyncio.to_thread(_answer, kind, found["spec"], trials, asked, steps)
     if kind == "compare":
         done["curves"] = [
@@ -77,7 +77,7 @@ def _answer(kind: Kind, spec: Document, trials: list[Document], asked: Question,
         raise Problem(422, "not_possible", str(error)) from error
 
 
-async def _read_steps(
+async def read_steps(
     database: Database, found: Document, trials: list[Document], asked: Question
 ) -> dict[int, list[tuple[float, float | None]]]:
     """Return per trial its latest attempt's values of the metric that is searched for, or of the first."""

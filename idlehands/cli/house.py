@@ -28,6 +28,7 @@ def register(app: typer.Typer) -> None:
     hq.command("compact")(hq_compact)
     app.add_typer(hq, name="hq")
     app.command("web")(web)
+    app.command("optuna-dashboard")(optuna_dashboard)
     one = typer.Typer(
         help="Run one agent (without a command), or say when jobs may run on this machine.",
         invoke_without_command=True,
@@ -244,6 +245,16 @@ def agent(
     tokens.ensure(house, tokens.TokenRole.AGENT, given, house.agent(given) / "token")
     house_broker.admit(house)
     _become(agent_command(house, given, AgentOptions(1, slots, runner, least, guest=None)))
+
+
+def optuna_dashboard(
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 for any that is free.")] = 8080,
+) -> None:
+    """Show the sweeps in optuna-dashboard, on this machine only. Needs the extra `dashboard`."""
+    from idlehands.house.components import optuna_dashboard_command
+    from idlehands.house.home import read_home
+
+    _become(optuna_dashboard_command(read_home(), port))
 
 
 def _furnished() -> Any:

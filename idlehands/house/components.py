@@ -95,6 +95,12 @@ def rebuild_command(home: Home) -> tuple[str, ...]:
     return (sys.executable, "-P", "-m", "hq.read_models", "--mongodb-file", file)
 
 
+def optuna_dashboard_command(home: Home, port: int) -> tuple[str, ...]:
+    """Return the command line of Optuna's page over the sweeps."""
+    file = str(database_uri_file(home))
+    return (sys.executable, "-P", "-m", "hq.dashboard", "--mongodb-file", file, "--port", str(port))
+
+
 def web_command(home: Home) -> tuple[str, ...]:
     """Return the command line of the web process."""
     host = home.settings.address

@@ -1,0 +1,1 @@
+"""Optuna's own page, optuna-dashboard, over the sweeps of a house: to look at, on this machine only."""
