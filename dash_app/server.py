@@ -27,6 +27,7 @@ from hq.rest import (
     job_routes,
     metrics_routes,
     problems,
+    sweep_control_routes,
     sweep_routes,
 )
 from hq.rest.bodies import components
@@ -101,6 +102,7 @@ def build_app(
     api = APIRouter(prefix=API)
     for part in (
         job_routes,
+        sweep_control_routes,
         sweep_routes,
         analysis_routes,
         house_routes,

@@ -120,6 +120,8 @@ class Attempt:
             return self._fail(prepared)
         if self.stop.event.is_set():
             return self._fail(name_failure("stopped", "stopped before it began"))
+        if self.stop.winds_down:
+            return self._fail(name_failure("ended_early", "it was to end before it began"))
         try:
             secrets = self._site.open_secrets(self.grant)
         except SecretsUnopened as error:

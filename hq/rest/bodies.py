@@ -7,7 +7,9 @@ from msgspec import Meta, Struct
 
 from hq.rest.datasets import DatasetBody
 from hq.rest.problems import ProblemBody
-from schemas.specs import JobSpec, SweepSpec
+from schemas.early_stopping import Live, StopRules
+from schemas.names import JsonObject, ShortText
+from schemas.specs import Dimension, JobSpec, SweepSpec
 
 
 class JobsBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -30,13 +32,46 @@ class ScriptRunBody(Struct, frozen=True, forbid_unknown_fields=True):
 #: A sweep is submitted as it is.
 SweepBody = SweepSpec
 
+
+class SweepChangeBody(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What of a sweep is to change for trials that are proposed later."""
+
+    trials: Annotated[int, Meta(ge=1, le=100_000)] | None = None
+    parallel: Annotated[int, Meta(ge=1, le=10_000)] | None = None
+    space: dict[ShortText, Dimension] | None = None
+    #: In place of all its rules before.
+    stop: StopRules | None = None
+
+
+class FinishBody(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What becomes of the trials that run."""
+
+    live: Live = "finish"
+
+
+class TrialsBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """Parameters of trials to add."""
+
+    trials: Annotated[tuple[JsonObject, ...], Meta(min_length=1, max_length=200)]
+
+
 _REF = "#/components/schemas/{name}"
 
 
 def components() -> dict[str, Any]:
     """Return the JSON Schemas of all bodies and of problems, for `components.schemas`."""
     _, found = msgspec.json.schema_components(
-        (JobsBody, SweepBody, DatasetBody, ScriptRunBody, ProblemBody), ref_template=_REF
+        (
+            JobsBody,
+            SweepBody,
+            DatasetBody,
+            ScriptRunBody,
+            SweepChangeBody,
+            FinishBody,
+            TrialsBody,
+            ProblemBody,
+        ),
+        ref_template=_REF,
     )
     return found
 
@@ -50,6 +85,9 @@ _EXAMPLES: dict[type[Struct], dict[str, Any]] = {
         "jobParameters": {"dataFileName": "wine.csv", "dataPath": "/srv/data", "writePath": "/srv/out"},
     },
     JobsBody: {"jobs": [{"script": _SCRIPT, "params": {"learning_rate": 0.1, "epochs": 3}}]},
+    SweepChangeBody: {"trials": 50, "stop": {"target": 0.99}},
+    FinishBody: {"live": "wind_down"},
+    TrialsBody: {"trials": [{"learning_rate": 0.01}]},
     SweepBody: {
         "job": {"script": _SCRIPT},
         "space": {"learning_rate": {"type": "float", "low": 0.0001, "high": 1.0, "log": True}},

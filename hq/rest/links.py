@@ -16,7 +16,15 @@ _SWEEP = {"type": "string", "pattern": _pattern(SWEEP_PATTERN)}
 _READ_JOB = ("get_job", "get_logs", "get_progress", "get_why")
 _CHANGE_JOB = ("hold_job", "release_job", "cancel_job", "retry_job", "delete_job")
 _READ_SWEEP = ("get_sweep", "list_trials")
-_CHANGE_SWEEP = ("cancel_sweep", "delete_sweep")
+_CHANGE_SWEEP = (
+    "pause_sweep",
+    "resume_sweep",
+    "change_sweep",
+    "add_trials",
+    "finish_sweep",
+    "cancel_sweep",
+    "delete_sweep",
+)
 #: These wait until the read models are where the answer was.
 _WAITING = ("get_job", "get_sweep", "list_trials")
 

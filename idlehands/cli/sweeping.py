@@ -6,16 +6,25 @@ from typing import Annotated, Any
 
 import typer
 
-from idlehands.cli import options
+from idlehands.cli import options, sweep_control
 from idlehands.cli.exits import USAGE, Stop
 from idlehands.cli.stopping_words import PRUNER_HELP, STOP_HELP, parse_pruner, parse_stop
+from idlehands.cli.sweep_control import SweepGroup
 
 _GRID_TRIALS = 100_000
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("sweep")(sweep)
+    """Add the commands."""
+    group = typer.Typer(
+        cls=SweepGroup,
+        help="Submit a sweep (`sweep SCRIPT --space ...`), or change one that is under way.",
+        epilog="`idlehands sweep new --help` has the options of `sweep SCRIPT`.",
+        rich_markup_mode=None,
+    )
+    group.command("new")(sweep)
+    sweep_control.register(group)
+    app.add_typer(group, name="sweep")
 
 
 def sweep(

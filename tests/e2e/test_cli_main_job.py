@@ -418,3 +418,36 @@ def test_a_sweep_with_a_failed_trial_is_no_success(shell: Shell) -> None:
 
     assert done.returncode == 1
     assert "2 succeeded, 1 did not" in done.stderr
+
+
+_TRAINING = """\
+import json, sys, time
+worth = float(sys.argv[sys.argv.index("--worth") + 1])
+for epoch in range(1, 2001):
+    print(json.dumps({"epoch": epoch, "accuracy": worth * min(epoch, 10) / 10}), flush=True)
+    time.sleep(0.02)
+    if worth == 0.9 and epoch >= 20:
+        break
+print(json.dumps({"accuracy": worth, "whole": True}))
+"""
+
+
+def test_trials_of_a_script_that_knows_nothing_of_it_are_ended_early(shell: Shell) -> None:
+    # One after the other, and the best first: the others cannot come beyond the first rung.
+    words = ("-s", "worth=0.9,0.1,0.2", "--grid", "--metric", "accuracy", "--parallel", "1")
+
+    done = shell.run(
+        "sweep", shell.script(_TRAINING), *words, "--pruner", "halving:min_resource=3", "--wait", "--json"
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "1 succeeded, 0 did not, 2 ended early" in done.stderr
+    rows = {row["params"]["worth"]: row for row in map(json.loads, done.stdout.splitlines())}
+    assert rows[0.9]["result"]["result"] == {"accuracy": 0.9, "whole": True}
+    trials = [(trial["status"], trial["why"]) for trial in shell.client.trials(rows[0.9]["sweep"])]
+    assert [status for status, _ in trials] == ["succeeded", "pruned", "pruned"]
+    for (_, why), worth in zip(trials[1:], (0.1, 0.2), strict=True):
+        assert why.startswith("at step 3 its accuracy was ")
+        # What it had by then is kept.
+        assert rows[worth]["result"]["failure"]["kind"] == "ended_early"
+        assert rows[worth]["result"]["result"]["epoch"] < 2000

@@ -6,7 +6,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from agents.core.agent import AgentCore
-from agents.core.effects import Send, Spool, Start, Stop, Unspool
+from agents.core.effects import Send, Spool, Start, Stop, Unspool, WindDown
 from bus.port import Inbound
 from schemas.facts import AttemptResult, Failure, MachineFacts
 from schemas.messages import Claims, Grant, Heartbeat
@@ -191,6 +191,8 @@ class AgentNode:
             case Stop(job=job, token=token, at_once=at_once):
                 delay = 0.0 if at_once else self.world.random.random() * 5
                 self._later(delay, (job, token), self._stopped)
+            case WindDown(job=job, token=token):
+                self._later(self.world.random.random() * 10, (job, token), self._wound_down)
             case Unspool(job=job, token=token):
                 self.oracle.on_unspool(job, token, in_memory=(job, token) not in self.spool)
                 self.spool.pop((job, token), None)
@@ -227,6 +229,13 @@ class AgentNode:
         outcome = Outcome.SUCCEEDED if plan.succeeds else Outcome.FAILED
         result = AttemptResult(*key, outcome, failure=failure, duration_seconds=plan.seconds)
         self._reports.append(("ended", result))
+        self._step()
+
+    def _wound_down(self, key: tuple[str, int]) -> None:
+        """It ended early: politely, or it was ended; it delivers what it has in either case."""
+        self._end(self._running.pop(key), finished=True)
+        outcome = self.world.random.choice([Outcome.SUCCEEDED, Outcome.FAILED])
+        self._reports.append(("ended", AttemptResult(*key, outcome)))
         self._step()
 
     def _stopped(self, key: tuple[str, int]) -> None:

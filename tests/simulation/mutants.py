@@ -17,6 +17,7 @@ from agents.core.outbox import Outbox
 from agents.core.standing import StandingClaims
 from bus import topics
 from hq.core import authority, contact, evolve_job, leases, recording
+from hq.core.decide import attempts
 from hq.core.authority import Authority
 from hq.core.bookkeeping import Bookkeeping
 from hq.core.leases import Leases
@@ -308,3 +309,13 @@ def what_was_claimed_ahead_counts_as_begun() -> None:
         return inner(job, replace(event, standing=False) if isinstance(event, JobClaimed) else event, moment)
 
     evolve_job._evolve_live = forget  # type: ignore[assignment]
+
+
+@mutant
+def pruned_trials_may_succeed() -> None:
+    attempts.decide_pruned = lambda job, result: None
+
+
+@mutant
+def pruned_trials_run_again() -> None:
+    recording.decide_pruned = lambda job: None

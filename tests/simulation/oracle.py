@@ -24,7 +24,7 @@ class Violation(AssertionError):
     """An invariant that did not hold."""
 
 
-TERMINAL = (ev.JobSucceeded, ev.JobFailed, ev.JobCancelled, ev.JobDied)
+TERMINAL = (ev.JobSucceeded, ev.JobFailed, ev.JobCancelled, ev.JobDied, ev.JobPruned)
 
 
 class Oracle:
@@ -37,6 +37,8 @@ class Oracle:
         self.accepted: dict[str, str] = {}
         self.answers: dict[tuple[str, str], Any] = {}
         self.cancelled: set[str] = set()
+        #: Trials whose pruning was answered.
+        self.pruned: set[str] = set()
         self._begun: set[tuple[str, int]] = set()
         self._read = 0
         self._claims: dict[tuple[str, int], ev.JobClaimed] = {}
@@ -86,12 +88,17 @@ class Oracle:
         self._claimed.update(dict.fromkeys(nonces, now))
 
     def on_decided(self, authority: Authority, batch: tuple[ev.Decision, ...]) -> None:
-        """I17: nothing that was claimed ahead goes before what waits. All jobs here fit all machines."""
+        """I17: nothing that was claimed ahead goes before what waits. All jobs here fit all machines.
+
+        Of one submitter: between those that share the house the turns go round.
+        """
         ahead = [e.job for d in batch for e in d.events if isinstance(e, ev.JobClaimed) and e.standing]
         jobs, queue = authority.state.jobs, authority.books.scheduler.queue
-        orders = [jobs[job].order for job in ahead if job in jobs]
-        for job in jobs.values():
-            if orders and job.order < max(orders) and job.id in queue and not queue.is_delayed(job.id):
+        last: dict[str, int] = {}
+        for job in (jobs[name] for name in ahead if name in jobs):
+            last[job.submitter] = max(job.order, last.get(job.submitter, 0))
+        for job in jobs.values() if last else ():
+            if job.order < last.get(job.submitter, 0) and job.id in queue and not queue.is_delayed(job.id):
                 raise Violation(f"I17: {job.id} waits, and one that was submitted later was granted")
 
     def on_spooled(self, results: list[AttemptResult]) -> None:
@@ -105,16 +112,20 @@ class Oracle:
     def on_reply(self, client: str, reply: Reply) -> None:
         if not reply.ok:
             return
-        known = self.answers.setdefault((client, reply.request), reply.result)
-        if known != reply.result:
-            raise Violation(f"I7: {reply.request} was answered {known} and then {reply.result}")
-        if reply.position > self.store.tail:
-            raise Violation(f"I1: {reply.request} was answered before its commit")
+        self.check_answer(client, reply)
         for job in reply.result.get("jobs", ()):
             if reply.request.startswith("submit"):
                 self.accepted[job] = client
             else:
                 self.cancelled.add(job)
+
+    def check_answer(self, client: str, reply: Reply) -> None:
+        """Check that a request is answered once, and after its commit."""
+        known = self.answers.setdefault((client, reply.request), reply.result)
+        if known != reply.result:
+            raise Violation(f"I7: {reply.request} was answered {known} and then {reply.result}")
+        if reply.position > self.store.tail:
+            raise Violation(f"I1: {reply.request} was answered before its commit")
 
     def check_leases(self, hqs: list[Any], quiet_since: float, now: float) -> None:
         """I10: with HQ and database up, nothing is running without a live lease for long."""
@@ -161,6 +172,11 @@ class Oracle:
         for job in self.cancelled:
             if not any(isinstance(e, ev.JobCancelled) for e in by_job[job]):
                 raise Violation(f"I12: the cancel of {job} was answered and is not in the log")
+        for job in self.pruned:
+            if not any(isinstance(e, ev.PruneDecided) for e in by_job[job]):
+                raise Violation(f"I18: the pruning of {job} was answered and is not in the log")
+        for name, sweep in state.sweeps.items():
+            raise Violation(f"I18: sweep {name} has not ended: {sweep.status}, {sweep.live} live")
         missing = self.spooled - self._results
         if missing:
             raise Violation(f"I4: spooled results never reached the log: {sorted(missing)}")
@@ -176,12 +192,21 @@ class Oracle:
         if tokens != sorted(set(tokens)):
             raise Violation(f"I6: tokens of {job} do not increase: {tokens}")
         end = ends[0]
+        self._check_pruning(job, events, end)
         if isinstance(end, ev.JobSucceeded):
             done = any(x.job == job and x.token == end.token and x.finished for x in self.ledger)
             if not done:
                 raise Violation(f"I3: {job} succeeded by attempt {end.token}, which never ran to its end")
         spec = next(e.spec for e in events if isinstance(e, ev.JobSubmitted))
         self._check_starts(job, spec, events, end)
+
+    def _check_pruning(self, job: str, events: list[Any], end: Any) -> None:
+        """I18: whose pruning was decided ends pruned, by whatever its attempt brings, and runs no more."""
+        decided = next((n for n, e in enumerate(events) if isinstance(e, ev.PruneDecided)), None)
+        if isinstance(end, ev.JobPruned) != (decided is not None):
+            raise Violation(f"I18: {job} ended with {type(end).__name__}, its pruning was decided: {decided}")
+        if decided is not None and any(isinstance(e, ev.JobClaimed) for e in events[decided:]):
+            raise Violation(f"I18: {job} was granted again after its pruning was decided")
 
     def _check_starts(self, job: str, spec: JobSpec, events: list[Any], end: Any) -> None:
         starts = 0
@@ -195,7 +220,7 @@ class Oracle:
             elif isinstance(event, ev.AttemptLost):
                 agents.add(event.agent)
                 starts += event.token == token
-            elif isinstance(event, ev.AttemptFailed | ev.JobSucceeded | ev.JobFailed):
+            elif isinstance(event, ev.AttemptFailed | ev.JobSucceeded | ev.JobFailed | ev.JobPruned):
                 starts += event.token is not None
         if starts > spec.starts_allowed:
             raise Violation(f"I8: {job} used up {starts} of {spec.starts_allowed} starts")

@@ -9,6 +9,7 @@ from tests.simulation.client_node import ClientNode
 from tests.simulation.hq_node import HqNode
 from tests.simulation.network import Network, World
 from tests.simulation.oracle import Oracle, Violation
+from tests.simulation.search_node import SearchNode
 from tests.simulation.store import Store
 
 TROUBLE_SECONDS = 200.0
@@ -34,6 +35,7 @@ class House:
             for i in range(agents)
         ]
         self.client = ClientNode("client", self.world, self.network, self.oracle, self.hqs)
+        self.search: SearchNode | None = None
         for node in (*self.hqs, *self.agents, self.client):
             self.nodes[node.name] = node
         self.quiet_since = float("inf")
@@ -45,19 +47,31 @@ class House:
         spec = JobSpec(ScriptRef("0" * 64, "script.py"), name=name, **fields)  # type: ignore[arg-type]
         self.world.at(at, lambda: self.client.submit((spec,)))
 
+    def sweep(self, seed: int, trials: int, seconds: float) -> None:
+        """Let a search process run a sweep, and prune some of its trials."""
+        self.search = SearchNode(seed, self.world, self.network, self.oracle, self.hqs)
+        self.nodes[self.search.name] = self.search
+        self.world.at(self.world.random.random() * 20, lambda: self.search.begin(trials, seconds))
+
     def is_done(self) -> bool:
         """Tell whether every request is answered, every job ended and every spool empty."""
         if self.client.waits or any(agent.spool for agent in self.agents):
+            return False
+        if self.search is not None and self.search.waits:
             return False
         leader = next(
             (hq for hq in self.hqs if hq.authority is not None and not hq.authority.appending), None
         )
         busy = any(agent.core is not None and agent.core.attempts for agent in self.agents)
-        return leader is not None and not leader.authority.state.jobs and not busy  # type: ignore[union-attr]
+        if leader is None or leader.authority is None or busy:
+            return False
+        return not leader.authority.state.jobs and not leader.authority.state.sweeps
 
     def finish(self) -> None:
         """End all trouble, wait until all is done, and check every invariant."""
         self.network.calm()
+        if self.search is not None:
+            self.search.calm = True
         self.store.calm()
         for agent in self.agents:
             agent.spool_full = False
@@ -101,6 +115,8 @@ def run_seed(seed: int) -> House:
             retry_on_failure=rng.choice([0, 0, 2]),
             max_starts=rng.choice([1, 3]),
         )
+    if seed % 8 == 3:
+        house.sweep(seed, rng.randint(2, 8), rng.choice([1.0, 15.0, 60.0]))
     house.hqs[0].start()
     for agent in house.agents:
         house.world.at(rng.random() * 3, agent.start)

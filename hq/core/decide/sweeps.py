@@ -134,7 +134,7 @@ def _check_params(sweep: Sweep, params: dict[str, Any]) -> None:
     unknown = sorted(params.keys() - sweep.spec.space.keys() - sweep.spec.job.params.keys())
     if unknown:
         known = ", ".join(sorted({*sweep.spec.space, *sweep.spec.job.params}))
-        raise Refused("bad_params", f"{', '.join(unknown)}: no parameter of this sweep, which has {known}")
+        raise Refused("bad_params", f"this sweep has no parameter {', '.join(unknown)}, it has {known}")
     missing = sorted(sweep.spec.space.keys() - params.keys())
     if missing:
         raise Refused("bad_params", f"give a value for {', '.join(missing)} too")

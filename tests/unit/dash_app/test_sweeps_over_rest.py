@@ -136,3 +136,35 @@ def test_a_sweep_is_cancelled_with_its_trials(operator: httpx.Client, house: Lit
     found = operator.get(f"{API}/sweeps/{answer['sweep']}?at_least={position}").json()
     assert (found["status"], found["why"]) == ("cancelled", "cancelled by some-operator")
     assert operator.get(f"{API}/sweeps/saaaaaaaaaaaa").status_code == 404
+
+
+def test_a_sweep_is_paused_changed_added_to_and_finished(operator: httpx.Client) -> None:
+    sweep = operator.post(f"{API}/sweeps", json={**SWEEP, "sampler": "random"}).json()["sweep"]
+    path = f"{API}/sweeps/{sweep}"
+
+    assert operator.post(f"{path}/pause").status_code == 200
+    assert operator.post(f"{path}/pause").json()["code"] == "already_paused"
+    added = operator.post(f"{path}/trials", json={"trials": [{"x": 2}]})
+    assert added.json()["jobs"][0].startswith("j")
+    assert operator.post(f"{path}/trials", json={"trials": [{"y": 2}]}).json()["code"] == "bad_params"
+    stop = {"target": 0.5, "live": "wind_down"}
+    changed = operator.post(f"{path}/change", json={"trials": 9, "stop": stop}).json()
+    found = operator.get(f"{path}?at_least={changed['position']}").json()
+    assert (found["status"], found["spec"]["trials"], found["spec"]["stop"]) == ("paused", 9, stop)
+    assert found["early_stopping"] == {"state": "none", "why": ""}
+
+    finished = operator.post(f"{path}/finish", json={"live": "finish"}).json()
+    found = operator.get(f"{path}?at_least={finished['position']}").json()
+
+    assert (found["status"], found["rule"], found["dropped"]) == ("finished", "asked", 1)
+    assert operator.post(f"{path}/resume").json()["code"] == "unknown_sweep"
+
+
+def test_a_change_that_is_none_is_refused_in_words(operator: httpx.Client) -> None:
+    sweep = operator.post(f"{API}/sweeps", json=SWEEP).json()["sweep"]
+
+    answer = operator.post(f"{API}/sweeps/{sweep}/change", json={"trails": 9})
+    assert answer.status_code == 422
+    assert "trails" in answer.json()["detail"]
+    assert operator.post(f"{API}/sweeps/{sweep}/finish", json={"live": "kill"}).status_code == 422
+    operator.post(f"{API}/sweeps/{sweep}/cancel")

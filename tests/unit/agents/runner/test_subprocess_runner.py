@@ -272,10 +272,33 @@ def test_winding_down_is_a_flag_and_no_signal(bench: Bench) -> None:
     assert bench.lines(token) == ["ready"]
 
 
-def test_winding_down_before_the_script_runs_is_not_lost(bench: Bench) -> None:
-    token = bench.start("import idlehands; print('{\"stop\": ' + str(idlehands.should_stop()).lower() + '}')")
+def test_one_that_knows_of_no_flag_is_ended_soon_and_delivers_what_it_has(bench: Bench) -> None:
+    token = bench.start(
+        "import json, time\nfor n in range(1, 4): print(json.dumps({'loss': 1 / n}), flush=True)\n"
+        "time.sleep(0.5)\nprint('ready', flush=True)\ntime.sleep(60)"
+    )
+    bench.wait_line(token, "ready")
+
     bench.runner.wind_down("jaaaaaaaaaaaa", token)
-    assert bench.wait_result(token).outcome is Outcome.SUCCEEDED
+    result = bench.wait_result(token)
+
+    assert result.outcome is Outcome.FAILED
+    assert result.failure is not None
+    assert result.failure.kind == "ended_early"
+    assert result.result == {"loss": 1 / 3}
+    assert [(point.number, point.metrics) for point in result.series] == [
+        (1, {"loss": 1.0}),
+        (2, {"loss": 0.5}),
+        (3, {"loss": 1 / 3}),
+    ]
+
+
+def test_winding_down_before_the_script_runs_is_not_lost(bench: Bench) -> None:
+    token = bench.start("import time\ntime.sleep(60)")
+    bench.runner.wind_down("jaaaaaaaaaaaa", token)
+    failure = bench.wait_result(token).failure
+    assert failure is not None
+    assert failure.kind == "ended_early"
 
 
 def test_a_stop_sends_term_first(bench: Bench) -> None:

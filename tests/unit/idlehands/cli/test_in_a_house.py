@@ -295,6 +295,22 @@ def test_a_cancelled_sweep_ends_its_trials(line: Line) -> None:
     eventually(lambda: {row["status"] for row in line.rows("jobs", "--sweep", sweep)} == {"cancelled"})
 
 
+def test_a_sweep_under_way_is_paused_added_to_and_stopped(line: Line) -> None:
+    script = line.script("slow.py", SLOW)
+    sweep = line("sweep", script, "--space", "x=1..50", "--trials", "20", "--parallel", "3").stdout.strip()
+
+    assert line("sweep", "pause", sweep).stderr == f"{sweep} paused\n"
+    job = line("sweep", "add", sweep, "-p", "x=500").stdout.strip()
+    eventually(
+        lambda: {"id": job, "status": "held"}.items() <= line.rows("jobs", "--sweep", sweep)[0].items()
+    )
+    assert line("sweep", "stop", sweep, "--live").returncode == 0
+
+    eventually(
+        lambda: {row["status"] for row in line.rows("jobs", "--sweep", sweep)} <= {"pruned", "cancelled"}
+    )
+
+
 def test_the_house_is_described(line: Line, house: RunningHouse) -> None:
     agents = line.rows("agents")
     status = json.loads(line("hq", "status", "--json").stdout)
