@@ -17,9 +17,9 @@ from agents.core.outbox import Outbox
 from agents.core.standing import StandingClaims
 from bus import topics
 from hq.core import authority, contact, evolve_job, leases, recording
-from hq.core.decide import attempts
 from hq.core.authority import Authority
 from hq.core.bookkeeping import Bookkeeping
+from hq.core.decide import attempts
 from hq.core.leases import Leases
 from hq.core.outputs import Answer, Publish
 from hq.core.scheduler import Scheduler

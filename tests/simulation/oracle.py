@@ -174,9 +174,9 @@ class Oracle:
                 raise Violation(f"I12: the cancel of {job} was answered and is not in the log")
         for job in self.pruned:
             if not any(isinstance(e, ev.PruneDecided) for e in by_job[job]):
-                raise Violation(f"I18: the pruning of {job} was answered and is not in the log")
+                raise Violation(f"I23: the pruning of {job} was answered and is not in the log")
         for name, sweep in state.sweeps.items():
-            raise Violation(f"I18: sweep {name} has not ended: {sweep.status}, {sweep.live} live")
+            raise Violation(f"I23: sweep {name} has not ended: {sweep.status}, {sweep.live} live")
         missing = self.spooled - self._results
         if missing:
             raise Violation(f"I4: spooled results never reached the log: {sorted(missing)}")
@@ -201,12 +201,12 @@ class Oracle:
         self._check_starts(job, spec, events, end)
 
     def _check_pruning(self, job: str, events: list[Any], end: Any) -> None:
-        """I18: whose pruning was decided ends pruned, by whatever its attempt brings, and runs no more."""
+        """I23: whose pruning was decided ends pruned, by whatever its attempt brings, and runs no more."""
         decided = next((n for n, e in enumerate(events) if isinstance(e, ev.PruneDecided)), None)
         if isinstance(end, ev.JobPruned) != (decided is not None):
-            raise Violation(f"I18: {job} ended with {type(end).__name__}, its pruning was decided: {decided}")
+            raise Violation(f"I23: {job} ended with {type(end).__name__}, its pruning was decided: {decided}")
         if decided is not None and any(isinstance(e, ev.JobClaimed) for e in events[decided:]):
-            raise Violation(f"I18: {job} was granted again after its pruning was decided")
+            raise Violation(f"I23: {job} was granted again after its pruning was decided")
 
     def _check_starts(self, job: str, spec: JobSpec, events: list[Any], end: Any) -> None:
         starts = 0
