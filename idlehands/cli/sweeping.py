@@ -2,14 +2,28 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from msgspec.structs import replace
 
 from idlehands.cli import options, sweep_control
-from idlehands.cli.exits import USAGE, Stop
+from idlehands.cli.exits import REFUSED, USAGE, Stop
+from idlehands.cli.search_words import (
+    CONSTRAINT_HELP,
+    OBJECTIVE_HELP,
+    TRY_HELP,
+    default_sampler,
+    parse_constraint,
+    parse_objective,
+    parse_options,
+    parse_point,
+)
 from idlehands.cli.stopping_words import PRUNER_HELP, STOP_HELP, parse_pruner, parse_stop
 from idlehands.cli.sweep_control import SweepGroup
+
+if TYPE_CHECKING:
+    from schemas.specs import SweepSpec
 
 _GRID_TRIALS = 100_000
 
@@ -36,16 +50,49 @@ def sweep(
             "--space",
             "-s",
             metavar="NAME=SPACE",
-            help="a..b (whole), 0.1..0.5 (real), log:1e-4..1e-1, or a,b,c (choices).",
+            help="a..b (whole), 0.1..0.5 (real), :STEP behind it, log:1e-4..1e-1, a,b,c (choices), "
+            "@OTHER=VALUE for what exists only then.",
         ),
     ] = None,
-    grid: Annotated[bool, typer.Option("--grid/--random", help="Every combination, or random ones.")] = False,
+    sampler: Annotated[
+        str,
+        typer.Option(
+            "--sampler",
+            metavar="SAMPLER",
+            help="grid, random, sobol, halton, tpe, gp, cmaes, nsga2 or nsga3. Without: tpe if there is an "
+            "objective, else random.",
+        ),
+    ] = "",
+    sampler_option: Annotated[
+        list[str] | None,
+        typer.Option("--sampler-option", metavar="NAME=VALUE", help="Such as n_startup_trials=20."),
+    ] = None,
+    grid: Annotated[
+        bool | None, typer.Option("--grid/--random", help="Short for --sampler grid and random.")
+    ] = None,
     trials: Annotated[
         int | None, typer.Option("--trials", min=1, max=100_000, help="How many at most.")
     ] = None,
     metric: Annotated[str, typer.Option("--metric", help="The number in the result that counts.")] = "",
     minimize: Annotated[bool, typer.Option("--minimize/--maximize", help="Which end of it is best.")] = False,
-    seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
+    objective: Annotated[
+        list[str] | None, typer.Option("--objective", metavar="METRIC:min|max", help=OBJECTIVE_HELP)
+    ] = None,
+    constraint: Annotated[
+        list[str] | None, typer.Option("--constraint", metavar="METRIC<=BOUND", help=CONSTRAINT_HELP)
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", min=0, help="The same seed on one slot: the same trials.")
+    ] = None,
+    tries: Annotated[list[str] | None, typer.Option("--try", metavar="POINT", help=TRY_HELP)] = None,
+    warm_start: Annotated[
+        str,
+        typer.Option(
+            "--warm-start",
+            metavar="SWEEP|FILE",
+            help="Learn from the trials of another sweep, or of a table (CSV, or JSON rows).",
+        ),
+    ] = "",
     parallel: Annotated[int, typer.Option("--parallel", min=1, help="Trials at the same time.")] = 16,
     pruner: Annotated[
         str, typer.Option("--pruner", metavar="PRUNER", help="Ends trials that fall behind: " + PRUNER_HELP)
@@ -57,7 +104,8 @@ def sweep(
         bool, typer.Option("--stop-live", help="Its rules also end the trials that run.")
     ] = False,
     file: Annotated[
-        Path | None, typer.Option("--file", help="All of it from a JSON file (a sweep spec; script: a path).")
+        Path | None,
+        typer.Option("--file", help="All of it from a file, JSON or YAML (a sweep spec; script: a path)."),
     ] = None,
     wait: Annotated[
         bool, typer.Option("--wait", help="Follow it, and print its results at the end.")
@@ -100,14 +148,27 @@ def sweep(
             raise Stop(USAGE, f"Give at least one --space {words.SPACE_HELP}")
         given = {
             "space": words.parse_space(space),
-            "sampler": "grid" if grid else "random",
-            "trials": trials or (_GRID_TRIALS if grid else 10),
             "metric": metric,
             "direction": "minimize" if minimize else "maximize",
+            "objectives": [parse_objective(one) for one in objective or []],
+            "constraints": [parse_constraint(one) for one in constraint or []],
+            "options": parse_options(sampler_option or [], words.parse_value),
+            "tries": [parse_point(one, words.parse_value) for one in tries or []],
             "seed": seed,
             "parallel": parallel,
             "name": name,
         }
+        if len(given["objectives"]) == 1:
+            # One objective is a metric and a direction, which everything shows.
+            (only,) = given.pop("objectives")
+            if metric:
+                raise Stop(USAGE, "Give --objective, or --metric and --minimize, and not both")
+            given |= {"metric": only.metric, "direction": only.direction}
+        if grid is not None and sampler:
+            raise Stop(USAGE, "Give --sampler, or --grid or --random, and not both")
+        named = {None: sampler, True: "grid", False: "random"}[grid]
+        given["sampler"] = named or default_sampler(given)
+        given["trials"] = trials or (_GRID_TRIALS if given["sampler"] == "grid" else 10)
         if pruner:
             given["pruner"] = parse_pruner(pruner)
         if stop or stop_winds_down:
@@ -127,7 +188,14 @@ def sweep(
             given["job"] = job
         else:
             words.upload_named_script(client, given, file or Path(), include or [], author_key, env)
-        changed = client.submit_sweep(words.checked(given, SweepSpec))
+        warm_start = str(given.pop("warm_start", "") or warm_start)
+        spec = words.checked(given, SweepSpec)
+        _check(spec)
+        if warm_start:
+            from idlehands.cli.warm_start import read_past
+
+            spec = replace(spec, past=read_past(client, spec, warm_start, words.parse_value))
+        changed = client.submit_sweep(spec)
         if wait:
             from idlehands.cli.awaiting import await_sweep
 
@@ -137,3 +205,18 @@ def sweep(
         print_json({"sweep": changed.sweep, "position": changed.position})
     else:
         sys.stdout.write(f"{changed.sweep}\n")
+
+
+def _check(spec: "SweepSpec") -> None:
+    """Say here what HQ would say.
+
+    Raises:
+        Stop: If it cannot be searched.
+    """
+    from schemas.searches import SearchError, check_search
+    from schemas.spaces import SpaceError
+
+    try:
+        check_search(spec)
+    except (SearchError, SpaceError) as error:
+        raise Stop(REFUSED, f"This cannot be searched: {error}") from None

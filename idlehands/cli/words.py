@@ -1,6 +1,5 @@
 """Words of the command line to specs: `k=v`, spaces of sweeps, scripts to bundles."""
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,21 +9,17 @@ from msgspec.structs import replace
 
 from bus.codec import MalformedMessage, check_free_form
 from idlehands.bundle import build_bundle
+from idlehands.cli import space_words
 from idlehands.cli.exits import REFUSED, USAGE, Stop, say
+from idlehands.cli.search_words import complete_search
+from idlehands.cli.space_words import SPACE_HELP as SPACE_HELP
 from idlehands.client import Client
 from idlehands.environments import choose_environment
 from idlehands.sources import DIFF_BYTES_AT_MOST, read_state
-from schemas.specs import Choice, Dimension, FloatRange, IntRange, JobSpec, Limits, Needs, ScriptRef, Source
+from schemas.specs import Dimension, JobSpec, Limits, Needs, ScriptRef, Source
 
-_INT_RANGE = re.compile(r"(-?\d+)\.\.(-?\d+)(?:/(\d+))?")
-_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
-_FLOAT_RANGE = re.compile(rf"(log:)?({_NUMBER})\.\.({_NUMBER})(?:/(\d+))?")
 #: A bundle beyond this is a surprise: then its size is said.
 _SAY_BYTES = 1024 * 1024
-SPACE_HELP = (
-    "NAME=SPACE: a..b (whole numbers; a..b/2 in steps of 2), 0.1..0.5 (real; /5 for five points in a grid), "
-    "log:1e-4..1e-1 (on a logarithmic scale), or a,b,c (choices)."
-)
 
 
 def parse_value(text: str) -> Any:
@@ -58,34 +53,7 @@ def parse_space(given: Sequence[str]) -> dict[str, Dimension]:
     Raises:
         Stop: If one cannot be understood.
     """
-    space: dict[str, Dimension] = {}
-    for word in given:
-        name, equals, text = word.partition("=")
-        if not equals or not name or not text:
-            raise Stop(USAGE, f"--space {word!r} is not {SPACE_HELP}")
-        space[name] = _parse_dimension(name, text)
-    return space
-
-
-def _parse_dimension(name: str, text: str) -> Dimension:
-    if found := _INT_RANGE.fullmatch(text):
-        low, high, step = int(found[1]), int(found[2]), int(found[3] or 1)
-        if low > high or step < 1:
-            raise Stop(USAGE, f"--space {name}={text}: the first number must not be above the second")
-        return IntRange(low, high, step)
-    if found := _FLOAT_RANGE.fullmatch(text):
-        log, lowest, highest = bool(found[1]), float(found[2]), float(found[3])
-        if lowest > highest or (log and lowest <= 0):
-            raise Stop(
-                USAGE,
-                f"--space {name}={text}: the first number must not be above the second, nor 0 with log:",
-            )
-        return (
-            FloatRange(lowest, highest, log, int(found[4])) if found[4] else FloatRange(lowest, highest, log)
-        )
-    if ".." in text or text.startswith("log:"):
-        raise Stop(USAGE, f"--space {name}={text} is not {SPACE_HELP}")
-    return Choice(tuple(parse_value(part) for part in text.split(",")))
+    return space_words.parse_space(given, parse_value)
 
 
 def add_environment(
@@ -200,13 +168,13 @@ def checked(given: Any, kind: Any) -> Any:
 
 
 def read_sweep_file(file: Path) -> dict[str, Any]:
-    """Return the sweep spec in a JSON file; spaces may be written as `--space` takes them.
+    """Return the sweep spec in a JSON or YAML file; spaces may be written as `--space` takes them.
 
     Raises:
-        Stop: If it cannot be read or is no JSON object with a job.
+        Stop: If it cannot be read or is no object with a job.
     """
     try:
-        given = msgspec.json.decode(file.read_bytes())
+        given = _read_document(file)
     except OSError as error:
         raise Stop(REFUSED, f"Cannot read {file}: {error.strerror}") from None
     except msgspec.DecodeError as error:
@@ -216,10 +184,27 @@ def read_sweep_file(file: Path) -> dict[str, Any]:
     space = given.get("space")
     if isinstance(space, dict):
         given["space"] = {
-            name: _parse_dimension(name, value) if isinstance(value, str) else value
+            name: space_words.parse_dimension(name, value, parse_value) if isinstance(value, str) else value
             for name, value in space.items()
         }
+    complete_search(given)
     return given
+
+
+def _read_document(file: Path) -> Any:
+    content = file.read_bytes()
+    if file.suffix.lower() not in (".yaml", ".yml"):
+        return msgspec.json.decode(content)
+    try:
+        import yaml
+    except ImportError:
+        raise Stop(REFUSED, f"{file}: for YAML, `pip install pyyaml` here, or write it as JSON") from None
+    try:
+        return msgspec.to_builtins(yaml.safe_load(content))
+    except yaml.YAMLError as error:
+        raise Stop(REFUSED, f"{file} is not YAML: {' '.join(str(error).split())[:300]}") from None
+    except TypeError as error:
+        raise Stop(REFUSED, f"{file} has what JSON has not: {error}") from None
 
 
 def upload_named_script(
