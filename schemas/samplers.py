@@ -51,6 +51,11 @@ _OF: dict[str, tuple[str, ...]] = {
 }
 
 
+def options_of(sampler: str) -> tuple[str, ...]:
+    """Return the names of what can be set of a sampler."""
+    return _OF.get(sampler, ())
+
+
 def given_options(options: SamplerOptions) -> dict[str, bool | int | float]:
     """Return the options that were set."""
     found = ((one.name, getattr(options, one.name)) for one in fields(SamplerOptions))

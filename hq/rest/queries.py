@@ -12,6 +12,7 @@ from hq.read_models.deletion import DELETED
 from hq.rest.database import Database, Document, find, find_by_id, named
 from hq.rest.paging import make_cursor, read_cursor
 from hq.rest.problems import Problem
+from hq.rest.weighing import weigh_trials
 from schemas.resources import MEMORY
 
 CHECKPOINT = "read_models"
@@ -196,7 +197,10 @@ def _as_sweep(row: Document) -> Document:
 
 
 async def read_trials(database: Database, sweep: str, *, limit: int, after: str | None = None) -> Document:
-    """Return a sweep's trials in order, each with its parameters, status and result."""
+    """Return a sweep's trials in order, each with its parameters, status, result and what it is worth.
+
+    A trial that succeeded without a value says under `why` what its result lacks.
+    """
     query: dict[str, Any] = {"spec.sweep": sweep}
     last = read_cursor("trials", after)
     if last is not None:
@@ -213,6 +217,8 @@ async def read_trials(database: Database, sweep: str, *, limit: int, after: str 
         without=("result.series",),
     )
     results = {result["job"]: result for result in accepted}
+    searched = await find_by_id(database, "sweeps", sweep)
+    weighed = weigh_trials(searched["spec"], jobs, results) if searched is not None else {}
     trials = [
         {
             "trial": job["spec"].get("trial"),
@@ -220,7 +226,9 @@ async def read_trials(database: Database, sweep: str, *, limit: int, after: str 
             "status": job["status"],
             # Who runs it, or ran it: an ended job is on no machine any more.
             "agent": job.get("agent") or results.get(job["_id"], {}).get("agent"),
-            "why": job.get("why", ""),
+            "why": job.get("why", "") or weighed.get(job["_id"], {}).get("why", ""),
+            "values": weighed.get(job["_id"], {}).get("values", ()),
+            "violations": weighed.get(job["_id"], {}).get("violations", ()),
             "started": job.get("claimed_at"),
             "ended": job.get("ended_at"),
             "params": job["spec"].get("params", {}),

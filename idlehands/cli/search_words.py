@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, get_args
 
 from idlehands.cli.exits import USAGE, Stop
 from schemas.objectives import Constraint, Objective
+from schemas.samplers import SamplerName, options_of
 
 OBJECTIVE_HELP = "METRIC:min or METRIC:max, such as loss:min; several for a Pareto front."
 CONSTRAINT_HELP = "METRIC<=BOUND or METRIC>=BOUND, such as 'mb<=100'."
@@ -51,13 +52,30 @@ def parse_constraint(text: str) -> Constraint:
     return Constraint(found[1], at_least=bound)
 
 
-def parse_options(given: Sequence[str], parse_value: Callable[[str], Any]) -> dict[str, Any]:
-    """Return `NAME=VALUE` words as a sampler's options; that it has such ones is checked later.
+def parse_options(given: Sequence[str], sampler: str, parse_value: Callable[[str], Any]) -> dict[str, Any]:
+    """Return `NAME=VALUE` words as a sampler's options.
 
     Raises:
-        Stop: If one cannot be understood.
+        Stop: If one cannot be understood, or this sampler has no such option.
     """
-    return _parse_pairs(given, "--sampler-option", "NAME=VALUE, such as n_startup_trials=20", parse_value)
+    found = _parse_pairs(given, "--sampler-option", "NAME=VALUE, such as n_startup_trials=20", parse_value)
+    known = options_of(sampler)
+    for name in found:
+        if name not in known:
+            has = f"it has {', '.join(known)}" if known else "it has none"
+            raise Stop(USAGE, f"--sampler-option {name} is no option of the sampler {sampler}: {has}")
+    return found
+
+
+def check_sampler(name: str) -> None:
+    """Make sure that there is such a sampler.
+
+    Raises:
+        Stop: With those that there are.
+    """
+    known = get_args(SamplerName)
+    if name not in known:
+        raise Stop(USAGE, f"There is no sampler {name!r}: take {', '.join(known)}")
 
 
 def parse_point(text: str, parse_value: Callable[[str], Any]) -> dict[str, Any]:
@@ -87,6 +105,7 @@ def complete_search(given: dict[str, Any]) -> None:
             given[key] = [parse(one) if isinstance(one, str) else one for one in given[key]]
     if "sampler" not in given:
         given["sampler"] = default_sampler(given)
+    check_sampler(str(given["sampler"]))
 
 
 def default_sampler(given: dict[str, Any]) -> str:

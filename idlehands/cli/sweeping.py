@@ -13,6 +13,7 @@ from idlehands.cli.search_words import (
     CONSTRAINT_HELP,
     OBJECTIVE_HELP,
     TRY_HELP,
+    check_sampler,
     default_sampler,
     parse_constraint,
     parse_objective,
@@ -152,7 +153,6 @@ def sweep(
             "direction": "minimize" if minimize else "maximize",
             "objectives": [parse_objective(one) for one in objective or []],
             "constraints": [parse_constraint(one) for one in constraint or []],
-            "options": parse_options(sampler_option or [], words.parse_value),
             "tries": [parse_point(one, words.parse_value) for one in tries or []],
             "seed": seed,
             "parallel": parallel,
@@ -168,6 +168,8 @@ def sweep(
             raise Stop(USAGE, "Give --sampler, or --grid or --random, and not both")
         named = {None: sampler, True: "grid", False: "random"}[grid]
         given["sampler"] = named or default_sampler(given)
+        check_sampler(given["sampler"])
+        given["options"] = parse_options(sampler_option or [], given["sampler"], words.parse_value)
         given["trials"] = trials or (_GRID_TRIALS if given["sampler"] == "grid" else 10)
         if pruner:
             given["pruner"] = parse_pruner(pruner)

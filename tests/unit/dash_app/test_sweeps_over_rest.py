@@ -9,6 +9,7 @@ import pytest
 from bus.memory_bus import MemoryBus
 from bus.port import Inbound
 from bus.topics import REPLY
+from hq.rest.weighing import weigh_trials
 from schemas.requests import Propose
 from tests.unit.dash_app.conftest import LittleHouse
 from tests.unit.dash_app.little_house import eventually
@@ -60,7 +61,23 @@ def test_trials_come_in_order_with_their_results(viewer: httpx.Client, sweep: st
     trials = first["trials"] + rest["trials"]
     assert [(trial["trial"], trial["params"]["x"]) for trial in trials] == [(0, 0), (1, 3), (2, 1), (3, 2)]
     assert [trial["result"]["result"]["accuracy"] for trial in trials] == [0.7, 1.0, 0.8, 0.9]
+    assert [trial["values"] for trial in trials] == [[0.7], [1.0], [0.8], [0.9]]
+    assert {trial["why"] for trial in trials} == {""}
     assert rest["next"] is None
+
+
+def test_a_trial_without_a_value_says_what_its_result_lacks() -> None:
+    spec = {**SWEEP, "metric": "loss"}
+    jobs = [{"_id": name, "status": status} for name, status in (("a", "succeeded"), ("b", "failed"))]
+    results = {"a": {"result": {"result": {"accuracy": 0.5}}}}
+
+    found = weigh_trials(spec, jobs, results)
+
+    assert found["a"]["why"] == "without a value: its result has no loss; it has accuracy"
+    assert found["a"]["values"] == ()
+    assert "b" not in found
+    assert weigh_trials({**SWEEP, "metric": ""}, jobs, results) == {}
+    assert weigh_trials({"of": "a newer HQ"}, jobs, results) == {}
 
 
 def test_results_of_a_sweep_come_best_first(viewer: httpx.Client, sweep: str) -> None:

@@ -8,7 +8,13 @@ import pytest
 
 from idlehands.cli import words
 from idlehands.cli.exits import Stop
-from idlehands.cli.search_words import parse_constraint, parse_objective, parse_options, parse_point
+from idlehands.cli.search_words import (
+    check_sampler,
+    parse_constraint,
+    parse_objective,
+    parse_options,
+    parse_point,
+)
 from idlehands.cli.warm_start import read_past
 from schemas.objectives import Constraint, Objective
 from schemas.specs import Choice, Fixed, FloatRange, IntRange, JobSpec, PastTrial, ScriptRef, SweepSpec
@@ -128,12 +134,19 @@ def test_an_objective_that_makes_no_sense_is_refused(text: str) -> None:
 def test_constraints_options_and_points_are_read() -> None:
     assert parse_constraint("mb <= 10") == Constraint("mb", at_most=10)
     assert parse_constraint("recall>=5e-1") == Constraint("recall", at_least=0.5)
-    assert parse_options(["n_startup_trials=5", "multivariate=false"], words.parse_value) == {
+    assert parse_options(["n_startup_trials=5", "multivariate=false"], "tpe", words.parse_value) == {
         "n_startup_trials": 5,
         "multivariate": False,
     }
     assert parse_point("lr=0.1,opt=sgd", words.parse_value) == {"lr": 0.1, "opt": "sgd"}
     assert parse_point('{"layers": [1, 2]}', words.parse_value) == {"layers": [1, 2]}
+
+
+def test_a_sampler_or_an_option_that_there_is_not_is_answered_with_those_that_there_are() -> None:
+    with pytest.raises(Stop, match=r"take grid, random, .*cmaes"):
+        check_sampler("cma")
+    with pytest.raises(Stop, match="scramble is no option of the sampler tpe: it has n_startup_trials"):
+        parse_options(["scramble=true"], "tpe", words.parse_value)
 
 
 @pytest.mark.parametrize("text", ["mb", "mb<10", "mb<=a", "<=1"])
