@@ -10,6 +10,7 @@ from idlehands.cli import (
     auditing,
     backup_commands,
     changing,
+    conforming,
     datasets,
     deleting,
     demo_command,
@@ -80,5 +81,6 @@ for module in (
     allowing,
     auditing,
     backup_commands,
+    conforming,
 ):
     module.register(app)

@@ -1,0 +1,1 @@
+"""Checks of the protocol against an agent in any language: `idlehands conformance --agent COMMAND`."""
