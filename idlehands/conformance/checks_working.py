@@ -165,7 +165,7 @@ def reports_the_result(bench: Bench) -> None:
 
 
 @asks(
-    "passes-flags", "P85", "must", "words of `argv`, then parameters as flags, reach the script as they are"
+    "passes-flags", "P89", "must", "words of `argv`, then parameters as flags, reach the script as they are"
 )
 def passes_flags(bench: Bench) -> None:
     words = (bench.result(_first(bench)).result or {}).get("words")
@@ -173,14 +173,14 @@ def passes_flags(bench: Bench) -> None:
         raise Failed(f"the script was given {words} and not {['raw word', *_AS_FLAGS]}")
 
 
-@asks("passes-positional", "P85", "must", "parameters as positional words, in their order")
+@asks("passes-positional", "P89", "must", "parameters as positional words, in their order")
 def passes_positional(bench: Bench) -> None:
     result = _run(bench, arguments="positional", params={"b": "-x", "a": 2, "c": ["u", "v"]})
     if (words := (result or {}).get("words")) != ["-x", "2", "u", "v"]:
         raise Failed(f"the script was given {words} and not ['-x', '2', 'u', 'v']")
 
 
-@asks("passes-stdin", "P85", "must", "parameters as one JSON object on standard input")
+@asks("passes-stdin", "P89", "must", "parameters as one JSON object on standard input")
 def passes_stdin(bench: Bench) -> None:
     import json
 
