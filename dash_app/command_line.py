@@ -31,7 +31,9 @@ def command_line(script: str, source: str, parts: Parts, given: Given) -> str:
     for name, value in parts.params.items():
         words += ["--param", f"{name}={_json(value)}"]
     words += ["--trials", str(given.trials)]
-    words += {"random": [], "grid": ["--grid"]}.get(given.sampler, ["--sampler", given.sampler])
+    words += {"auto": [], "random": ["--random"], "grid": ["--grid"]}.get(
+        given.sampler, ["--sampler", given.sampler]
+    )
     if given.metric.strip():
         words += ["--metric", given.metric.strip()]
     words += ["--minimize"] if given.direction == "minimize" else []
@@ -45,7 +47,8 @@ def write_dimension(dimension: Dimension) -> str:
         case IntRange() | FloatRange():
             kind = "int" if isinstance(dimension, IntRange) else "float"
             low, high = write_number(dimension.low, kind), write_number(dimension.high, kind)
-            return f"{'log:' if dimension.log else ''}{low}..{high}"
+            scale = "" if not dimension.log else "log:" if kind == "float" else "whole:log:"
+            return f"{scale}{low}..{high}"
         case Choice(values=values):
             return ",".join(_json(value) for value in values)
     return ""

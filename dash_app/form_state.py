@@ -60,7 +60,8 @@ class Given(Struct, frozen=True):
     trials: Any = 20
     metric: str = ""
     direction: str = "maximize"
-    sampler: str = "random"
+    #: auto: one that learns where there is a metric to learn from.
+    sampler: str = "auto"
     parallel: Any = 16
 
 

@@ -90,10 +90,13 @@ def build_sweep(job: JobSpec, parts: Parts, given: Given) -> SweepSpec:
         check_space(parts.space)
     except SpaceError as error:
         raise FormError(f"{error}.") from None
+    sampler = given.sampler
+    if sampler == "auto":
+        sampler = "tpe" if given.metric.strip() else "random"
     spec = {
         "job": msgspec.to_builtins(job),
         "space": msgspec.to_builtins(parts.space),
-        "sampler": given.sampler,
+        "sampler": sampler,
         "trials": read_number("Trials", given.trials),
         "metric": given.metric.strip(),
         "direction": given.direction,

@@ -92,6 +92,7 @@ def props_of(job: Document, why: str, percent: float | None) -> Props:
         ids.JOB_STATUS: {"children": words.status(job, why, percent), "data-status": str(job["status"])},
         ids.JOB_FACTS: {"children": words.facts(job)},
         ids.JOB_RESULT: {"children": words.result(job)},
+        ids.JOB_CHARTS: {"children": words.charts(job)},
         ids.JOB_ARTIFACTS: {"children": artifacts(job, words.last_result(job))},
         ids.JOB_ATTEMPTS: {"children": words.attempts(job)},
     }

@@ -24,6 +24,8 @@ async def page(house: House, job: str, percents: dict[str, float], may_change: b
         raise not_found("job", job)
     shown = props_of(found, await read_why(house, found), percents.get(job))
     left = [
+        # The style sheet shows it once there is a chart in it.
+        pieces.panel("What came out", shown[ids.JOB_CHARTS]["children"], id=ids.JOB_CHARTS, kind="charts"),
         pieces.panel("Curves", id=ids.JOB_CURVES, kind="curves"),
         pieces.panel("Use of the machine", id=ids.JOB_USAGE, kind="curves"),
         # Its lines come by the live feed, as text; nothing else ever writes into it.

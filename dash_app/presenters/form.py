@@ -49,6 +49,7 @@ def no_scripts(folders: list[str]) -> Component:
 
 
 _SAMPLERS = {
+    "auto": "As fits",
     "random": "Random",
     "grid": "Grid: every combination",
     "tpe": "TPE",
@@ -129,9 +130,10 @@ def _search() -> Component:
                         id=ids.FORM_SAMPLER,
                         label="Chosen by",
                         data=[
-                            {"value": one, "label": _SAMPLERS.get(one, one)} for one in get_args(SamplerName)
+                            {"value": one, "label": _SAMPLERS.get(one, one)}
+                            for one in ("auto", *get_args(SamplerName))
                         ],
-                        value="random",
+                        value="auto",
                         allowDeselect=False,
                     ),
                     dmc.TextInput(

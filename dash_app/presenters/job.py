@@ -8,6 +8,7 @@ from dash.development.base_component import Component
 from dash_app import addresses, component_ids
 from dash_app.presenters import jobs, pieces, words
 from dash_app.presenters.plain import plain, plain_lines
+from dash_app.presenters.result_charts import result_charts, without_charts
 from idlehands.energy import add_up, describe
 from schemas.specs import BUILT
 from schemas.states import FINAL_STATUSES, JobStatus
@@ -135,7 +136,14 @@ def result(job: Document) -> list[Component]:
     printed = last.get("result")
     if not printed:
         return [html.P("The script printed no JSON result.", className="quiet")]
-    return [pieces.facts([(plain(name, 80), words.value(value)) for name, value in printed.items()])]
+    listed = without_charts(printed)
+    return [pieces.facts([(plain(name, 80), words.value(value)) for name, value in listed.items()])]
+
+
+def charts(job: Document) -> list[Component]:
+    """Return the charts of the result that counts; none when it has none."""
+    printed = last_result(job).get("result")
+    return result_charts(printed) if isinstance(printed, dict) else []
 
 
 def last_result(job: Document) -> Document:

@@ -61,7 +61,7 @@ def suggest_sweep(script: Path, found: "Script") -> dict[str, Any]:
             f"No argument of {script} could be read that a search can change: it needs numbers with a "
             "default or bounds, choices or switches. Give --space NAME=SPACE to `idlehands sweep`",
         )
-    return {"job": {"script": str(script)}, "space": space, "sampler": "random", "trials": 20}
+    return {"job": {"script": str(script)}, "space": space, "trials": 20}
 
 
 def _print(script: Path, found: "Script") -> None:

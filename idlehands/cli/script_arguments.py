@@ -59,8 +59,8 @@ def check_arguments(
         said = " ".join(found)
         raise Stop(
             REFUSED,
-            f"{script.name} would not take this. {said} `idlehands describe {script}` says what it takes; "
-            "--force submits it as it is",
+            f"The script {script.name} would not take this. {said} `idlehands describe {script}` says what "
+            "it takes; --force submits it as it is",
         )
 
 

@@ -5,6 +5,7 @@ What a script may take beyond what could be read of it is never called wrong.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -53,18 +54,21 @@ class _Checker:
         self._script, self._source = script, source
         self._flags = {flag: one for one in script.arguments for flag in one.flags}
 
-    def words(self, argv: Iterable[str]) -> Iterator[str]:
-        for word in argv:
+    def words(self, argv: Sequence[str]) -> Iterator[str]:
+        """Yield what is wrong with flags among words, and with the one value that follows each."""
+        for word, after in pairwise([*argv, "-"]):
             if word == "--":
                 return
-            flag = word.partition("=")[0]
-            if (
-                flag.startswith("--")
-                and flag not in _OF_ALL
-                and self._find(flag) is None
-                and not self._script.more
-            ):
-                yield self._unknown(flag, f"{flag}")
+            flag, equals, value = word.partition("=")
+            if not flag.startswith("--") or flag in _OF_ALL:
+                continue
+            found = self._find(flag)
+            if found is None:
+                if not self._script.more:
+                    yield self._unknown(flag, flag)
+            elif not self._script.commands:
+                # Commands may have flags of one name that take other things.
+                yield from _why_unfit_word(found, value if equals else after)
 
     def value(self, name: str, value: Any) -> Iterator[str]:
         found = self._named(name)
@@ -79,6 +83,9 @@ class _Checker:
     def dimension(self, name: str, dimension: Any) -> Iterator[str]:
         given = msgspec.to_builtins(dimension)
         if not isinstance(given, dict):
+            return
+        if given.get("type") == "fixed":
+            yield from self.value(name, given.get("value"))
             return
         if isinstance(given.get("values"), list | tuple):
             for value in given["values"]:
@@ -146,3 +153,11 @@ class _Checker:
         if not names:
             return f"The script has no {name}, nor any other flag."
         return f"The script has no {name}. It has {listed(sorted(set(names.values())))}."
+
+
+def _why_unfit_word(argument: Argument, word: str) -> Iterator[str]:
+    if argument.kind == "bool" or argument.many or argument.count > 1 or word.startswith("-"):
+        return
+    why = why_unfit(argument, word)
+    if why:
+        yield why

@@ -151,6 +151,7 @@ def test_what_is_varied_is_the_space_of_a_sweep() -> None:
         9,
         ("a.csv",),
     )
+    assert sweep.sampler == "tpe"
 
 
 @pytest.mark.parametrize(

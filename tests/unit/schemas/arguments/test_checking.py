@@ -93,6 +93,10 @@ def test_a_space_is_held_against_it_too(dimension: dict[str, Any], words: str) -
 def test_words_are_known_flags_or_said_not_to_be() -> None:
     assert problems("mnist", "--lr", "1", "-x", "--seed=3", "--", "--what") == []
     assert "has no --epochs" in problems("mnist", "--epochs", "3")[0]
+    assert "lr takes a number, not 'fast'" in problems("mnist", "--lr", "fast")[0]
+    assert "seed takes a whole number" in problems("mnist", "--dry-run", "--seed=1.5")[0]
+    assert problems("mnist", "--seed", "-1", "--lr", "--amp", "--lr") == []
+    assert "size is one of" in problems("groups", "x", "--size", "huge", "-n", "1")[0]
 
 
 def test_nothing_is_said_of_what_is_not_known() -> None:
