@@ -7,6 +7,7 @@ back. Neither polls; both end with `shutdown`.
 """
 
 import contextlib
+import functools
 import itertools
 import queue
 import sys
@@ -21,7 +22,7 @@ from typing import Any, TypeVar
 from idlehands.calls.calling import Wishes
 from idlehands.calls.packing import Function, NotPicklable, Take, pack_function
 from idlehands.client.endings import Ending, Told
-from idlehands.client.errors import ClientError, RequestRefused
+from idlehands.client.errors import ClientError, HqUnreachable, RequestRefused
 from idlehands.client.house import House, connect
 from idlehands.client.jobs import NobodyTrusts, find_distrust, read_ending
 from schemas.events import AttemptReturned, JobClaimed
@@ -98,6 +99,7 @@ class Executor(futures.Executor):
         if echo:
             self.house.on_lines(self._echo)
         self._endings = self.house.endings
+        self.house.on_close(self._abandon)
         self._threads = [
             threading.Thread(target=self._send, name="idlehands-send", daemon=True),
             threading.Thread(target=self._receive, name="idlehands-receive", daemon=True),
@@ -206,6 +208,15 @@ class Executor(futures.Executor):
             for thread in self._threads:
                 if thread is not threading.current_thread():
                     thread.join()
+
+    def kill(self) -> None:
+        """Cancel every call, also those that run. Their futures are cancelled or end with `JobFailure`."""
+        with self._changed:
+            known = [*(future for future, _ in self._waiting), *self._sent.values()]
+        for future in known:
+            job = future.job
+            if not future.cancel() and job is not None:
+                self._arrived.put(functools.partial(self._cancel, job))
 
     # --- between here and the house ---------------------------------------------------
 
@@ -320,7 +331,21 @@ class Executor(futures.Executor):
     def _cancel(self, job: str) -> None:
         # It may have ended in this moment.
         with contextlib.suppress(RequestRefused):
-            self.house.client.cancel([job])
+            if not self.house.is_closed:
+                self.house.client.cancel([job])
+
+    def _abandon(self) -> None:
+        """Let everybody know that nothing will be heard any more: the house was closed."""
+        with self._changed:
+            self._is_shut = True
+            left = [*(future for future, _ in self._waiting), *self._sent.values()]
+            self._waiting.clear()
+            self._sent.clear()
+            self._changed.notify_all()
+        for future in left:
+            if _start(future):
+                what = f"{future.job} goes on there" if future.job else "the call was not sent"
+                future.set_exception(HqUnreachable(f"The connection to the house was closed: {what}."))
 
     def _let_go(self, job: str) -> None:
         self._endings.forget(job)
@@ -345,6 +370,7 @@ class Executor(futures.Executor):
 
     def _close(self) -> None:
         self.house.no_lines(self._echo)
+        self.house.not_on_close(self._abandon)
         if self._owns and not self._is_closed:
             self._is_closed = True
             self.house.close()

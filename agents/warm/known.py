@@ -9,10 +9,11 @@ HEAVY = frozenset({
     "numpy", "scipy", "pandas", "sklearn", "torch", "torchvision", "matplotlib", "seaborn", "statsmodels",
     "joblib", "sympy", "networkx", "PIL", "pyarrow",
 })  # fmt: skip
-#: Of the standard library: quick to have, without effects at import, and shared by all warm interpreters.
+#: Of the standard library, but for one: quick to have, without effects at import, shared by all warm
+#: interpreters.
 LIGHT = frozenset(
     """
-    abc argparse array ast base64 bisect bz2 calendar cmath codecs collections collections.abc
+    abc argparse array ast base64 bisect bz2 calendar cloudpickle cmath codecs collections collections.abc
     concurrent.futures contextlib copy csv ctypes dataclasses datetime decimal difflib email enum
     errno fractions functools gc getopt glob gzip hashlib heapq hmac html inspect io itertools json
     keyword linecache locale logging lzma math multiprocessing numbers operator os pathlib pickle

@@ -16,6 +16,8 @@ from schemas.calls import CALL_ENTRY
 
 _INSIDE = Path(__file__).with_name("inside")
 _PICKLERS = ("__init__.py", "cloudpickle.py")
+#: As the script finds it.
+VENDORED = "idlehands_vendored"
 _IMPORTS_AT_MOST = 40
 #: Hash-based, and not compared with the source.
 _UNCHECKED = 1
@@ -50,7 +52,8 @@ def _read_pickler() -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     for name in _PICKLERS:
         source = (folder / name).read_bytes()
-        path = f"cloudpickle/{name}"
+        # Not beside the script: there it would come before one that a warm interpreter has imported.
+        path = f"{VENDORED}/{cloudpickle.__version__}/cloudpickle/{name}"
         # Version 2 has no references: the same code gives the same bytes.
         code = marshal.dumps(compile(source, path, "exec", dont_inherit=True), 2)
         head = importlib.util.MAGIC_NUMBER + _UNCHECKED.to_bytes(4, "little")

@@ -67,11 +67,16 @@ class House:
         self._lock = threading.Lock()
         self._endings: Endings | None = None
         self._line_listeners: list[LineListener] = []
+        self._closing: list[Callable[[], None]] = []
+        self.is_closed = False
 
     # --- life -------------------------------------------------------------------
 
     def close(self) -> None:
         """Disconnect. Jobs go on. Safe to repeat."""
+        self.is_closed = True
+        while self._closing:
+            self._closing.pop()()
         if self._endings is not None:
             self._endings.close()
         self.client.close()
@@ -154,6 +159,15 @@ class House:
     def on_lines(self, listener: LineListener) -> None:
         """Let a listener have what jobs print. It is called on another thread, and must be quick."""
         self._line_listeners.append(listener)
+
+    def on_close(self, listener: Callable[[], None]) -> None:
+        """Let a listener know when the house is closed here."""
+        self._closing.append(listener)
+
+    def not_on_close(self, listener: Callable[[], None]) -> None:
+        """Let a listener know no more. Safe to repeat."""
+        if listener in self._closing:
+            self._closing.remove(listener)
 
     def no_lines(self, listener: LineListener) -> None:
         """Let a listener have nothing more. Safe to repeat."""

@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from idlehands.calls.packing import NotPicklable
-from idlehands.client.errors import RequestRefused
+from idlehands.client.errors import HqUnreachable, RequestRefused
 from idlehands.client.house import House, connect
 from idlehands.client.jobs import JobFailure, NobodyTrusts
 from idlehands.executor import Executor
@@ -189,3 +189,83 @@ def test_cpythons_own_tests_of_executors_pass(home: House) -> None:
     )
 
     assert printed.returncode == 0, printed.stderr[-5000:]
+
+
+def test_joblib_uses_every_machine_of_the_house(home: House) -> None:
+    joblib = pytest.importorskip("joblib")
+    import idlehands.joblib  # noqa: F401 - it makes the name known
+
+    def where(number: int) -> str:
+        time.sleep(0.3)
+        return os.getcwd().split("/agents/")[1].split("/")[0]
+
+    with joblib.parallel_config("idlehands", house=home, n_jobs=-1):
+        assert joblib.effective_n_jobs(-1) == 4
+        machines = joblib.Parallel()(joblib.delayed(where)(number) for number in range(8))
+        with pytest.raises(ZeroDivisionError):
+            joblib.Parallel()(joblib.delayed(divmod)(1, number) for number in range(3))
+
+    assert set(machines) == home._found.own_agents
+
+
+@pytest.mark.slow
+def test_scikit_learn_scores_the_same_as_here(home: House) -> None:
+    joblib = pytest.importorskip("joblib")
+    pytest.importorskip("sklearn")
+    from sklearn.datasets import make_classification
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import GridSearchCV, cross_val_score
+
+    import idlehands.joblib  # noqa: F401 - it makes the name known
+
+    table, answers = make_classification(900, 20, random_state=1)
+    space = {"C": [0.1, 1.0, 10.0]}
+
+    with joblib.parallel_config("idlehands", house=home):
+        scores = cross_val_score(LogisticRegression(), table, answers, cv=4, n_jobs=-1)
+        found = GridSearchCV(LogisticRegression(), space, cv=3, n_jobs=-1).fit(table, answers)
+
+    assert (scores == cross_val_score(LogisticRegression(), table, answers, cv=4)).all()
+    known = GridSearchCV(LogisticRegression(), space, cv=3).fit(table, answers)
+    assert found.best_params_ == known.best_params_
+    assert (found.cv_results_["mean_test_score"] == known.cv_results_["mean_test_score"]).all()
+    assert (found.predict(table) == known.predict(table)).all()
+
+
+@pytest.mark.slow
+def test_joblibs_own_tests_pass(home: House) -> None:
+    pytest.importorskip("joblib")
+    words = (
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "tests.peers.joblib_backend",
+        "-p",
+        "no:cacheprovider",
+        "-W",
+        "default",
+    )
+    printed = subprocess.run(
+        [sys.executable, *words, "--pyargs", "joblib.test.test_parallel", "-k", "idlehands"],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert printed.returncode == 0, printed.stdout[-5000:]
+
+
+def test_who_closes_the_house_leaves_nobody_waiting(house: RunningHouse) -> None:
+    mine = connect(house.home.broker_address, house.home.client("cli"))
+    pool = Executor(1, house=mine)
+    futures = [pool.submit(time.sleep, 30), pool.submit(pow, 2, 2)]
+
+    eventually(lambda: futures[0].job is not None, SECONDS)
+    mine.close()
+
+    assert all(isinstance(future.exception(5), HqUnreachable) for future in futures)
+    pool.shutdown()
+    with connect(house.home.broker_address, house.home.client("cli")) as again:
+        again.client.cancel([futures[0].job or ""])

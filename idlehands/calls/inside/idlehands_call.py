@@ -66,6 +66,23 @@ def _read_checked(path: str, sha256: str) -> bytes:
     return content
 
 
+def _ready_pickler() -> None:
+    """Let `cloudpickle` be what the call was made with: this machine's if it is the same, or the bundle's."""
+    place = os.path.join(os.path.dirname(os.path.abspath(__file__)), "idlehands_vendored")
+    (version,) = os.listdir(place)
+    try:
+        import cloudpickle
+
+        if cloudpickle.__version__ == version:
+            return
+    except ImportError:
+        pass
+    for name in [name for name in sys.modules if name.partition(".")[0] == "cloudpickle"]:
+        # Not `del`: agents import nothing ahead of a script that does that, as it may mean anything.
+        sys.modules.pop(name)
+    sys.path.insert(1, os.path.join(place, version))
+
+
 def read_call(params: "dict[str, Any]") -> "tuple[Any, tuple[Any, ...], dict[str, Any]]":
     """Return function, arguments and keyword arguments.
 
@@ -82,6 +99,8 @@ def read_call(params: "dict[str, Any]") -> "tuple[Any, tuple[Any, ...], dict[str
         content = base64.b64decode(payload)
         if hashlib.sha256(content).hexdigest() != signed:
             raise CallBroken("the call is not what its author signed")
+    if b"cloudpickle" in content or files:
+        _ready_pickler()
     version, function, arguments = pickle.loads(content)  # noqa: S301 - signed by an author who is trusted here
     here = list(sys.version_info[:2])
     if list(version) != here:
@@ -102,6 +121,7 @@ def _pickle(value: Any) -> bytes:
         return pickle.dumps(value, 5)
     except Exception:
         # Slower to have, and takes what was defined in somebody's notebook.
+        _ready_pickler()
         import cloudpickle
 
         return bytes(cloudpickle.dumps(value, 5))
@@ -189,7 +209,20 @@ def main() -> int:
 
 def _imports() -> None:
     """Name, for whoever reads this file, what the call is going to import. Never called."""
-    import idlehands_imports  # type: ignore[import-not-found,unused-ignore]  # noqa: F401
+    # ruff: noqa: F401, I001
+    import abc
+    import collections
+    import dataclasses
+    import enum
+    import itertools
+    import logging
+    import platform
+    import struct
+    import threading
+    import types
+    import uuid
+    import weakref
+    import idlehands_imports  # type: ignore[import-not-found,unused-ignore]
 
 
 if __name__ == "__main__":

@@ -2,14 +2,17 @@
 
 import base64
 import hashlib
+import io
 import pickle
 import sys
+import tarfile
 import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from agents.warm.imports import find_imports, names_beside
 from idlehands.calls.bundling import build_call_bundle
 from idlehands.calls.opening import NotPlain, ResultBroken, open_outcome
 from idlehands.calls.packing import (
@@ -241,3 +244,17 @@ def test_what_is_damaged_is_said_so(said: dict[str, Any]) -> None:
 def test_what_cannot_be_pickled_is_said_so() -> None:
     with pytest.raises(NotPicklable, match="arguments of add"):
         pack(add, threading.Lock())
+
+
+def test_agents_see_what_a_call_will_import_and_have_it_ready(tmp_path: Path) -> None:
+    function = pack_function(lambda: __import__("sklearn.svm"))
+    bundle = build_call_bundle(function.imports | {"sklearn.svm", "numpy"})
+    with tarfile.open(fileobj=io.BytesIO(bundle.content)) as tar:
+        tar.extractall(tmp_path, filter="data")
+
+    found = find_imports((tmp_path / bundle.entry).read_bytes(), tmp_path)
+
+    assert {"sklearn.svm", "numpy", "cloudpickle", "json"} <= set(found.names)
+    assert found.heavy == {"sklearn", "numpy"}
+    # Whatever is beside the script would come before what a warm interpreter has under that name.
+    assert names_beside(tmp_path) == {"idlehands_call", "idlehands_imports"}
