@@ -5,17 +5,19 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
-from schemas.names import JOB_PATTERN, SWEEP_PATTERN
+from dash_app.asked import pairs_of
+from schemas.names import DATASET_PATTERN, JOB_PATTERN, SWEEP_PATTERN
 from schemas.states import JobStatus
 
 _JOB = re.compile(JOB_PATTERN)
+_DATASET = re.compile(DATASET_PATTERN)
 _SWEEP = re.compile(SWEEP_PATTERN)
 _NUMBER = re.compile(r"\d{1,16}")
 
 
 @dataclass(frozen=True)
 class View:
-    """What is looked at. `kind` is house, jobs, job, sweeps, sweep, new, settings or nothing."""
+    """What is looked at. `kind` is the page, such as house, jobs or job; `nothing` where there is none."""
 
     kind: str
     #: Id of the job or sweep.
@@ -23,6 +25,8 @@ class View:
     status: str | None = None
     before: int | None = None
     script: str = ""
+    #: What else the address says, as names and values.
+    given: tuple[tuple[str, str], ...] = ()
 
 
 def parse(path: Any, query: Any) -> View:
@@ -50,6 +54,12 @@ def parse(path: Any, query: Any) -> View:
             return View("sweep", sweep)
         case ["new"]:
             return View("new", script=given.get("script", "")[:200])
+        case ["data"]:
+            return View("data")
+        case ["data", name] if _DATASET.match(name):
+            return View("dataset", name, given=(("version", given.get("version", "")[:64]),))
+        case ["results"]:
+            return View("results", given=pairs_of(given))
         case ["settings"]:
             return View("settings")
     return View("nothing")

@@ -36,6 +36,20 @@ def register(app: Dash, pages: Pages, changing: Changing, submitting: Submitting
         ClientsideFunction("idlehands", "shown"), Output(ids.PAGE, "data-shown"), Input(ids.PAGE, "children")
     )
 
+    # What is chosen and selected there stands in the address, and the address makes the page.
+    app.clientside_callback(  # type: ignore[no-untyped-call]
+        ClientsideFunction("idlehands", "resultsAddress"),
+        Output(ids.URL, "search", allow_duplicate=True),
+        [Input(identity, "value") for identity in ids.RESULTS_CHOICES.values()],
+        prevent_initial_call=True,
+    )
+    app.clientside_callback(  # type: ignore[no-untyped-call]
+        ClientsideFunction("idlehands", "resultsPicked"),
+        Output(ids.URL, "search", allow_duplicate=True),
+        Input(ids.RESULTS_FIGURE, "selectedData"),
+        prevent_initial_call=True,
+    )
+
     @app.callback(Output(ids.JOB_ACTIONS, "children"), Input(ids.JOB_STATUS, "data-status"))
     async def show_job_actions(status: str) -> Any:
         return job_words.actions(status, may_change())

@@ -58,6 +58,15 @@ FORM_PREVIEW = "form-preview"
 SUBMIT = "submit"
 SUBMIT_NOTE = "submit-note"
 
+RESULTS_CONTROLS = "results-controls"
+RESULTS_FIGURE = "results-figure"
+RESULTS_GRID = "results-grid"
+#: What is chosen on the Results page, by its name in the address.
+RESULTS_CHOICES = {
+    name: f"results-{name}"
+    for name in ("where", "sweep", "columns", "x", "y", "color", "facet", "kind", "by", "of")
+}
+
 AUDIT = "audit"
 
 PAIRING = "pairing"

@@ -7,7 +7,7 @@ from pathlib import Path
 from dash import Dash
 from fastapi import FastAPI
 
-from dash_app import artifacts_route, callbacks, login_routes, resting_route, shell
+from dash_app import artifacts_route, callbacks, data_route, login_routes, resting_route, results_route, shell
 from dash_app.background import in_background
 from dash_app.changing import Changing
 from dash_app.checked_calls import CheckedCalls
@@ -55,6 +55,8 @@ class Page:
         events_route.add_route(app, self._hub)
         artifacts_route.add_routes(app, self._house)
         resting_route.add_routes(app, self._house)
+        results_route.add_routes(app, self._house)
+        data_route.add_routes(app, self._house)
         dash = Dash(
             __name__,
             server=app,  # type: ignore[arg-type]  # its words for types know Flask only

@@ -14,6 +14,8 @@ _PAGES = (
     ("House", "/", ("house",)),
     ("Jobs", "/jobs", ("jobs", "job")),
     ("Sweeps", "/sweeps", ("sweeps", "sweep")),
+    ("Results", "/results", ("results",)),
+    ("Data", "/data", ("data", "dataset")),
     ("New", "/new", ("new",)),
     ("Settings", "/settings", ("settings",)),
 )

@@ -19,6 +19,10 @@
 
   function link(name, address) {
     return function (props) {
+      // A row that is still on its way.
+      if (!props.data) {
+        return null;
+      }
       return React.createElement("a", { href: address(props.data) }, String(props.value));
     };
   }

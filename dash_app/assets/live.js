@@ -235,6 +235,8 @@
 
   window.dash_clientside = window.dash_clientside || {};
   window.dash_clientside.idlehands = {
+    resultsAddress: function () { return window.idlehands.resultsAddress.apply(null, arguments); },
+    resultsPicked: function (selected) { return window.idlehands.resultsPicked(selected); },
     // Called when a page was put in place: from now on it is the one that is asked for.
     shown: function () {
       shown = { path: location.pathname, query: location.search };
@@ -242,6 +244,7 @@
       document.querySelectorAll("[data-cards]").forEach(function (place) {
         window.idlehands.drawCards(place, { all: JSON.parse(place.dataset.cards) });
       });
+      (window.idlehands.whenShown || []).forEach(function (show) { show(); });
       if (socket === null && failures === 0) {
         connect();
       } else {

@@ -6,11 +6,14 @@ from dash import html
 from pymongo.errors import PyMongoError
 
 from dash_app.addresses import View
+from dash_app.asked import asked_of
 from dash_app.live.hearing import Hearing
+from dash_app.pages import data as data_page
 from dash_app.pages import house as house_page
 from dash_app.pages import job as job_page
 from dash_app.pages import jobs as jobs_page
 from dash_app.pages import new as new_page
+from dash_app.pages import results as results_page
 from dash_app.pages import settings as settings_page
 from dash_app.pages import sweeps as sweeps_page
 from dash_app.presenters import pieces
@@ -58,6 +61,12 @@ class Pages:
                 return await sweeps_page.page(house, self._hearing, view.identity, may_change())
             case "new":
                 return await new_page.page(house, self._folders, view.script, may_change())
+            case "results":
+                return await results_page.page(house, asked_of(view.given))
+            case "data":
+                return await data_page.list_page(house, may_change())
+            case "dataset":
+                return await data_page.page(house, view.identity, dict(view.given)["version"])
             case "settings":
                 return await settings_page.page(house, visitor().role in ADMINS)
         return _trouble("There is no such page", "The address may be misspelt; the pages are above.")

@@ -43,6 +43,24 @@ def grid(identity: str, columns: list[Column], rows: list[dict[str, Any]], nothi
     )
 
 
+def paged_grid(identity: str, columns: list[Column], nothing: str) -> dag.AgGrid:
+    """Return a table whose rows `assets/results.js` brings page by page while it is scrolled."""
+    shown = grid(identity, columns, [], nothing)
+    shown.rowModelType = "infinite"
+    del shown.rowData
+    shown.dashGridOptions = {
+        **shown.dashGridOptions,
+        "cacheBlockSize": 100,
+        "maxBlocksInCache": 10,
+        "maxConcurrentDatasourceRequests": 2,
+        "blockLoadDebounceMillis": 60,
+        "rowSelection": {"mode": "multiRow", "headerCheckbox": False, "enableClickSelection": False},
+        "selectionColumnDef": {"pinned": "left", "width": 44, "resizable": False},
+        "rowHeight": 36,
+    }
+    return shown
+
+
 def job_columns() -> list[Column]:
     """Return the columns of the list of jobs; newest first."""
     return [

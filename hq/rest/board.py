@@ -7,6 +7,7 @@ from hq.rest.database import QUERY_MS, Database, Document, find, named, plain, s
 
 #: As many as a page shows in one go; older ones are a page further on.
 MOST_ROWS = 500
+_RESULTS_LOOKED_AT = 20_000
 
 
 async def read_jobs_by_id(database: Database, jobs: Iterable[str]) -> list[Document]:
@@ -47,6 +48,20 @@ async def read_log_end(database: Database, job: str, pieces: int) -> list[Docume
     """Return the last stored pieces of a job's log, oldest first."""
     rows = await find(database, "logs", {"job": job}, sort=[("_id", -1)], limit=pieces)
     return rows[::-1]
+
+
+async def read_users(database: Database, dataset: str, limit: int = 30) -> list[Document]:
+    """Return the newest results that used a dataset: `{job, script, at}`. No index: so many are looked at."""
+    used = {"$getField": {"field": dataset, "input": {"$ifNull": ["$result.datasets", {}]}}}
+    pipeline: list[Document] = [
+        {"$sort": {"position": -1, "_id": 1}},
+        {"$limit": _RESULTS_LOOKED_AT},
+        {"$match": {"$expr": {"$ne": [{"$type": used}, "missing"]}}},
+        {"$limit": limit},
+        {"$project": {"_id": 0, "job": 1, "script": 1, "at": 1}},
+    ]
+    cursor = await stored(database, "results").aggregate(pipeline, maxTimeMS=QUERY_MS)
+    return [plain(raw) for raw in await cursor.to_list()]
 
 
 async def read_points(database: Database, jobs: Sequence[str], limit: int) -> list[Document]:

@@ -100,6 +100,8 @@ RULES: tuple[Rule, ...] = (
 
 #: Bodies of the page's forms: a script may be among them.
 _FORM_BODY = 2 * 1024 * 1024
+#: Of a piece of a file that a browser sends.
+_PIECE_BODY = 16 * 1024 * 1024
 
 
 def _look(path: str) -> Rule:
@@ -113,6 +115,13 @@ ARTIFACT = "/jobs/{job}/artifacts/{token}/{number}"
 ARTIFACT_PICTURE = f"{ARTIFACT}/picture"
 #: A machine, to be asked for less: by the buttons on its card.
 MACHINE = "/machines/{agent}"
+DATA = "/data"
+DATA_PIECES = f"{DATA}/blobs/{{sha256}}/pieces"
+DATA_PIECE = f"{DATA_PIECES}/{{offset}}"
+DATA_SET = f"{DATA}/sets/{{dataset}}/{{sha256}}"
+RESULTS = "/results"
+RESULTS_ROWS = f"{RESULTS}/rows"
+RESULTS_CSV = f"{RESULTS}/table.csv"
 #: The page. What a callback changes, it checks the role for itself: all callbacks share one path.
 PAGE_RULES: tuple[Rule, ...] = (
     Rule(LOGIN, {"GET": READERS, "POST": READERS}, body=4096, open=True, page=True),
@@ -122,6 +131,10 @@ PAGE_RULES: tuple[Rule, ...] = (
         _look(path)
         for path in ("/", "/jobs", "/jobs/{job}", "/sweeps", "/sweeps/{sweep}", "/new", "/settings")
     ),
+    *(_look(path) for path in (RESULTS, RESULTS_ROWS, RESULTS_CSV, DATA, f"{DATA}/{{dataset}}")),
+    Rule(DATA_PIECES, {"GET": WRITERS}, page=True),
+    Rule(DATA_PIECE, {"PUT": WRITERS}, body=_PIECE_BODY, page=True),
+    Rule(DATA_SET, {"PUT": WRITERS}, page=True),
     *(
         Rule(f"{MACHINE}/{verb}", {"POST": WRITERS}, body=4096, page=True)
         for verb in ("pause", "drain", "resume")

@@ -6,9 +6,11 @@ import json
 import re
 from typing import Any
 
+from hq.rest.conditions import parse_conditions
 from hq.rest.database import QUERY_MS, Database, Document, find_by_id, plain, stored
 from hq.rest.paging import make_cursor, read_cursor
 from hq.rest.problems import Problem
+from hq.rest.table import Selection, match_of
 
 #: Columns that a result has whatever its script printed.
 _OWN = {
@@ -35,6 +37,7 @@ async def read_results(
     job: str | None = None,
     sort: str | None = None,
     every: bool = False,
+    where: str = "",
 ) -> Document:
     """Return results: `{"results": [...], "sort": ..., "next": cursor or None}`.
 
@@ -42,14 +45,15 @@ async def read_results(
         sort: `accuracy`, `-accuracy` (largest first), `params.layers`, `at`, ... Without it the
             best first by a sweep's own metric, else the newest first. Rows without a number come last.
         every: Also results that do not count: superseded and failed ones that were tried again.
+        where: Conditions as people write them, such as `accuracy >= 0.9, machine = attic`.
     """
-    query: dict[str, Any] = {}
+    query = await match_of(database, Selection(where=parse_conditions(where)))
     if sweep is not None:
         query["sweep"] = sweep
     if job is not None:
         query["job"] = job
-    if not every:
-        query["verdict"] = "accepted"
+    if every:
+        del query["verdict"]
     sort = sort or await _usual_sort(database, sweep)
     field, direction = parse_sort(sort)
     # The offset moves when results arrive in between; a page of a sorted table is of its moment.
@@ -130,7 +134,13 @@ def to_csv(rows: list[Document]) -> str:
         "kwh",
         "cost",
     ]
-    writer.writerow([*header, *(_cell(f"params.{key}") for key in params), *(_cell(key) for key in values)])
+    writer.writerow(
+        [
+            *header,
+            *(spreadsheet_cell(f"params.{key}") for key in params),
+            *(spreadsheet_cell(key) for key in values),
+        ]
+    )
     for row in rows:
         result, printed = row["result"] or {}, _printed(row)
         first = [row.get(key) for key in header[:7]]
@@ -142,7 +152,7 @@ def to_csv(rows: list[Document]) -> str:
             energy.get("cost"),
         ]
         cells = [*first, *(row["params"].get(key) for key in params), *(printed.get(key) for key in values)]
-        writer.writerow([_cell(value) for value in cells])
+        writer.writerow([spreadsheet_cell(value) for value in cells])
     return out.getvalue()
 
 
@@ -150,7 +160,8 @@ def _printed(row: Document) -> Document:
     return (row["result"] or {}).get("result") or {}
 
 
-def _cell(value: object) -> object:
+def spreadsheet_cell(value: object) -> object:
+    """Return a value for CSV; text that a spreadsheet would run as a formula gets an apostrophe before it."""
     if isinstance(value, dict | list):
         value = json.dumps(value, ensure_ascii=False)
     if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):

@@ -91,13 +91,17 @@ def build_router(house: House) -> APIRouter:
             Query(max_length=100, description="Such as -accuracy (largest first), params.layers, at."),
         ] = None,
         every: Annotated[bool, Query(description="Also results that do not count.")] = False,
+        where: Annotated[
+            str,
+            Query(max_length=2000, description="Such as accuracy >= 0.9, machine = attic, params.lr < 0.1."),
+        ] = "",
         form: Annotated[Literal["json", "csv"] | None, Query(alias="format")] = None,
         at_least: AtLeast = None,
     ) -> Response:
         """List results, best first for a sweep with a metric; CSV by `?format=csv` or `Accept: text/csv`."""
         await queries.catch_up(house.database, at_least)
         page = await results.read_results(
-            house.database, limit=limit, after=after, sweep=sweep, sort=sort, every=every
+            house.database, limit=limit, after=after, sweep=sweep, sort=sort, every=every, where=where
         )
         accepts = request.headers.get("accept", "")
         if form == "csv" or (form is None and "text/csv" in accepts):

@@ -18,6 +18,7 @@ from idlehands.house.running import RunningHouse, start_house
 from idlehands.house.tokens import TokenRole
 from schemas.specs import Choice, IntRange, JobSpec, SweepSpec
 from tests.e2e.page_scripts import EVIL, HOSTILE, KEEPER, SCRIPTS, script_of, submit
+from tests.fixtures.broker import eventually
 from tests.fixtures.browser import DESKTOP, PHONE, Scheme, Visitor, log_in, open_browser, watch
 
 pytestmark = pytest.mark.process
@@ -225,6 +226,29 @@ def test_a_sweep_shows_its_best_its_trials_and_its_figures(
     expect(page.locator(ROW.format(sweep))).to_contain_text("8 of 8")
 
 
+def test_results_are_filtered_sorted_and_compared_by_an_address(
+    operator: Visitor, done: tuple[str, str], client: Client
+) -> None:
+    _, sweep = done
+    eventually(lambda: len([trial for trial in client.trials(sweep) if trial["result"]]) == 4, 60)
+    page = operator.open(f"/results?sweep={sweep}").page
+    rows = page.locator("#results-grid .ag-center-cols-container [row-id]")
+    expect(rows).to_have_count(4)
+
+    page.locator("#results-where").fill("steps >= 2")
+    page.locator("#results-where").press("Enter")
+    expect(rows).to_have_count(3)
+    page.locator("#results-grid .ag-pinned-left-cols-container .ag-checkbox-input").first.check(force=True)
+    page.locator("#results-grid .ag-pinned-left-cols-container .ag-checkbox-input").nth(1).check(force=True)
+    page.click("#results-compare")
+
+    expect(page.locator("#results-compared")).to_contain_text("steps")
+    page.reload()
+    expect(page.locator("#results-compared")).to_contain_text("steps")
+    expect(rows).to_have_count(3)
+    expect(page.locator("#results-where")).to_have_value("steps >= 2")
+
+
 def test_a_form_made_of_a_scripts_arguments_submits_it(operator: Visitor) -> None:
     page = operator.open("/new").page
     page.click(".script:has-text('train.py')")
@@ -374,7 +398,18 @@ def test_every_page_fits_every_screen(
     visitor = log_in(browser, house.home, role=TokenRole.VIEWER, size=size, scheme=scheme)
     job, sweep = done
     page = visitor.open("/").page
-    for path in ("/", "/jobs", f"/jobs/{job}", "/sweeps", f"/sweeps/{sweep}", "/new", "/jobs/jaaaaaaaaaaaa"):
+    paths = [
+        "/",
+        "/jobs",
+        f"/jobs/{job}",
+        "/sweeps",
+        f"/sweeps/{sweep}",
+        "/results",
+        "/data",
+        "/new",
+        "/jobs/jaaaaaaaaaaaa",
+    ]
+    for path in paths:
         page.goto(house.home.web_url + path)
         page.wait_for_selector(".head")
         assert page.evaluate("document.documentElement.scrollWidth") <= size[0], path

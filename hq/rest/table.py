@@ -1,0 +1,227 @@
+"""Results as one table: columns, rows by pages, groups and points, all read by the database.
+
+Nothing here holds more than one page. What has no index is said by `scans`.
+"""
+
+import re
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hq.rest.conditions import NAME, OWN, PARAMS, PRINTED, Condition, fields_of, query_of, test_of
+from hq.rest.database import QUERY_MS, Database, Document, find, plain, stored
+from hq.rest.problems import Problem
+
+#: Beyond this an offset costs too much: filter.
+MOST_SKIPPED = 100_000
+MOST_COUNTED = 100_000
+MOST_POINTS = 5_000
+MOST_GROUPS = 60
+NEWEST = "-at"
+_NAMED_JOBS = 10_000
+_EXPORT_MS = 60_000
+_LOOKED_AT = 200
+_HEAVY = ["result.series", "result.stdout", "result.notes", "result.failure", "result.artifacts"]
+_JOB_ID = re.compile(r"j[a-z2-7]{12}")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which results: of a sweep, of jobs, and those that meet all conditions. Only accepted ones count."""
+
+    sweep: str | None = None
+    jobs: tuple[str, ...] = ()
+    where: tuple[Condition, ...] = ()
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column that results have: its full name, and whether all values that were looked at are numbers."""
+
+    name: str
+    is_number: bool
+
+
+async def match_of(database: Database, selection: Selection) -> Document:
+    """Return the selection as a query of stored results.
+
+    Raises:
+        Problem: 422 when there can be no such column.
+    """
+    query: Document = {"verdict": "accepted"}
+    if selection.sweep is not None:
+        query["sweep"] = selection.sweep
+    if selection.jobs:
+        query["job"] = {"$in": list(selection.jobs)}
+    tests = [query_of(one) for one in selection.where if one.name != NAME]
+    for one in selection.where:
+        if one.name == NAME:
+            jobs = await find(
+                database,
+                "jobs",
+                {"spec.name": test_of(one)},
+                sort=[("order", -1)],
+                limit=_NAMED_JOBS,
+                without=("attempts", "spec"),
+            )
+            tests.append({"job": {"$in": [job["_id"] for job in jobs]}})
+    if tests:
+        query["$and"] = tests
+    return query
+
+
+def scans(selection: Selection, sort: str) -> bool:
+    """Tell whether every result of the selection is read for one page of it."""
+    return bool(selection.where) or sort.lstrip("-") != "at"
+
+
+async def count(database: Database, match: Document) -> int:
+    """Return how many results match, counting no further than one beyond `MOST_COUNTED`."""
+    results = stored(database, "results")
+    return int(await results.count_documents(match, limit=MOST_COUNTED + 1, maxTimeMS=QUERY_MS))
+
+
+async def read_columns(database: Database, match: Document) -> list[Column]:
+    """Return the columns of the newest results that match, parameters first, then what was printed."""
+    rows = await _aggregate(
+        database,
+        [
+            {"$match": match},
+            {"$sort": {"position": -1, "_id": 1}},
+            {"$limit": _LOOKED_AT},
+            {
+                "$project": {
+                    "params": 1,
+                    "printed": "$result.result",
+                    "own": {name: f"${OWN[name]}" for name in OWN},
+                }
+            },
+        ],
+    )
+    seen: dict[str, bool] = {}
+    for group, key in ((PARAMS, "params"), (PRINTED, "printed")):
+        for row in rows:
+            for name, value in (row.get(key) or {}).items():
+                if _may_be_asked_for(group + name):
+                    seen[group + name] = seen.get(group + name, True) and _is_number(value)
+    for name in OWN:
+        values = [row["own"][name] for row in rows if row.get("own", {}).get(name) is not None]
+        if values and name not in ("job", "outcome"):
+            seen[name] = all(_is_number(value) for value in values)
+    return [Column(name, is_number) for name, is_number in seen.items()]
+
+
+async def read_rows(
+    database: Database, match: Document, columns: Sequence[str], *, sort: str, skip: int, limit: int
+) -> list[Document]:
+    """Return rows `{"job", "values": [one for each column]}` in order; rows without a value come last.
+
+    Raises:
+        Problem: 422 when there can be no such column.
+    """
+    paging = [{"$skip": min(skip, MOST_SKIPPED)}, {"$limit": limit}]
+    return await _aggregate(database, [*_sorted(match, sort), *paging, _projected(columns)])
+
+
+async def each_row(
+    database: Database, match: Document, columns: Sequence[str], *, sort: str
+) -> AsyncIterator[Document]:
+    """Yield all rows in order, of which only some are in memory; no more than `MOST_SKIPPED`.
+
+    Raises:
+        Problem: 422 when there can be no such column.
+    """
+    pipeline = [*_sorted(match, sort), {"$limit": MOST_SKIPPED}, _projected(columns)]
+    results = stored(database, "results")
+    async with await results.aggregate(pipeline, maxTimeMS=_EXPORT_MS, allowDiskUse=True) as cursor:
+        async for raw in cursor:
+            yield plain(raw)
+
+
+async def read_groups(database: Database, match: Document, by: str, of: str) -> list[Document]:
+    """Return for each value of `by` what the numbers in `of` are: value, count, mean, std, min, max.
+
+    `std` is that of a sample, None of a single one. At most `MOST_GROUPS` and one.
+
+    Raises:
+        Problem: 422 when there can be no such column.
+    """
+    number = {"$cond": [{"$isNumber": _first(of)}, _first(of), None]}
+    group = {
+        "_id": _first(by),
+        "count": {"$sum": {"$cond": [{"$isNumber": _first(of)}, 1, 0]}},
+        "mean": {"$avg": number},
+        "std": {"$stdDevSamp": number},
+        "min": {"$min": number},
+        "max": {"$max": number},
+    }
+    rows = await _aggregate(
+        database,
+        [
+            {"$match": match},
+            {"$unset": _HEAVY},
+            {"$group": group},
+            {"$sort": {"_id": 1}},
+            {"$limit": MOST_GROUPS + 1},
+        ],
+    )
+    return [{"value": row.pop("_id", None), **row} for row in rows]
+
+
+async def read_points(
+    database: Database, match: Document, columns: Sequence[str], limit: int = MOST_POINTS
+) -> list[Document]:
+    """Return `{"job", "values"}` of the newest results that match, for a figure.
+
+    Raises:
+        Problem: 422 when there can be no such column.
+    """
+    return await read_rows(database, match, columns, sort=NEWEST, skip=0, limit=limit)
+
+
+def _sorted(match: Document, sort: str) -> list[Document]:
+    name, direction = sort.lstrip("-"), -1 if sort.startswith("-") else 1
+    if name == "at":
+        # By the log's order, which an index has.
+        return [{"$match": match}, {"$sort": {"position": direction, "_id": 1}}]
+    value = _first(name)
+    rank = {"$cond": [{"$in": [{"$type": value}, ["missing", "null"]]}, 1, 0]}
+    return [
+        {"$match": match},
+        {"$unset": _HEAVY},
+        {"$addFields": {"__rank": rank, "__by": value}},
+        {"$sort": {"__rank": 1, "__by": direction, "position": 1, "_id": 1}},
+    ]
+
+
+def _projected(columns: Sequence[str]) -> Document:
+    values: list[Any] = [{"$ifNull": [_first(name), None]} for name in columns]
+    return {"$project": {"job": 1, "token": 1, "values": values, "_id": 0}}
+
+
+def are_jobs(words: Sequence[str]) -> bool:
+    """Tell whether all of these can be ids of jobs."""
+    return all(_JOB_ID.fullmatch(word) for word in words)
+
+
+def _first(name: str) -> Any:
+    """Return the expression of a column's value: of two places, that where it is."""
+    places = [f"${field}" for field in fields_of(name)]
+    return places[0] if len(places) == 1 else {"$ifNull": places}
+
+
+def _may_be_asked_for(name: str) -> bool:
+    try:
+        fields_of(name)
+    except Problem:
+        return False
+    return True
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+async def _aggregate(database: Database, pipeline: list[Document]) -> list[Document]:
+    cursor = await stored(database, "results").aggregate(pipeline, maxTimeMS=QUERY_MS, allowDiskUse=True)
+    return [plain(raw) for raw in await cursor.to_list()]

@@ -1,0 +1,184 @@
+"""The table of results on the real database, and its address, figure and pieces."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import pytest
+from plotly.io.json import to_json_plotly
+from pymongo import MongoClient
+
+from dash_app.addresses import parse
+from dash_app.asked import Asked, asked_of, pairs_of, to_pairs
+from dash_app.presenters import results, scatter
+from dash_app.presenters.scatter import Axes, Point
+from hq.rest import table
+from hq.rest.conditions import parse_conditions
+from hq.rest.database import Database, open_database
+from hq.rest.table import Column, Selection
+
+T = TypeVar("T")
+HOSTILE = "<img src=x>"
+
+
+def stored(at: int) -> dict[str, Any]:
+    job = f"j{'abcdefghijkl'[at % 12] * 12}"
+    printed = {"accuracy": at / 10, "note": HOSTILE} | ({} if at % 4 else {"rare": at})
+    return {
+        "_id": {"job": job, "token": 1},
+        "job": job,
+        "token": 1,
+        "agent": "attic" if at % 2 else "study",
+        "verdict": "accepted" if at < 10 else "superseded",
+        "position": at,
+        "at": 1000.0 + at,
+        "params": {"k": at % 3, "mode": "fast" if at < 5 else "slow"},
+        "script": "train",
+        "sweep": None,
+        "trial": None,
+        "result": {"outcome": "succeeded", "duration_seconds": float(at), "result": printed},
+    }
+
+
+@pytest.fixture
+def ask(mongodb_uri: str) -> Callable[[Callable[[Database], Awaitable[Any]]], Any]:
+    with MongoClient[dict[str, Any]](mongodb_uri) as mongo:
+        database = mongo.get_default_database()
+        database["results"].insert_many([stored(at) for at in range(12)])
+        database["jobs"].insert_one({"_id": "j" + "b" * 12, "order": 1, "spec": {"name": "Fold 1"}})
+
+    def run(what: Callable[[Database], Awaitable[Any]]) -> Any:
+        async def whole() -> Any:
+            database = open_database(mongodb_uri)
+            try:
+                return await what(database)
+            finally:
+                await database.client.close()
+
+        return asyncio.run(whole())
+
+    return run
+
+
+def test_rows_are_filtered_sorted_and_paged_by_the_database(ask: Any) -> None:
+    async def rows(database: Database, where: str, sort: str, skip: int = 0) -> list[Any]:
+        match = await table.match_of(database, Selection(where=parse_conditions(where)))
+        names = ["params.k", "accuracy", "result.rare"]
+        found = await table.read_rows(database, match, names, sort=sort, skip=skip, limit=3)
+        return [row["values"] for row in found]
+
+    assert ask(lambda database: rows(database, "", "-at")) == [[0, 0.9, None], [2, 0.8, 8], [1, 0.7, None]]
+    assert ask(lambda database: rows(database, "", "-at", 9)) == [[0, 0.0, 0]]
+    assert ask(lambda database: rows(database, "k = 1, machine = attic", "accuracy")) == [
+        [1, 0.1, None],
+        [1, 0.7, None],
+    ]
+    # What has no value comes last, in both directions.
+    assert [row[2] for row in ask(lambda database: rows(database, "", "rare"))] == [0, 4, 8]
+    assert [row[2] for row in ask(lambda database: rows(database, "", "-rare"))] == [8, 4, 0]
+    assert ask(lambda database: rows(database, "name ~ fold", "-at")) == [[1, 0.1, None]]
+
+
+def test_columns_groups_and_counts_are_of_what_is_selected(ask: Any) -> None:
+    async def look(database: Database) -> Any:
+        match = await table.match_of(database, Selection())
+        return (
+            await table.read_columns(database, match),
+            await table.read_groups(database, match, "params.mode", "accuracy"),
+            await table.count(database, match),
+        )
+
+    columns, groups, count = ask(look)
+
+    known = {one.name: one.is_number for one in columns}
+    assert count == 10
+    assert known["params.k"]
+    assert not known["params.mode"]
+    assert known["result.accuracy"]
+    assert not known["result.note"]
+    assert known["seconds"]
+    assert [(row["value"], row["count"]) for row in groups] == [("fast", 5), ("slow", 5)]
+    assert groups[0]["mean"] == pytest.approx(0.2)
+    assert groups[0]["std"] == pytest.approx(0.158113883)
+    assert table.scans(Selection(), "-at") is False
+    assert table.scans(Selection(), "accuracy") is True
+
+
+def test_an_address_says_all_and_nothing_that_cannot_be() -> None:
+    asked = Asked(
+        where="a > 1", sort="-accuracy", x="params.k", rows=("j" + "a" * 12,), columns=("machine", "k")
+    )
+    address = asked.address()
+
+    view = parse("/results", address.partition("?")[2])
+
+    assert asked_of(view.given) == asked
+    assert view.kind == "results"
+    assert dict(to_pairs(Asked())) == {}
+    wrong = {"sort": "$x", "x": "a.b.c", "kind": "pie", "sweep": "x", "rows": "j1", "columns": "$a,ok"}
+    assert asked_of(pairs_of(wrong)) == Asked(columns=("ok",))
+    assert asked_of(pairs_of({"where": "a" * 9000})).where == "a" * 3000
+
+
+def test_what_is_picked_in_the_figure_narrows_the_table() -> None:
+    jobs = ("j" + "a" * 12, "j" + "b" * 12)
+
+    assert Asked(pick=".".join(jobs), where="k = 1").picked().jobs == jobs
+    ranged = Asked(pick="params.k>=0.5,params.k<=2").picked()
+    assert [(one.name, one.sign, one.value) for one in ranged.where] == [
+        ("params.k", ">=", "0.5"),
+        ("params.k", "<=", "2"),
+    ]
+
+
+def test_figures_suit_the_values_and_show_text_as_text() -> None:
+    numbers = [Point(f"j{at}", at / 7 + 1, at, at % 3, "ab"[at % 2]) for at in range(40)]
+    words = [Point(f"j{at}", HOSTILE if at % 2 else "b", at, HOSTILE) for at in range(20)]
+
+    plain = scatter.figure(numbers, Axes("x", "y"), {"x": (1, 2), "y": (3, 4)})
+    faceted = scatter.figure(numbers, Axes("x", "y", "c", "f"))
+    boxes = scatter.figure(words, Axes("mode", "y", "c"))
+    counts = scatter.figure(numbers, Axes("x"))
+
+    assert plain["data"][0]["customdata"][0] == "j0"
+    assert plain["layout"]["selections"][0]["x1"] == 2
+    assert {trace["xaxis"] for trace in faceted["data"]} == {"x", "x2"}
+    assert faceted["layout"]["coloraxis"]
+    assert {trace["type"] for trace in boxes["data"]} == {"box"}
+    assert HOSTILE not in str(to_json_plotly(boxes)).encode().decode("unicode_escape")
+    assert counts["data"][0]["type"] == "histogram"
+    assert scatter.figure([], Axes("x", "y"))["data"][0]["x"] == []
+    assert scatter.is_wide([0.0001, 0.1])
+    assert not scatter.is_wide([0, 1e9])
+    json.loads(str(to_json_plotly(faceted)))
+
+
+def test_a_comparison_shows_only_what_differs() -> None:
+    rows = [{"job": "ja", "values": [1, "x"]}, {"job": "jb", "values": [2, "x"]}]
+
+    shown = str(results.comparison(rows, ["params.lr", "script"]))
+
+    assert "lr" in shown
+    assert "script" not in shown
+    assert "1 column is the same" in shown
+    assert "Choose two rows" in str(results.comparison(rows[:1], ["params.lr"]))
+
+
+def test_the_snippet_is_python_and_names_what_is_filtered() -> None:
+    text = results.snippet("http://house:8080", 'note = "a"', "")
+
+    compile(text, "snippet", "exec")
+    assert "'where': 'note = \"a\"'" in text
+    assert "sweep" not in text
+
+
+def test_cells_are_told_by_place() -> None:
+    known = [Column("params.lr", True), Column("result.note", False)]
+    row = results.grid_row({"job": "ja", "token": 2, "values": [0.1, {"a": 1}]})
+
+    columns = results.grid_columns(["params.lr", "result.note"], known, "-params.lr")
+
+    assert row == {"id": "ja-2", "job": "ja", "c0": 0.1, "c1": '{"a":1}'}
+    assert [column["field"] for column in columns] == ["job", "c0", "c1"]
+    assert columns[1]["sort"] == "desc"
