@@ -25,14 +25,23 @@ from agents.core.effects import (
     WindDown,
 )
 from agents.guest.lookout import Lookout, PolicySays
-from agents.runner.port import RunCheckpoint, RunEnded, RunLog, Runner, RunProgress, RunStopped
+from agents.runner.port import (
+    RunAnswered,
+    RunCheckpoint,
+    RunEnded,
+    RunLog,
+    Runner,
+    RunProgress,
+    RunReady,
+    RunStopped,
+)
 from agents.spool import Spool as SpoolFile
 from agents.spool import SpoolUnusable
 from bus import topics
 from bus.parts import publish_in_parts
 from bus.port import Bus, Connected, Disconnected, Inbound, Plain, Refusal
 from schemas.facts import AttemptResult
-from schemas.messages import LogBatch, LogLines, Presence, Progress, ProgressBatch
+from schemas.messages import LogBatch, LogLines, Presence, Progress, ProgressBatch, ServiceAnswers
 
 log = logging.getLogger(__name__)
 
@@ -141,6 +150,9 @@ class AgentLoop:
                     self._lookout.wish(item.data)
                 if item.topic is topics.STACKS:
                     self._runner.show(item.data.job, item.data.token)
+                if item.topic is topics.CALL and self._core.may_call(item.data):
+                    for call in item.data.calls:
+                        self._runner.call(call)
                 self._core.hear(item, now)
             case PolicySays():
                 self._core.follow(item.decision, item.preset, now, item.house_wish)
@@ -160,6 +172,10 @@ class AgentLoop:
                 lines.append(written)
             case RunCheckpoint(job=job, checkpoint=checkpoint):
                 self._core.checkpoint_stored(job, checkpoint, now)
+            case RunReady(job=job, token=token):
+                self._core.worker_ready(job, token, now)
+            case RunAnswered(answer=answer):
+                self._send(Send(topics.ANSWER, ServiceAnswers(self._core.boot, (answer,))))
             case RunStopped(job=job, token=token, why=why):
                 self._core.run_stopped(job, token, now, why)
             case Connected():

@@ -18,6 +18,8 @@ from schemas.messages import (
     Offers,
     ProgressBatch,
     Results,
+    ServiceAnswers,
+    ServiceCalls,
 )
 
 log = logging.getLogger(__name__)
@@ -32,6 +34,8 @@ _LISTS: dict[type[Any], tuple[str, ...]] = {
     Offers: ("offers",),
     ProgressBatch: ("items",),
     Results: ("results",),
+    ServiceAnswers: ("answers",),
+    ServiceCalls: ("calls",),
 }
 
 

@@ -62,6 +62,8 @@ OFFER = Topic("agent/{agent}/down/offer", messages.Offers, "idlehands.offer")
 GRANT = Topic("agent/{agent}/down/grant", messages.Grants, "idlehands.grant", signed=True)
 ACK = Topic("agent/{agent}/down/ack", messages.Ack, "idlehands.ack")
 GUEST = Topic("agent/{agent}/down/guest", messages.GuestOrder, "idlehands.guest")
+CALL = Topic("agent/{agent}/down/call", messages.ServiceCalls, "idlehands.call", signed=True)
+ANSWER = Topic("agent/{agent}/up/answer", messages.ServiceAnswers, "idlehands.answer", signed=True)
 STACKS = Topic("agent/{agent}/down/stacks", messages.StacksOrder, "idlehands.stacks")
 REQUEST = Topic("client/{client}/up/request", requests.AnyRequest, "idlehands.request")
 REPLY = Topic("client/{client}/down/reply", messages.Reply, "idlehands.reply")
@@ -74,9 +76,9 @@ JOB_DELETED = Topic("job/{job}/deleted", messages.DeletionNotice, "idlehands.job
 SWEEP_DELETED = Topic("sweep/{sweep}/deleted", messages.DeletionNotice, "idlehands.sweep.deleted")
 
 #: What agents and clients send to HQ.
-TO_HQ = (HEARTBEAT, CLAIM, DECLINE, PROGRESS, LOG, RESULT, REQUEST)
+TO_HQ = (HEARTBEAT, CLAIM, DECLINE, PROGRESS, LOG, RESULT, ANSWER, REQUEST)
 #: What HQ sends to one agent.
-TO_AGENT = (OFFER, GRANT, ACK, GUEST, STACKS)
+TO_AGENT = (OFFER, GRANT, ACK, GUEST, STACKS, CALL)
 #: What HQ tells everybody.
 NOTICES = (JOB_EVENT, JOB_PROGRESS, JOB_LOG, JOB_DELETED, SWEEP_EVENT, SWEEP_DELETED)
 ALL_TOPICS = (PRESENCE, *TO_HQ, *TO_AGENT, REPLY, HQ_STATE, *NOTICES)

@@ -52,6 +52,7 @@ def main(argv: list[str] | None = None) -> None:
         sys.exit(f"dash_app: {error}")
     house = build_house(bus, uri)
     beside = options.tokens.parent
+    house.private_callbacks = os.environ.get("IDLEHANDS_CALLBACKS") == "private"
     house.renewals = beside / "renewals"
     house.trail = AuditTrail(beside / SPOOL, house.asking, lambda note: audit.is_noted(house.database, note))
     folders = options.scripts or [beside / "scripts", *([_OWN_SCRIPTS] if _OWN_SCRIPTS.is_dir() else [])]

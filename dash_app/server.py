@@ -11,7 +11,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from dash_app import scripts_route
+from dash_app import scripts_route, service_schema
 from dash_app.background import in_background
 from dash_app.page import Page
 from dash_app.scripts_route import ScriptRuns
@@ -27,6 +27,7 @@ from hq.rest import (
     job_routes,
     metrics_routes,
     problems,
+    service_routes,
     sweep_control_routes,
     sweep_routes,
 )
@@ -111,6 +112,8 @@ def build_app(
         certificate_routes,
         dataset_routes,
         blob_routes,
+        service_routes,
+        service_schema,
     ):
         api.include_router(part.build_router(house))
     app.include_router(api)

@@ -3,13 +3,13 @@
 A decision is one document of the log: all its events hold or none does.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
 from schemas.audit import AuditNote
 from schemas.early_stopping import StopRules
-from schemas.facts import AttemptResult, Checkpoint, MachineFacts
+from schemas.facts import AttemptResult, Checkpoint, Failure, MachineFacts
 from schemas.names import (
     Boot,
     Count,
@@ -26,10 +26,11 @@ from schemas.names import (
     Text,
     Token,
 )
-from schemas.specs import Dimension, JobSpec, SweepSpec
+from schemas.specs import Dimension, JobSpec, ServiceSpec, SweepSpec
 
 #: Raised only when a change makes old readers wrong. Newer logs are refused.
 LOG_VERSION = 1
+Version = Annotated[int, Meta(ge=1, le=2**31, description="Of a service, counted from 1.")]
 
 
 class Event(Struct, frozen=True, tag_field="type", tag=True, omit_defaults=True):
@@ -281,6 +282,46 @@ class Audited(Event, frozen=True):
     by: Name
 
 
+class ServiceDeployed(Event, frozen=True):
+    """A version of a service takes the calls from now on; workers follow as jobs."""
+
+    service: Name
+    version: Version
+    spec: ServiceSpec
+    by: Name
+
+
+class ServiceRolledBack(Event, frozen=True):
+    """An earlier version takes the calls again."""
+
+    service: Name
+    version: Version
+    by: Name
+
+
+class ServiceStopped(Event, frozen=True):
+    """No call is taken any more; its versions are kept."""
+
+    service: Name
+    by: Name
+
+
+class ServiceCalled(Event, frozen=True):
+    """A call that was answered, recorded before the answer is out. Of nothing that HQ decides by."""
+
+    service: Name
+    version: Version
+    call: Nonce
+    by: Name
+    agent: Name
+    params: JsonObject
+    ok: bool
+    result: Any = None
+    failure: Failure | None = None
+    #: In the worker.
+    seconds: Seconds = 0
+
+
 class RequestAnswered(Event, frozen=True):
     """The answer stored under (submitter, key), in the same decision as what it did."""
 
@@ -323,9 +364,21 @@ SweepEvent = (
 )
 #: No events of a job or sweep that there is: nothing follows them, and there is no status to tell.
 DeletionEvent = JobDeleted | SweepDeleted
-AnyEvent = JobEvent | SweepEvent | DeletionEvent | EpochBegan | AgentBooted | RequestAnswered | Audited
+ServiceEvent = ServiceDeployed | ServiceRolledBack | ServiceStopped
+AnyEvent = (
+    JobEvent
+    | SweepEvent
+    | ServiceEvent
+    | ServiceCalled
+    | DeletionEvent
+    | EpochBegan
+    | AgentBooted
+    | RequestAnswered
+    | Audited
+)
 
 JOB_EVENTS: tuple[type[Event], ...] = JobEvent.__args__
+SERVICE_EVENTS: tuple[type[Event], ...] = ServiceEvent.__args__
 SWEEP_EVENTS: tuple[type[Event], ...] = SweepEvent.__args__
 
 

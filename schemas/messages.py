@@ -4,12 +4,12 @@ Agents and HQ speak lists (offers, claims, grants, results): a batch costs
 one packet. Unknown fields are ignored, so that versions can differ by one.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import Meta, Struct, field
 
 from schemas.events import JobEvent, SweepEvent
-from schemas.facts import AttemptResult, Checkpoint, GuestState, MachineFacts, MetricPoint
+from schemas.facts import AttemptResult, Checkpoint, Failure, GuestState, MachineFacts, MetricPoint
 from schemas.names import (
     Boot,
     Count,
@@ -49,6 +49,8 @@ class AttemptReport(Message, frozen=True):
     phase: Phase
     #: The newest that this attempt has stored. Repeated with every heartbeat, recorded once.
     checkpoint: Checkpoint | None = None
+    #: A service's worker that has imported all it needs, and takes calls.
+    ready: bool = False
 
 
 class StandingClaim(Message, frozen=True):
@@ -148,6 +150,24 @@ class Results(Message, frozen=True):
     results: tuple[AttemptResult, ...]
 
 
+class ServiceAnswer(Message, frozen=True):
+    """How a call of a service ended."""
+
+    call: Nonce
+    job: JobId
+    token: Token
+    ok: bool
+    result: Any = None
+    failure: Failure | None = None
+    #: In the worker.
+    seconds: Seconds = 0
+
+
+class ServiceAnswers(Message, frozen=True):
+    boot: Boot
+    answers: tuple[ServiceAnswer, ...]
+
+
 # --- HQ to agent ---------------------------------------------------------------
 
 
@@ -232,6 +252,23 @@ class StacksOrder(Message, frozen=True):
     job: JobId
     token: Token
     asked_by: ShortText = ""
+
+
+class ServiceCall(Message, frozen=True):
+    """A call for a worker of a service that runs there. Sent once."""
+
+    call: Nonce
+    job: JobId
+    token: Token
+    params: JsonObject
+    #: What is left of its deadline.
+    seconds: Seconds
+
+
+class ServiceCalls(Message, frozen=True):
+    epoch: Epoch
+    boot: Boot
+    calls: tuple[ServiceCall, ...]
 
 
 class HqState(Message, frozen=True):

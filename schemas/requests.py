@@ -11,7 +11,7 @@ from msgspec import Meta, Struct, field
 from schemas.audit import AuditNote
 from schemas.early_stopping import Live, StopRules
 from schemas.names import Count, GuestCommand, JobId, JsonObject, Key, Name, ShortText, SweepId, Text, Token
-from schemas.specs import Dimension, JobSpec, SweepSpec
+from schemas.specs import Dimension, JobSpec, ServiceSpec, SweepSpec
 from schemas.trials import KnownTrials
 
 
@@ -66,6 +66,24 @@ class DeleteSweep(Request, tag="delete_sweep", kw_only=True, frozen=True):
     """Forget a sweep that has ended, and its jobs."""
 
     sweep: SweepId
+
+
+class DeployService(Request, tag="deploy_service", kw_only=True, frozen=True):
+    """Let a service be there, or a new version of it."""
+
+    service: ServiceSpec
+
+
+class RollBackService(Request, tag="roll_back_service", kw_only=True, frozen=True):
+    """Let an earlier version of a service take the calls again."""
+
+    service: Name
+    #: None: the one deployed before the current one.
+    version: Annotated[int, Meta(ge=1, le=2**31)] | None = None
+
+
+class StopService(Request, tag="stop_service", kw_only=True, frozen=True):
+    service: Name
 
 
 class Propose(Request, tag="propose", kw_only=True, frozen=True):
@@ -190,6 +208,22 @@ class ReadSeries(Request, tag="read_series", kw_only=True, frozen=True):
     trials: Annotated[tuple[Count, ...], Meta(max_length=200)] = ()
 
 
+class CallService(Request, tag="call", kw_only=True, frozen=True):
+    """Call a service; the answer comes when the call has ended. Repeated with one id it is one call."""
+
+    service: Name
+    params: JsonObject = {}
+    #: None: what the service was deployed with.
+    deadline_seconds: Annotated[float, Meta(gt=0, le=3600)] | None = None
+
+
+class ReadServices(Request, tag="read_services", kw_only=True, frozen=True):
+    """The services, with their workers and how many calls run and wait."""
+
+    #: Only this one.
+    service: Name | None = None
+
+
 Change = (
     Submit
     | Cancel
@@ -200,6 +234,9 @@ Change = (
     | CancelSweep
     | Delete
     | DeleteSweep
+    | DeployService
+    | RollBackService
+    | StopService
     | Propose
     | Prune
     | PauseSweep
@@ -209,7 +246,9 @@ Change = (
     | AddTrials
     | Audit
 )
-Question = Ping | ReadStatus | Explain | AskAgent | ShowStacks | ReadSweeps | ReadSeries
+Question = (
+    Ping | ReadStatus | Explain | AskAgent | ShowStacks | ReadSweeps | ReadSeries | CallService | ReadServices
+)
 AnyRequest = Change | Question
 
 CHANGES: tuple[type[Request], ...] = Change.__args__

@@ -9,6 +9,7 @@ from schemas.isolation import Isolation
 from schemas.names import (
     ArtifactName,
     EnvironmentName,
+    FunctionName,
     JobId,
     JsonObject,
     Name,
@@ -98,6 +99,17 @@ ArgumentStyle = Literal["flags", "positional", "stdin"]
 SecretStyle = Literal["environment", "files"]
 
 
+class Serves(Spec, frozen=True):
+    """What makes a job a warm worker: it takes the calls of a service until it is cancelled. Set by HQ."""
+
+    service: Name
+    version: Annotated[int, Meta(ge=1, le=2**31)]
+    #: Of the entry's module, imported once. None: the script itself, forked for each call.
+    function: FunctionName | None = None
+    #: Calls at a time.
+    concurrency: Annotated[int, Meta(ge=1, le=64)] = 1
+
+
 class JobSpec(Spec, frozen=True):
     """One run of a script with one set of parameters."""
 
@@ -129,6 +141,7 @@ class JobSpec(Spec, frozen=True):
     #: Whether the result has all that the script prints on stdout: the log may leave lines of a flood out.
     keep_stdout: bool = False
     source: Source | None = None
+    serves: Serves | None = None
     sweep: SweepId | None = None
     trial: Annotated[int, Meta(ge=0)] | None = None
 
@@ -174,3 +187,22 @@ class SweepSpec(Spec, frozen=True):
     #: Ends trials that fall behind, by their `metric` as they report it.
     pruner: Pruner | None = None
     stop: StopRules = StopRules()
+
+
+class ServiceSpec(Spec, frozen=True):
+    """A script, or a function of a module, that is kept warm and called."""
+
+    name: Name
+    #: How its workers run. Parameters come with each call.
+    job: JobSpec
+    function: FunctionName | None = None
+    #: On so many machines a worker is ready.
+    min_warm: Annotated[int, Meta(ge=1, le=100)] = 1
+    #: Calls at a time, for each worker.
+    concurrency: Annotated[int, Meta(ge=1, le=64)] = 1
+    #: Calls that may wait for a worker. What is beyond is refused.
+    queue: Annotated[int, Meta(ge=0, le=10_000)] = 100
+    #: Of a call that does not say so itself.
+    deadline_seconds: Annotated[float, Meta(gt=0, le=3600)] = 30
+    #: Whether calls are in the event log before they are answered.
+    log: bool = True

@@ -48,6 +48,7 @@ from schemas.messages import (
     HqState,
     Offers,
     Order,
+    ServiceCalls,
 )
 from schemas.states import Command, Outcome, Phase
 
@@ -201,6 +202,7 @@ class AgentCore:
         if why := why_not(self._guest, needs_gpu=False):
             return why
         waiting = len(self.attempts) - self.attempts.count(Phase.SPOOLED) + len(self._claims)
+        waiting -= sum(attempt.serves for attempt in self.attempts.of(Phase.RUNNING))
         return "all slots are busy" if waiting >= self._open_slots * (1 + PREFETCH_LIMIT) else ""
 
     @property
@@ -349,6 +351,17 @@ class AgentCore:
         self._heartbeats.changed(now)
         self._fill_slots(now)
 
+    def worker_ready(self, job: str, token: int, now: float) -> None:
+        """Take in that a service's worker takes calls."""
+        attempt = self.attempts.get((job, token))
+        if attempt is not None and attempt.phase is Phase.RUNNING and not attempt.ready:
+            attempt.ready = True
+            self._heartbeats.changed(now)
+
+    def may_call(self, calls: ServiceCalls) -> bool:
+        """Tell whether calls are for this boot, and of no HQ that was replaced."""
+        return calls.boot == self.boot and calls.epoch >= self.epoch
+
     def set_guest(self, guest: GuestState, now: float) -> None:
         """Take in what the owner's policy says now."""
         if guest != self._guest and not self._ending:
@@ -488,7 +501,9 @@ class AgentCore:
             self._heartbeats.changed(now)
 
     def _fill_slots(self, now: float) -> None:
-        free = self._open_slots - sum(not attempt.ended for attempt in self.attempts.of(Phase.RUNNING))
+        free = self._open_slots - sum(
+            not (attempt.ended or attempt.serves) for attempt in self.attempts.of(Phase.RUNNING)
+        )
         starts: list[Effect] = []
         while free > 0:
             attempt = self.attempts.first(Phase.HELD)
@@ -510,7 +525,7 @@ class AgentCore:
 
     def _send_heartbeat(self, now: float) -> None:
         reports = tuple(_report(attempt) for attempt in self.attempts.values())
-        busy = self.attempts.count(Phase.RUNNING)
+        busy = sum(not attempt.serves for attempt in self.attempts.of(Phase.RUNNING))
         facts = self._facts if self._heartbeats.carry_facts else None
         heartbeat = Heartbeat(
             boot=self.boot,
@@ -531,4 +546,4 @@ class AgentCore:
 def _report(attempt: Held) -> AttemptReport:
     # The result of one that is over carries its checkpoint.
     checkpoint = attempt.checkpoint if attempt.phase is Phase.RUNNING else None
-    return AttemptReport(*attempt.key, attempt.phase, checkpoint)
+    return AttemptReport(*attempt.key, attempt.phase, checkpoint, attempt.ready)

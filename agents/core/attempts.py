@@ -36,12 +36,19 @@ class Held(Struct):
     frozen: bool = False
     #: The newest that it has stored.
     checkpoint: Checkpoint | None = None
+    #: Of a service's worker: it takes calls.
+    ready: bool = False
     #: The script is over and its slot is free; `running` to others until the result is on disk.
     ended: bool = False
 
     @property
     def needs_gpu(self) -> bool:
         return self.grant is not None and self.grant.spec.needs.gpus > 0
+
+    @property
+    def serves(self) -> bool:
+        """Tell whether it is a service's worker, which takes no slot: it does nothing between calls."""
+        return self.grant is not None and self.grant.spec.serves is not None
 
     @property
     def is_exclusive(self) -> bool:

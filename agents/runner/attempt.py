@@ -22,6 +22,7 @@ from agents.runner.port import RunEnded, RunLog, RunProgress, RunStarted, RunSto
 from agents.runner.process import ScriptProcess
 from agents.runner.result_line import RESULT_BYTES_AT_MOST
 from agents.runner.script_output import ResultTooLong, ScriptOutput
+from agents.runner.serving import Serving
 from agents.runner.site import Site
 from agents.runner.stacks import Stacks
 from agents.runner.tree import Process, Tree
@@ -32,7 +33,7 @@ from agents.sealed import SecretsUnopened
 from agents.unpack import BundleBroken
 from schemas.facts import AttemptResult, Failure
 from schemas.isolation import Isolation, choose_level
-from schemas.messages import Grant
+from schemas.messages import Grant, ServiceCall
 from schemas.resources import QUIET, describe_quiet
 from schemas.stacks import STREAM
 from schemas.states import Outcome
@@ -59,6 +60,7 @@ class Attempt:
         self._inputs = Inputs(site, self._workspace, self.stop)
         self._chosen = site.environments.own
         bundle = site.bundles.place(grant.spec.script.bundle)
+        self._serving: Serving | None = None
         self._capture = Capture(self._workspace.folder, bundle, self._workspace.outgoing)
 
     def wind_down(self) -> None:
@@ -84,6 +86,11 @@ class Attempt:
         """Say in the log where the script is, soon. From any thread."""
         if self._tree is not None:
             self._stacks.ask(self._tree)
+
+    def call(self, call: ServiceCall) -> None:
+        """Give a call to a service's worker. From any thread."""
+        if self._serving is not None:
+            self._serving.call(call)
 
     def run(self) -> RunEnded | RunStopped:
         """Run the script and return the report that ends the attempt; never raises."""
@@ -134,8 +141,17 @@ class Attempt:
             )
         launch = Launch(self.grant, self._site, self._workspace, level, secrets, self.stop, self._chosen)
         try:
+            if self.grant.spec.serves is not None:
+                self._serving = Serving(self.grant, self._workspace, self._site.report, self._mask)
+                prepared = self._serving.make_words(prepared)
             return self._execute(launch, prepared)
+        except OSError as error:
+            if self._serving is not None:
+                raise
+            return self._fail(name_failure("cannot_start", f"no calls can be taken: {error}"))
         finally:
+            if self._serving is not None:
+                self._serving.close()
             launch.close()
 
     def _execute(self, launch: Launch, words: list[str]) -> AttemptResult:

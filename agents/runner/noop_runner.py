@@ -7,7 +7,7 @@ import time
 
 from agents.runner.port import ReportTo, RunEnded, RunStarted
 from schemas.facts import AttemptResult
-from schemas.messages import Grant
+from schemas.messages import Grant, ServiceCall
 from schemas.names import JobId, Token
 from schemas.states import Outcome
 
@@ -41,6 +41,9 @@ class NoopRunner:
 
     def show(self, job: JobId, token: Token) -> None:
         """Do nothing: every attempt has ended already."""
+
+    def call(self, call: ServiceCall) -> None:
+        """Do nothing: there is no worker."""
 
     def behave(self, *, half_cores: bool, lowest_priority: bool) -> None:
         """Do nothing: nothing takes any time."""

@@ -13,7 +13,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from schemas.facts import AttemptResult, Checkpoint
-from schemas.messages import Grant, LogLines, Progress
+from schemas.messages import Grant, LogLines, Progress, ServiceAnswer, ServiceCall
 from schemas.names import JobId, Token
 
 
@@ -43,6 +43,19 @@ class RunCheckpoint(Struct, frozen=True):
     checkpoint: Checkpoint
 
 
+class RunReady(Struct, frozen=True):
+    """A service's worker takes calls."""
+
+    job: JobId
+    token: Token
+
+
+class RunAnswered(Struct, frozen=True):
+    """A call of a service has ended."""
+
+    answer: ServiceAnswer
+
+
 class RunEnded(Struct, frozen=True):
     """The attempt ended by itself or by a limit. Its whole tree is gone."""
 
@@ -58,7 +71,7 @@ class RunStopped(Struct, frozen=True):
     why: str = ""
 
 
-Report = RunStarted | RunProgress | RunLog | RunCheckpoint | RunEnded | RunStopped
+Report = RunReady | RunAnswered | RunStarted | RunProgress | RunLog | RunCheckpoint | RunEnded | RunStopped
 ReportTo = Callable[[Report], None]
 
 
@@ -101,6 +114,12 @@ class Runner(Protocol):
         """Begin to say where an attempt's script is, as log lines of the stream `stacks`; return at once.
 
         An unknown (job, token), and one that is asked already, changes nothing.
+        """
+
+    def call(self, call: ServiceCall) -> None:
+        """Give a call to the worker of a service; return at once.
+
+        Answered by one `RunAnswered`. For a worker that is not here, or goes, there is none.
         """
 
     def behave(self, *, half_cores: bool, lowest_priority: bool) -> None:

@@ -13,7 +13,7 @@ from agents.runner.manners import Manners
 from agents.runner.port import ReportTo, RunEnded, RunStopped
 from agents.runner.workspace import clean_home
 from schemas.facts import AttemptResult, Failure
-from schemas.messages import Grant
+from schemas.messages import Grant, ServiceCall
 from schemas.names import JobId, Token
 from schemas.states import Outcome
 
@@ -150,6 +150,12 @@ class SubprocessRunner:
         found = self._attempts.get((job, token))
         if found is not None:
             found[0].show()
+
+    def call(self, call: ServiceCall) -> None:
+        """Give a call to the worker of a service; see `Runner.call`."""
+        found = self._attempts.get((call.job, call.token))
+        if found is not None:
+            found[0].call(call)
 
     def behave(self, *, half_cores: bool, lowest_priority: bool) -> None:
         """Let all attempts use what the owner leaves them; see `Runner.behave`."""

@@ -18,6 +18,7 @@ from hq.core.decide.requests import (
     decide_request,
     digest_of,
 )
+from hq.core.decide.services import decide_service
 from hq.core.decide.sweeps import CONTROLS, decide_control
 from hq.core.explain import explain
 from hq.core.outputs import Answer, Output
@@ -28,11 +29,14 @@ from schemas.requests import (
     AskAgent,
     Delete,
     DeleteSweep,
+    DeployService,
     Explain,
     Prune,
     ReadSweeps,
     Retry,
+    RollBackService,
     ShowStacks,
+    StopService,
     Submit,
 )
 from schemas.specs import JobSpec
@@ -147,7 +151,7 @@ class Answering:
         compared: Any | None = None,
         found: Found = None,
     ) -> None:
-        submitter = self._submitter(message)
+        submitter = self.submitter(message)
         key = message.data.key or message.id
         digest = digest_of(compared or change)
         stored = self._state.answers.get((submitter, key))
@@ -167,6 +171,9 @@ class Answering:
             events, answer = decide_prune(self._state, message.names["client"], change)
         elif isinstance(change, CONTROLS):
             events, answer = decide_control(self._state, submitter, change, recording.ids)
+        elif isinstance(change, DeployService | RollBackService | StopService):
+            check_secrets(change, self.read_secrets)
+            events, answer = decide_service(self._state, submitter, change)
         else:
             check_secrets(change, self.read_secrets)
             events, answer = decide_request(
@@ -181,7 +188,7 @@ class Answering:
 
     def _ask_agent(self, recording: Recording, message: Inbound, request: AskAgent, now: float) -> None:
         """Pass on what an agent is asked. What it makes of it, its heartbeats say."""
-        asked_by = self._submitter(message)
+        asked_by = self.submitter(message)
         self._check_heard(request.agent, now)
         order = GuestOrder(request.command, request.seconds, asked_by)
         recording.publish(topics.GUEST, order, agent=request.agent)
@@ -190,7 +197,7 @@ class Answering:
 
     def _show_stacks(self, recording: Recording, message: Inbound, request: ShowStacks, now: float) -> None:
         """Pass on that somebody asks where a job is. The answer comes as its log."""
-        asked_by = self._submitter(message)
+        asked_by = self.submitter(message)
         job = self._state.jobs.get(request.job)
         if job is None or job.status is not JobStatus.RUNNING or job.agent is None:
             stands = "HQ has no such job that has not ended" if job is None else f"it is {job.status}"
@@ -208,7 +215,12 @@ class Answering:
             silent = f"{agent} was not heard for {now - sighting.seen_at:.0f} s, so it cannot be told"
             raise Refused("agent_away", f"{silent}: ask again when it is back")
 
-    def _submitter(self, message: Inbound) -> str:
+    def submitter(self, message: Inbound) -> str:
+        """Return for whom a client asks.
+
+        Raises:
+            Refused: If it may not ask for them.
+        """
         client = message.names["client"]
         on_behalf_of: str | None = message.data.on_behalf_of
         if on_behalf_of is None:

@@ -18,21 +18,38 @@ from bus import topics
 from bus.port import Inbound, Refusal
 from hq.core.answering import Answering
 from hq.core.bookkeeping import LONGEST_SLEEP, Bookkeeping
+from hq.core.calls import Answered, Calls
 from hq.core.contact import Contact
 from hq.core.decide.attempts import decide_interruption
 from hq.core.decide.deletion import decide_tidying
+from hq.core.decide.requests import Refused
 from hq.core.decide.stopping import TimedRules, decide_stop
 from hq.core.forgeries import Forgeries
-from hq.core.outputs import LookUp, LookUpSeries, LookUpSweep, Output, Publish, RecordProgress
+from hq.core.outputs import Answer, LookUp, LookUpSeries, LookUpSweep, Output, Publish, RecordProgress
 from hq.core.recording import Recording
 from hq.core.scheduler import AHEAD_SECONDS
+from hq.core.showing_services import read_services
 from hq.core.state import Change, State
 from hq.core.timing import CLAIM_SECONDS, LOOP_GAP_SECONDS
 from hq.core.waiting import Tidying, Waiting
 from hq.core.waking import Waking
+from hq.core.workers import Workers
 from schemas.events import Audited, Decision, JobCancelled
-from schemas.messages import HqState, Offers, Presence
-from schemas.requests import CHANGES, Delete, DeleteSweep, Ping, ReadSeries, ReadStatus, Retry
+from schemas.messages import HqState, Offers, Presence, Reply
+from schemas.requests import (
+    CHANGES,
+    CallService,
+    Delete,
+    DeleteSweep,
+    DeployService,
+    Ping,
+    ReadSeries,
+    ReadServices,
+    ReadStatus,
+    Retry,
+    RollBackService,
+    StopService,
+)
 from schemas.specs import JobSpec
 
 #: One append carries at most this many decisions: enough to be cheap, few enough to be quick.
@@ -42,6 +59,8 @@ LOG_SILENT_SECONDS = 5.0
 #: The leader says so this often; a standby that hears it does not take over.
 BEACON_SECONDS = 3.0
 MAX_TIMED = 500
+#: While calls of services are on their way, their deadlines are looked at this often.
+CALLS_SECONDS = 0.1
 _UNAVAILABLE = "the database does not answer: nothing was changed, try again in some seconds"
 
 
@@ -70,6 +89,8 @@ class Authority:
         self._instance = instance
         self._contact = Contact(self.books)
         self._answering = Answering(self.books, version)
+        self._calls = Calls(self.books, instance)
+        self._workers = Workers(self.books, self._calls)
         self._waiting = Waiting()
         self._waking = Waking(self.books)
         self._outputs: list[Output] = []
@@ -107,6 +128,8 @@ class Authority:
             self._on_request(message, now)
         elif message.topic is topics.PRESENCE:
             self._on_presence(message, now)
+        elif message.topic is topics.ANSWER:
+            self._on_answers(message, now)
         elif message.topic is topics.RESULT and self._waiting.has_results_of(message):
             pass  # a copy waits: while the database is away, results come again and again
         elif not self._waiting.is_full:
@@ -164,6 +187,7 @@ class Authority:
         if self._is_cut_off or now - self._last_loop > LOOP_GAP_SECONDS:
             self.books.leases.renew_all(now)
         self._last_loop = now
+        self._outputs.extend(self._calls.tick(now))
         if now >= self._beacon_at:
             self._beacon_at = now + BEACON_SECONDS
             state = HqState(True, self.state.epoch, self._version, self._rest, len(self.state.agents))
@@ -184,6 +208,9 @@ class Authority:
             recording = Recording(self.books, self._instance, now, wall)
             if isinstance(message, tuple):
                 self._answering.decide_looked_up(recording, *message)
+            elif isinstance(message, Answered):
+                recording.record(message.event)
+                recording.outputs.append(self._calls.settle(message, recording.position))
             elif isinstance(message, Tidying):
                 for event in decide_tidying(self.state, message.jobs, message.sweeps, "hq"):
                     recording.record(event)
@@ -192,6 +219,7 @@ class Authority:
             else:
                 self._contact.decide(recording, message, now)
             self._keep(batch, recording)
+        self._decide_workers(batch, now, wall)
         self._grant_ahead(batch, now, wall)
         while not batch and self._release(now):
             # Whose turn it was to be asked has its offer now; others may have claimed ahead.
@@ -204,6 +232,7 @@ class Authority:
         """Publish what the decisions in flight brought; return their changes for the read models."""
         self._in_flight_since = None
         self.books.note_committed()
+        self._calls.look_again()
         self._release(now)
         changes, self._changes = self._changes, []
         return changes
@@ -257,6 +286,13 @@ class Authority:
             recording.record(Audited(note, "hq"))
         self._keep(batch, recording)
 
+    def _decide_workers(self, batch: list[Decision], now: float, wall: float) -> None:
+        """Decide which workers of services are missing or too much."""
+        recording = Recording(self.books, self._instance, now, wall)
+        for event in self._workers.decide(recording.ids, now):
+            recording.record(event)
+        self._keep(batch, recording)
+
     def take_outputs(self) -> list[Output]:
         """Return what is to be done now, in order, and forget it."""
         outputs, self._outputs = self._outputs, []
@@ -266,7 +302,8 @@ class Authority:
         """Return how many seconds the shell may sleep when nothing arrives."""
         # What is due cannot be decided while an append is in flight: its end
         # wakes the shell, and until then being due must not keep it busy.
-        return LONGEST_SLEEP if self.appending else self.books.next_wake(now)
+        longest = LONGEST_SLEEP if self._calls.is_idle else CALLS_SECONDS
+        return longest if self.appending else min(longest, self.books.next_wake(now))
 
     @property
     def appending(self) -> bool:
@@ -286,6 +323,7 @@ class Authority:
         if agent in self.books.booting:
             return  # its boot is not in the log yet; it asks again soon
         answer = self._contact.hear(agent, message.data, now)
+        self._calls.look_again()
         if answer.needs_decision and not self._waiting.is_full:
             self._waiting.put(message)
         if answer.ack is not None:
@@ -303,6 +341,11 @@ class Authority:
         request = message.data
         if isinstance(request, Ping | ReadStatus):
             self._outputs.append(self._answering.answer_now(message, now, log_silent=self.log_is_silent))
+        elif isinstance(request, CallService):
+            self._on_call(message, now)
+        elif isinstance(request, ReadServices):
+            result = read_services(request, self.books, self._calls, self._workers)
+            self._outputs.append(Answer(message, Reply(message.id, True, self.books.committed, result)))
         elif self._waiting.is_full or (isinstance(request, CHANGES) and self.log_is_silent):
             self._outputs.append(self._answering.refuse(message, "unavailable", _UNAVAILABLE))
         elif isinstance(request, ReadSeries):
@@ -323,7 +366,22 @@ class Authority:
         elif isinstance(request, DeleteSweep):
             self._outputs.append(LookUpSweep(message, request.sweep))
         else:
+            if isinstance(request, DeployService | RollBackService | StopService):
+                self._workers.look_again()
             self._waiting.put(message)
+
+    def _on_call(self, message: Inbound, now: float) -> None:
+        try:
+            self._outputs.extend(self._calls.ask(message, self._answering.submitter(message), now))
+        except Refused as refused:
+            self._outputs.append(self._answering.refuse(message, refused.code, refused.message))
+
+    def _on_answers(self, message: Inbound, now: float) -> None:
+        outputs, logged = self._calls.answered(message, now)
+        self._outputs.extend(outputs)
+        for answered in logged:
+            # However full it is: somebody waits for it, and their number is bounded.
+            self._waiting.put(answered)
 
     def _offer(self, now: float) -> bool:
         books = self.books
@@ -338,5 +396,5 @@ class Authority:
 def _haste(output: Output) -> int:
     """Return the place of what is published together: first what somebody waits for."""
     if isinstance(output, Publish):
-        return 0 if output.topic is topics.GRANT else 3 if output.topic is topics.ACK else 2
+        return 0 if output.topic in (topics.GRANT, topics.CALL) else 3 if output.topic is topics.ACK else 2
     return 1

@@ -46,6 +46,8 @@ class Bookkeeping:
         self.claimed_at: dict[AttemptKey, float] = {}
         #: Up to here everything is in the log.
         self.committed = state.position
+        #: The workers of each service that have not ended.
+        self.serving: dict[str, set[str]] = {}
         #: Jobs that decisions not yet committed touch.
         self.in_flight: set[str] = set()
         #: Agents whose boot is not committed.
@@ -61,6 +63,7 @@ class Bookkeeping:
             self._take_up(job, now)
 
     def _take_up(self, job: Job, now: float) -> None:
+        self._note_serving(job)
         self._note_expiry(job)
         self.counts[job.status] += 1
         if job.status is JobStatus.QUEUED:
@@ -68,6 +71,12 @@ class Bookkeeping:
         elif job.status is JobStatus.RUNNING:
             self.scheduler.note_running(job)
         self._note_attempts(job, now)
+
+    def _note_serving(self, job: Job) -> None:
+        if job.spec.serves is None:
+            return
+        workers = self.serving.setdefault(job.spec.serves.service, set())
+        (workers.discard if job.status.is_final else workers.add)(job.id)
 
     # --- commits, leadership and refusals ------------------------------------------
 
@@ -104,6 +113,7 @@ class Bookkeeping:
     def note_job(self, event: JobEvent, before: Job | None, after: Job, now: float) -> None:
         """Bring the tables in step with one event of a job."""
         self.in_flight.add(after.id)
+        self._note_serving(after)
         if before is not None:
             self.counts[before.status] -= 1
         if not after.status.is_final:
@@ -158,7 +168,7 @@ class Bookkeeping:
                 self.leases.end(key)
                 self.claimed_at.pop(key, None)
             sighting = self.sightings.get(attempt.agent)
-            if sighting is not None:
+            if sighting is not None and job.spec.serves is None:
                 (sighting.occupied.add if live else sighting.occupied.discard)(key)
             is_open = attempt.state is not AttemptState.CLOSED and not job.status.is_final
             if is_open:
@@ -170,7 +180,9 @@ class Bookkeeping:
         """Count what the agent says it holds, also what HQ has given up: it takes slots there."""
         listed = {key for key, phase in sighting.phases.items() if phase is not Phase.SPOOLED}
         live = {key for key in self.open.get(sighting.name, ()) if key in self.leases}
-        sighting.occupied = listed | live
+        # A worker of a service holds no slot: it does nothing between calls.
+        workers = {job for jobs in self.serving.values() for job in jobs}
+        sighting.occupied = {key for key in listed | live if key[0] not in workers}
         self.scheduler.look_again()
 
     def _ready_at(self, job: Job, now: float) -> float:

@@ -4,11 +4,13 @@ from msgspec.structs import replace
 
 from hq.core.accounts import count_result, count_trial
 from hq.core.evolve_job import evolve_job
+from hq.core.evolve_service import evolve_service
 from hq.core.evolve_sweep import evolve_sweep
 from hq.core.history import History, build_end
 from hq.core.moment import InvalidTransition, Moment
 from hq.core.state import AgentRecord, Answer, AuditEntry, Change, Deleted, Job, State, StoredResult, Sweep
 from schemas.events import (
+    SERVICE_EVENTS,
     SWEEP_EVENTS,
     AgentBooted,
     AnyEvent,
@@ -20,6 +22,7 @@ from schemas.events import (
     JobEvent,
     RequestAnswered,
     ResultSuperseded,
+    ServiceCalled,
     SweepDeleted,
     SweepEvent,
     TrialProposed,
@@ -65,6 +68,12 @@ def evolve(state: State, event: AnyEvent, moment: Moment) -> list[Change]:
             ]
         case JobDeleted() | SweepDeleted():
             return [_fold_deletion(state, event, moment)]
+        case ServiceCalled():
+            return []
+        case _ if isinstance(event, SERVICE_EVENTS):
+            service = evolve_service(state.services.get(event.service), event, moment)  # type: ignore[arg-type,union-attr]
+            state.services[service.name] = service
+            return [service]
         case _ if isinstance(event, SWEEP_EVENTS):
             return [_fold_sweep(state, event, moment)]  # type: ignore[arg-type]
         case _:

@@ -59,6 +59,8 @@ class Sighting(Struct):
     refused: dict[str, int] = field(default_factory=dict)
     #: What the last heartbeat listed.
     phases: dict[AttemptKey, Phase] = field(default_factory=dict)
+    #: Workers of services that take calls there.
+    ready: frozenset[AttemptKey] = frozenset()
     #: Attempts that hold a slot or wait for one there.
     occupied: set[AttemptKey] = field(default_factory=set)
     #: Offers that are out: key -> when they expire.
@@ -133,6 +135,7 @@ class Sighting(Struct):
         self.degraded = heartbeat.degraded
         self.refused = heartbeat.refused
         self.phases = {(a.job, a.token): a.phase for a in heartbeat.attempts}
+        self.ready = frozenset((a.job, a.token) for a in heartbeat.attempts if a.ready)
         self.standing = Standing(heartbeat.standing, now) if heartbeat.standing else None
 
     def note_instance(self, heartbeat: Heartbeat, now: float) -> str:

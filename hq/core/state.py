@@ -14,13 +14,15 @@ from hq.core.history import History
 from schemas.audit import AuditNote
 from schemas.facts import Checkpoint, MachineFacts
 from schemas.names import JsonObject
-from schemas.specs import JobSpec, SweepSpec
+from schemas.specs import JobSpec, ServiceSpec, SweepSpec
 from schemas.states import AttemptState, JobStatus, SweepStatus
 
 #: How many finished jobs HQ remembers, to answer a repeated result or a late cancel at once.
 FINISHED_KEPT = 50_000
 #: How many results HQ remembers to have stored: a repeated one is acknowledged, never stored twice.
 REPORTED_KEPT = 100_000
+#: Versions of a service to roll back to.
+VERSIONS_KEPT = 20
 IDEMPOTENCY_SECONDS = 7 * 24 * 3600.0
 
 
@@ -141,6 +143,37 @@ class Sweep(Struct, frozen=True, kw_only=True):
     settled: int = 0
 
 
+class ServiceVersion(Struct, frozen=True, kw_only=True):
+    """One deployment of a service."""
+
+    version: int
+    spec: ServiceSpec
+    by: str
+    at: float
+
+
+class Service(Struct, frozen=True, kw_only=True):
+    """A service as it stands after the event at `position`. Its workers are jobs."""
+
+    name: str
+    #: The one that takes the calls.
+    version: int
+    is_running: bool
+    #: The latest ones, by version.
+    versions: tuple[ServiceVersion, ...]
+    position: int
+    changed_at: float
+
+    def find(self, version: int) -> ServiceVersion | None:
+        """Return a version that is kept, or None."""
+        return next((one for one in self.versions if one.version == version), None)
+
+    @property
+    def spec(self) -> ServiceSpec:
+        """The spec of the version that takes the calls."""
+        return next(one.spec for one in self.versions if one.version == self.version)
+
+
 class AgentRecord(Struct, frozen=True, kw_only=True):
     """The latest accepted boot of an agent."""
 
@@ -204,7 +237,7 @@ class AuditEntry(Struct, frozen=True, kw_only=True):
 
 
 #: What one decision changed, as snapshots for the read models.
-Change = Job | Sweep | AgentRecord | Answer | StoredResult | Deleted | AuditEntry
+Change = Job | Sweep | Service | AgentRecord | Answer | StoredResult | Deleted | AuditEntry
 
 
 class State:
@@ -217,6 +250,8 @@ class State:
         self.finished: OrderedDict[str, Finished] = OrderedDict()
         self.agents: dict[str, AgentRecord] = {}
         self.sweeps: dict[str, Sweep] = {}
+        #: By name, stopped ones too.
+        self.services: dict[str, Service] = {}
         self.answers: OrderedDict[tuple[str, str], Answer] = OrderedDict()
         #: (job, token) -> verdict of every result in the log, the latest `REPORTED_KEPT`.
         self.reported: OrderedDict[tuple[str, int], str] = OrderedDict()

@@ -11,6 +11,7 @@ from msgspec import Struct
 from bus import topics
 from bus.port import Inbound
 from hq.core.answering import Found
+from hq.core.calls import Answered
 
 #: From here on, what is repeated or made good by its sender is refused.
 MAX_WAITING = 20_000
@@ -24,7 +25,7 @@ class Tidying(Struct, frozen=True):
 
 
 #: A message, what HQ wants on its own account, or a request with what was looked up for it.
-Awaited = Inbound | Tidying | tuple[Inbound, Found]
+Awaited = Inbound | Tidying | Answered | tuple[Inbound, Found]
 
 
 class Waiting:

@@ -17,6 +17,7 @@ from hq.read_models.models import (
     JOBS,
     REQUESTS,
     RESULTS,
+    SERVICES,
     SWEEPS,
     ReadModelsUnusable,
 )
@@ -52,6 +53,7 @@ INDEXES: dict[str, tuple[IndexModel, ...]] = {
     ),
     REQUESTS: (IndexModel([("at", 1)], name="by_age"), IndexModel([("position", 1)], name="in_order")),
     AGENTS: (),
+    SERVICES: (),
     AUDIT: (
         IndexModel([("order", -1)], name="newest"),
         IndexModel([("note.who", 1), ("order", -1)], name="by_who"),

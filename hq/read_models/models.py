@@ -12,6 +12,7 @@ written again or late. A result is written once and never replaced.
 | results    | {job, token}     | `StoredResult` |
 | requests   | {submitter, key} | `Answer`       |
 | audit      | note id          | `AuditEntry`   |
+| services   | name             | `Service`      |
 """
 
 from typing import Any
@@ -19,7 +20,7 @@ from typing import Any
 import msgspec
 from bson.raw_bson import RawBSONDocument
 
-from hq.core.state import AgentRecord, Answer, AuditEntry, Change, Deleted, Job, StoredResult, Sweep
+from hq.core.state import AgentRecord, Answer, AuditEntry, Change, Deleted, Job, Service, StoredResult, Sweep
 from hq.log.documents import encode_document, restore
 from schemas.facts import AttemptResult
 
@@ -29,9 +30,10 @@ AGENTS = "agents"
 RESULTS = "results"
 REQUESTS = "requests"
 AUDIT = "audit"
+SERVICES = "services"
 #: In the order of writing: a job's document is never ahead of its results and its sweep.
 #: `loading` relies on it.
-COLLECTIONS = (AUDIT, RESULTS, REQUESTS, AGENTS, SWEEPS, JOBS)
+COLLECTIONS = (AUDIT, SERVICES, RESULTS, REQUESTS, AGENTS, SWEEPS, JOBS)
 
 CHECKPOINTS = "checkpoints"
 #: `{_id, position, generation, rebuilding}`: everything up to `position` is in the read models.
@@ -54,6 +56,8 @@ def place_of(change: Change) -> Place:
             return SWEEPS, identity
         case AgentRecord(name=name):
             return AGENTS, name
+        case Service(name=name):
+            return SERVICES, name
         case StoredResult(job=job, token=token):
             return RESULTS, (job, token)
         case Answer(submitter=submitter, key=key):
@@ -70,7 +74,7 @@ def is_first(change: Change) -> bool:
     match change:
         case Job(revision=revision) | Sweep(revision=revision):
             return revision == 1
-        case AgentRecord():
+        case AgentRecord() | Service():
             return False
         case _:
             return True
@@ -110,6 +114,7 @@ def change_of(collection: str, document: RawBSONDocument) -> Change:
         JOBS: (Job, "id"),
         SWEEPS: (Sweep, "id"),
         AGENTS: (AgentRecord, "name"),
+        SERVICES: (Service, "name"),
         RESULTS: (StoredResult, "token"),
         REQUESTS: (Answer, "key"),
         AUDIT: (AuditEntry, "id"),

@@ -11,9 +11,19 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.read_concern import ReadConcern
 
-from hq.core.state import FINISHED_KEPT, REPORTED_KEPT, AgentRecord, Answer, Finished, Job, State, Sweep
+from hq.core.state import (
+    FINISHED_KEPT,
+    REPORTED_KEPT,
+    AgentRecord,
+    Answer,
+    Finished,
+    Job,
+    Service,
+    State,
+    Sweep,
+)
 from hq.log.documents import RAW_CODEC, decode_document
-from hq.read_models.models import AGENTS, JOBS, REQUESTS, RESULTS, SWEEPS, change_of
+from hq.read_models.models import AGENTS, JOBS, REQUESTS, RESULTS, SERVICES, SWEEPS, change_of
 from schemas.states import FINAL_STATUSES, JobStatus, SweepStatus
 
 _LIVE = [status.value for status in JobStatus if status not in FINAL_STATUSES]
@@ -93,6 +103,10 @@ class Snapshot:
             record = change_of(AGENTS, document)
             assert isinstance(record, AgentRecord)  # noqa: S101
             self.state.agents[record.name] = record
+        for document in self._collection(SERVICES).find({}):
+            service = change_of(SERVICES, document)
+            assert isinstance(service, Service)  # noqa: S101
+            self.state.services[service.name] = service
         for document in self._collection(REQUESTS).find({}).sort("position", ASCENDING):
             answer = change_of(REQUESTS, document)
             assert isinstance(answer, Answer)  # noqa: S101

@@ -9,7 +9,7 @@ from hq.rest.datasets import DatasetBody
 from hq.rest.problems import ProblemBody
 from schemas.early_stopping import Live, StopRules
 from schemas.names import JsonObject, ShortText
-from schemas.specs import Dimension, JobSpec, SweepSpec
+from schemas.specs import Dimension, JobSpec, ServiceSpec, SweepSpec
 
 
 class JobsBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -27,6 +27,21 @@ class ScriptRunBody(Struct, frozen=True, forbid_unknown_fields=True):
     scriptName: Annotated[str, Meta(min_length=1, max_length=255)]  # noqa: N815
     #: Their values are the script's words, in this order; the names are for people.
     jobParameters: dict[str, Any] = {}  # noqa: N815 - msgspec copies it
+
+
+class RollbackBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where to go back to."""
+
+    #: None: the one before the current one.
+    version: Annotated[int, Meta(ge=1, le=2**31)] | None = None
+
+
+#: A service is deployed as it is.
+ServiceBody = ServiceSpec
+
+
+class CallBody(Struct, frozen=True):
+    """The parameters of a call by name; /services/NAME/openapi.json says which there are."""
 
 
 #: A sweep is submitted as it is.
@@ -64,6 +79,9 @@ def components() -> dict[str, Any]:
         (
             JobsBody,
             SweepBody,
+            ServiceBody,
+            RollbackBody,
+            CallBody,
             DatasetBody,
             ScriptRunBody,
             SweepChangeBody,
@@ -79,6 +97,9 @@ def components() -> dict[str, Any]:
 _SCRIPT = {"bundle": "0" * 64, "entry": "train.py", "name": "train"}
 _EXAMPLES: dict[type[Struct], dict[str, Any]] = {
     DatasetBody: {"kind": "file", "filename": "wine.csv"},
+    ServiceBody: {"name": "encode", "job": {"script": _SCRIPT}, "function": "encode", "min_warm": 1},
+    RollbackBody: {"version": 1},
+    CallBody: {"text": "hello"},
     ScriptRunBody: {
         "scriptsPath": "/srv/scripts",
         "scriptName": "data_prep.py",

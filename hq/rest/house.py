@@ -46,6 +46,8 @@ class House:
     renewals: Path | None = None
     #: Takes notes for the audit log, where there is one.
     trail: AuditTrail | None = None
+    #: Whether results of calls may be posted to this machine and into private networks.
+    private_callbacks: bool = False
     requests: RequestCounts = field(default_factory=RequestCounts)
     importance: Importance = field(default_factory=Importance)
     endings: Endings = field(default_factory=Endings)

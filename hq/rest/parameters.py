@@ -21,6 +21,7 @@ def _portable(pattern: str) -> str:
 OnePathJob = Annotated[str, Path(json_schema_extra={"pattern": _portable(JOB_PATTERN)})]
 OnePathSweep = Annotated[str, Path(json_schema_extra={"pattern": _portable(SWEEP_PATTERN)})]
 OnePathAgent = Annotated[str, Path(json_schema_extra={"pattern": _portable(NAME_PATTERN)})]
+OnePathService = Annotated[str, Path(json_schema_extra={"pattern": _portable(NAME_PATTERN)})]
 OnePathBlob = Annotated[str, Path(json_schema_extra={"pattern": "^[0-9a-f]{64}$"})]
 
 Limit = Annotated[int, Query(ge=1, le=1000, description="Most rows of one page.")]
@@ -81,6 +82,17 @@ def checked_agent(agent: str) -> str:
     if not _NAME.match(agent):
         raise not_found("agent", agent)
     return agent
+
+
+def checked_service(service: str) -> str:
+    """Return the name.
+
+    Raises:
+        Problem: 404 when no service can have it.
+    """
+    if not _NAME.match(service):
+        raise not_found("service", service)
+    return service
 
 
 def checked_sweep(sweep: str) -> str:

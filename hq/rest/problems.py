@@ -35,6 +35,8 @@ STATUS_OF_CODE = {
     "unknown_job": 404,
     "unknown_sweep": 404,
     "unknown_agent": 404,
+    "unknown_service": 404,
+    "unknown_version": 404,
     "key_reused": 409,
     "too_big": 413,
     "busy": 503,

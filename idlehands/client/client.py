@@ -21,7 +21,7 @@ from idlehands.client.feed import Feed, Feeds
 from idlehands.client.following import Update, follow_job
 from idlehands.client.reading import Reading
 from idlehands.client.rest import Rest
-from schemas.messages import HqState
+from schemas.messages import HqState, Reply
 from schemas.names import GuestCommand
 from schemas.requests import (
     AskAgent,
@@ -156,6 +156,10 @@ class Client(Reading):
         """
         reply = self._asking.ask(request, deadline_seconds)
         return Changed(reply.position, tuple(reply.result.get("jobs", ())), reply.result.get("sweep", ""))
+
+    def ask(self, request: Request, *, deadline_seconds: float = DEADLINE_SECONDS) -> Reply:
+        """Return HQ's whole answer to a request. Raises as `request`."""
+        return self._asking.ask(request, deadline_seconds)
 
     def submit(
         self,

@@ -25,6 +25,7 @@ from tests.contract import (  # noqa: F401 - they note what they prove
     test_protocol_leases,
     test_protocol_requests,
     test_protocol_results,
+    test_protocol_services,
     test_protocol_sweeps,
     test_protocol_unwilling,
     test_signatures,

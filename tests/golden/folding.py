@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from hq.core.evolve import apply
-from hq.core.state import AgentRecord, Answer, Change, Finished, Job, State, StoredResult, Sweep
+from hq.core.state import AgentRecord, Answer, Change, Finished, Job, Service, State, StoredResult, Sweep
 from schemas.events import Decision
 
 LOG = "log.jsonl"
@@ -30,6 +30,8 @@ class Folded(Struct, frozen=True):
     agents: list[AgentRecord]
     answers: list[Answer]
     results: list[StoredResult]
+    #: The first logs had none.
+    services: list[Service] = []
 
 
 def fold(decisions: Iterable[Decision]) -> Folded:
@@ -43,6 +45,8 @@ def fold(decisions: Iterable[Decision]) -> Folded:
                     latest[type(change), identity] = change
                 case AgentRecord(name=name):
                     latest[AgentRecord, name] = change
+                case Service(name=name):
+                    latest[Service, name] = change
                 case Answer(submitter=submitter, key=key):
                     latest[Answer, submitter, key] = change
                 case StoredResult(job=job, token=token):
@@ -64,6 +68,7 @@ def fold(decisions: Iterable[Decision]) -> Folded:
         agents=of(AgentRecord),
         answers=of(Answer),
         results=of(StoredResult),
+        services=of(Service),
     )
 
 

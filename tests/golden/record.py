@@ -6,21 +6,26 @@
 import sys
 from pathlib import Path
 
+from msgspec.structs import replace
+
+from bus.topics import ANSWER, CALL, HEARTBEAT
 from hq.core.outputs import LookUpSweep
 from schemas.audit import AuditNote
 from schemas.early_stopping import Median, Patient, StopRules
 from schemas.events import AnyEvent, Decision, SweepFinished, TrialProposed
 from schemas.facts import Artifact, AttemptResult, Checkpoint, Energy, Failure, MachineFacts, MetricPoint
-from schemas.messages import StandingClaim
+from schemas.messages import AttemptReport, Heartbeat, ServiceAnswer, ServiceAnswers, StandingClaim
 from schemas.objectives import Constraint, Objective
 from schemas.requests import (
     AddTrials,
     Audit,
+    CallService,
     Cancel,
     CancelSweep,
     ChangeSweep,
     Delete,
     DeleteSweep,
+    DeployService,
     FinishSweep,
     Hold,
     PauseSweep,
@@ -28,6 +33,8 @@ from schemas.requests import (
     Prune,
     Release,
     ResumeSweep,
+    RollBackService,
+    StopService,
     Submit,
     SubmitSweep,
 )
@@ -43,12 +50,13 @@ from schemas.specs import (
     Needs,
     PastTrial,
     ScriptRef,
+    ServiceSpec,
     Source,
     SweepSpec,
 )
 from schemas.states import Outcome, Phase
 from tests.golden.folding import write
-from tests.unit.hq.core.small_house import Key, SmallHouse, success
+from tests.unit.hq.core.small_house import Key, SmallHouse, instance_of, success
 
 SCRIPT = ScriptRef("ab" * 32, "src/train.py", "train")
 
@@ -65,6 +73,7 @@ def play() -> list[Decision]:
     house.heartbeat("den")
     house.settle()
     _play_early_stopping(house)
+    _play_services(house)
     _play_losses(house)
     _play_deletions(house)
     _play_audit(house)
@@ -224,6 +233,34 @@ def _play_deletions(house: SmallHouse) -> None:
     trials = tuple(event.job for event in house.of(TrialProposed) if event.sweep == ended)
     house.authority.found_sweep(asked.request, trials)
     house.settle()
+
+
+def _play_services(house: SmallHouse) -> None:
+    spec = ServiceSpec("encode", JobSpec(SCRIPT, needs=Needs(agent="attic")), function="encode", queue=3)
+    house.request(DeployService(service=spec, on_behalf_of="anna"), "web")
+    house.request(DeployService(service=replace(spec, concurrency=4)))
+    house.request(RollBackService(service="encode"))
+    house.wait(1)
+    workers = [house.job(job) for job in sorted(house.authority.books.serving["encode"])]
+    worker = next(job.id for job in workers if job.spec.serves is not None and job.spec.serves.version == 1)
+    key = _take(house, worker)
+    seq = house.authority.books.sightings["attic"].seq + 1
+    report = AttemptReport(*key, Phase.RUNNING, ready=True)
+    house.send(HEARTBEAT, Heartbeat(1, instance_of(1), seq, 4, 4, (report,)))
+    house._seqs["attic", 1] = seq
+    house.ask(CallService(service="encode", params={"text": "hi", "$ref": 1}))
+    call = house.published(CALL)[-1].calls[-1]
+    house.send(
+        ANSWER, ServiceAnswers(1, (ServiceAnswer(call.call, *key, True, {"x": [1.5, None]}, seconds=0.25),))
+    )
+    house.settle()
+    house.ask(CallService(service="encode"))
+    call = house.published(CALL)[-1].calls[-1]
+    failed = Failure("call", "ValueError: no", "Traceback ...")
+    house.send(ANSWER, ServiceAnswers(1, (ServiceAnswer(call.call, *key, False, failure=failed),)))
+    house.settle()
+    house.request(StopService(service="encode"))
+    house.wait(1)
 
 
 def _take(house: SmallHouse, job: str, agent: str = "attic") -> Key:

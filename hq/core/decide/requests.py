@@ -25,7 +25,18 @@ from schemas.events import (
     TrialProposed,
 )
 from schemas.paths import is_path_below
-from schemas.requests import Audit, Cancel, CancelSweep, Change, Hold, Propose, Release, Submit, SubmitSweep
+from schemas.requests import (
+    Audit,
+    Cancel,
+    CancelSweep,
+    Change,
+    DeployService,
+    Hold,
+    Propose,
+    Release,
+    Submit,
+    SubmitSweep,
+)
 from schemas.searches import MAX_SEARCH_BYTES, SearchError, check_search
 from schemas.spaces import SpaceError
 from schemas.specs import JobSpec, SweepSpec
@@ -127,6 +138,8 @@ def check_secrets(request: Change, read_known: Callable[[], Collection[str]]) ->
         Refused: Naming those that there are not.
     """
     specs = request.jobs if isinstance(request, Submit) else ()
+    if isinstance(request, DeployService):
+        specs = (request.service.job,)
     if isinstance(request, SubmitSweep):
         specs = (request.sweep.job,)
     asked = {name for spec in specs for name in spec.secrets}
@@ -145,7 +158,7 @@ def _submit(specs: tuple[JobSpec, ...], submitter: str, ids: Ids) -> Decided:
     events: list[AnyEvent] = []
     jobs: list[str] = []
     for spec in specs:
-        _check_spec(spec)
+        check_spec(spec)
         if why := why_not_signed(spec):
             raise Refused("bad_spec", f"the script cannot be run like this: {why}")
         jobs.append(ids.make("j"))
@@ -153,7 +166,14 @@ def _submit(specs: tuple[JobSpec, ...], submitter: str, ids: Ids) -> Decided:
     return events, {"jobs": jobs}
 
 
-def _check_spec(spec: JobSpec) -> None:
+def check_spec(spec: JobSpec) -> None:
+    """Return if a job can be run like this.
+
+    Raises:
+        Refused: If it cannot.
+    """
+    if spec.serves is not None:
+        raise Refused("bad_spec", "serves is set by HQ: deploy a service instead")
     if spec.sweep is not None or spec.trial is not None:
         raise Refused("bad_spec", "sweep and trial are set by HQ: submit a sweep instead")
     entry = spec.script.entry
@@ -186,7 +206,7 @@ def check_sweep(spec: SweepSpec) -> None:
     Raises:
         Refused: With what is wrong and how it would be right.
     """
-    _check_spec(spec.job)
+    check_spec(spec.job)
     if why := why_not_early(spec):
         raise Refused("bad_spec", why)
     space = len(msgspec.json.encode(spec.space))

@@ -19,7 +19,7 @@ from bus.signing import (
     Signed,
     check_signature,
 )
-from bus.topics import ALL_TOPICS, CLAIM, GRANT, RESULT
+from bus.topics import ALL_TOPICS, ANSWER, CALL, CLAIM, GRANT, RESULT
 from schemas.facts import AttemptResult
 from schemas.messages import Claim, Claims, Results
 from schemas.states import Outcome
@@ -53,8 +53,8 @@ def judged(payload: bytes, public: str) -> str:
     return found.reason if isinstance(found, Refusal) else ""
 
 
-def test_only_grants_and_results_are_signed() -> None:
-    assert {topic for topic in ALL_TOPICS if topic.signed} == {GRANT, RESULT}
+def test_only_what_runs_scripts_and_what_comes_of_it_is_signed() -> None:
+    assert {topic for topic in ALL_TOPICS if topic.signed} == {GRANT, CALL, RESULT, ANSWER}
 
 
 def test_a_signed_message_is_read_as_it_was_written(signer: KeyFile, public: str) -> None:

@@ -36,6 +36,7 @@ class LittleHouse:
         self.write_tokens()
         house = build_house(MemoryBus(self.hub, CLIENT), uri)
         self.renewals = house.renewals = tokens.parent / "renewals"
+        house.private_callbacks = True
         self.allowed_scripts = tokens.parent / FILE_NAME
         runs = ScriptRuns(house, self.allowed_scripts)
         hosts = ["127.0.0.1", "house.test"]

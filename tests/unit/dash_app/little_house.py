@@ -17,7 +17,7 @@ import uvicorn
 from msgspec.structs import replace
 
 from bus.port import Bus, BusInput, Connected, Disconnected, Inbound, Refusal
-from bus.topics import ACK, CLAIM, GRANT, HEARTBEAT, OFFER, RESULT, TO_HQ
+from bus.topics import ACK, ANSWER, CALL, CLAIM, GRANT, HEARTBEAT, OFFER, RESULT, TO_HQ
 from dash_app.patience import PatientProtocol
 from hq.core.authority import Authority
 from hq.core.evolve import apply
@@ -30,9 +30,19 @@ from hq.read_models.indexes import ensure_indexes
 from hq.read_models.writer import Changes, ReadModelWriter, read_checkpoint
 from schemas.events import Decision, EpochBegan
 from schemas.facts import AttemptResult, Failure, MachineFacts
-from schemas.messages import Claim, Claims, Grant, Heartbeat, Results
+from schemas.messages import (
+    AttemptReport,
+    Claim,
+    Claims,
+    Grant,
+    Heartbeat,
+    Results,
+    ServiceAnswer,
+    ServiceAnswers,
+    ServiceCall,
+)
 from schemas.specs import JobSpec
-from schemas.states import Outcome
+from schemas.states import Outcome, Phase
 
 INSTANCE = "a" * 32
 Script = Callable[[JobSpec], dict[str, Any]]
@@ -125,9 +135,10 @@ class LittleAgent:
         self._script = script
         self._slots = slots
         self._seq = 0
+        self._workers: list[Grant] = []
 
     def start(self) -> None:
-        for topic in (OFFER, GRANT, ACK):
+        for topic in (OFFER, GRANT, ACK, CALL):
             self._bus.subscribe(topic, agent=self.name)
         self._bus.start(self._handle)
 
@@ -138,7 +149,8 @@ class LittleAgent:
         """Send a heartbeat."""
         self._seq += 1
         facts = MachineFacts(system="TestOS", cores=2)
-        beat = Heartbeat(1, "b" * 32, self._seq, self._slots, self._slots, facts=facts)
+        ready = tuple(AttemptReport(one.job, one.token, Phase.RUNNING, ready=True) for one in self._workers)
+        beat = Heartbeat(1, "b" * 32, self._seq, self._slots, self._slots, ready, facts=facts)
         self._bus.publish(HEARTBEAT, beat, agent=self.name)
 
     def _run(self, grant: Grant) -> AttemptResult:
@@ -162,13 +174,27 @@ class LittleAgent:
             claims = tuple(Claim(offer.job, offer.token, "c" * 32) for offer in what.data.offers)
             self._bus.publish(CLAIM, Claims(1, claims), agent=self.name)
         elif what.topic is GRANT and what.data.grants:
-            results = tuple(
-                self._run(grant) for grant in what.data.grants if "forever" not in grant.spec.params
-            )
+            self._workers += [grant for grant in what.data.grants if grant.spec.serves is not None]
+            ends = [
+                one for one in what.data.grants if "forever" not in one.spec.params and not one.spec.serves
+            ]
+            results = tuple(self._run(grant) for grant in ends)
             self._bus.publish(RESULT, Results(1, results), agent=self.name)
             self.beat()
+        elif what.topic is CALL:
+            answers = tuple(_answer(call) for call in what.data.calls if "forever" not in call.params)
+            self._bus.publish(ANSWER, ServiceAnswers(1, answers), agent=self.name)
         elif what.topic is ACK and what.data.seq == 1:
             self.beat()
+
+
+def _answer(call: ServiceCall) -> ServiceAnswer:
+    """Stand for a function that returns what it is given."""
+    key = (call.call, call.job, call.token)
+    kind = call.params.get("error")
+    if kind is not None:
+        return ServiceAnswer(*key, False, failure=Failure(str(kind), "KeyError: 'x'", "Traceback: KeyError"))
+    return ServiceAnswer(*key, True, call.params, seconds=0.001)
 
 
 class Server:

@@ -5,7 +5,7 @@ from typing import Any
 import bson
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 
 from hq.log.documents import decision_to_document, decode_document, document_to_decision, encode_document
 from hq.log.port import MAX_DECISION_BYTES, DecisionRefused, LogUnreadable
@@ -21,6 +21,7 @@ def answered(answer: dict[str, Any]) -> RequestAnswered:
     return RequestAnswered("cli", "k", "0" * 64, answer)
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(events())
 def test_every_event_comes_back_equal(event: AnyEvent) -> None:
     decision = decision_of(event)
