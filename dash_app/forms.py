@@ -42,14 +42,14 @@ def read_parts(script: Script, source: str, given: Given) -> Parts:
     after: list[str] = []
     for argument in script.of_command(command):
         key = key_of(argument)
-        if key in given.ranges and argument.flag and not argument.many:
+        # Parameters come last on the command line, so what belongs before a command is a word.
+        is_early = bool(command) and not argument.command
+        if key in given.ranges and argument.flag and not argument.many and not is_early:
             space[_parameter(argument, source)] = read_range(argument, given.ranges[key])
             continue
         value = read_value(argument, given.values.get(key))
         if value is None:
             continue
-        # Parameters come last on the command line, so what belongs before a command is a word.
-        is_early = bool(command) and not argument.command
         if not argument.flag or is_early or (argument.repeated and isinstance(value, list)):
             (before if is_early else after).extend(_words(argument, value))
         else:

@@ -15,10 +15,10 @@ from schemas.arguments.vocabulary import Argument
 _MODES = {"int": "numeric", "float": "decimal"}
 
 
-def field(argument: Argument) -> Component:
+def field(argument: Argument, *, may_vary: bool = True) -> Component:
     """Return the field of one argument; empty means the script's own default."""
     parts = [html.Div(_value(argument), className="its-value")]
-    if argument.flag and not argument.many:
+    if may_vary and argument.flag and not argument.many:
         parts.append(html.Div(_range(argument), className="its-range"))
         # Labels must differ for those who hear them.
         words = html.Span(["Vary", html.Span(f" {_title(argument)}", className="unseen")])
@@ -37,7 +37,8 @@ def _about(argument: Argument) -> str:
     if argument.low is not None or argument.high is not None:
         low, high = ("" if end is None else f"{end:g}" for end in (argument.low, argument.high))
         bounds = f"from {low} to {high}" if low and high else f"at least {low}" if low else f"at most {high}"
-    return ", ".join(part for part in (plain(argument.help, 300), bounds) if part)
+    about = plain(argument.help, 300)
+    return f"{about} ({bounds})" if about and bounds else about or bounds
 
 
 def _value(argument: Argument) -> Any:

@@ -71,7 +71,8 @@ def fields(script: Script) -> list[Any]:
         own = [one for one in script.arguments if one.command == command]
         if own and command:
             shown.append(html.H3(plain(command, 80), className="of-command"))
-        shown += [field(one) for one in own]
+        # What stands before a command cannot be varied: parameters come last on the command line.
+        shown += [field(one, may_vary=bool(command) or not script.commands) for one in own]
     return shown
 
 

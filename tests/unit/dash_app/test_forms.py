@@ -8,7 +8,7 @@ from dash import Input
 from dash_app.command_line import command_line
 from dash_app.form_state import Ends, FormError, Given, form_parts, read_form
 from dash_app.forms import build_spec, build_sweep, read_parts
-from dash_app.presenters.form import form
+from dash_app.presenters.form import fields, form
 from dash_app.script_folders import Found
 from schemas.arguments.reading import read_script
 from schemas.arguments.vocabulary import Argument, Script
@@ -88,6 +88,13 @@ def test_what_belongs_to_all_of_a_script_comes_before_its_command() -> None:
 
     assert (parts.argv, parts.params) == (("--seed", "1", "train"), {"epochs": 3})
     assert read_parts(COMMANDS, "", other).argv == ("test", "m.pt")
+    varied = read_parts(
+        COMMANDS, "", Given({}, {"seed": Ends("1", "2"), "train epochs": Ends("1", "2")}, "", "train")
+    )
+    assert list(varied.space) == ["epochs"]
+    shown = str(fields(COMMANDS))
+    assert "'vary': 'train epochs'" in shown
+    assert "'vary': 'seed'" not in shown
     with pytest.raises(FormError, match="train, test"):
         read_parts(COMMANDS, "", Given())
 
