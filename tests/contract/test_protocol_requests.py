@@ -332,6 +332,39 @@ def test_a_proposal_for_another_place_is_stale_and_others_may_not_propose() -> N
     assert len(hq.events(TrialProposed)) == 1
 
 
+@proves("P94")
+def test_what_happened_in_a_sweep_is_told_after_what_is_known() -> None:
+    hq = WireHq()
+    sweep = hq.ask("submit_sweep", sweep=sweep_spec(trials=3))["result"]["sweep"]
+    proposed = hq.ask("propose", by="search", sweep=sweep, first=0, trials=[{"x": 1}, {"x": 2}])
+    hq.ask("cancel", jobs=proposed["result"]["jobs"][1:])
+
+    (view,) = hq.ask("read_sweeps", known={sweep: {}})["result"]["sweeps"]
+    assert (view["proposed"], view["ended"]) == (2, 1)
+    assert view["news"]["trials"] == [{"x": 1}, {"x": 2}]
+    assert [(end["trial"], end["status"]) for end in view["news"]["ends"]] == [(1, "cancelled")]
+
+    (view,) = hq.ask("read_sweeps", known={sweep: {"trials": 2, "ends": 1}})["result"]["sweeps"]
+    assert (view["news"]["trials"], view["news"]["ends"]) == ([], [])
+    (view,) = hq.ask("read_sweeps")["result"]["sweeps"]
+    assert view.get("news") is None
+
+
+@proves("P95")
+def test_a_sweep_in_which_nothing_can_be_chosen_says_why() -> None:
+    hq = WireHq()
+    sweep = hq.ask("submit_sweep", sweep=sweep_spec(trials=3))["result"]["sweep"]
+
+    def why() -> str:
+        (view,) = hq.ask("read_sweeps")["result"]["sweeps"]
+        return str(view["why"])
+
+    hq.ask("propose", by="search", sweep=sweep, first=0, trials=[], why="cmaes is missing")
+    assert why() == "cmaes is missing"
+    hq.ask("propose", by="search", sweep=sweep, first=0, trials=[{"x": 1}])
+    assert why() == ""
+
+
 @proves("P35")
 @pytest.mark.parametrize("kind", QUESTIONS)
 def test_questions_change_nothing(kind: str) -> None:

@@ -11,7 +11,10 @@ pytestmark = pytest.mark.process
 
 
 #: They take longest, in the smallest form too.
-_SLOW = ("batches", "append", "drain", "signatures", "reconnect", "guest", "warm", "optuna_storage")
+_SLOW = (
+    *("batches", "append", "drain", "signatures", "reconnect", "guest", "warm", "optuna_storage"),
+    *("search_overhead", "search_quality"),
+)
 
 
 @pytest.mark.parametrize(
