@@ -13,6 +13,8 @@ class TrialEnd(Struct, frozen=True, omit_defaults=True):
     trial: Count
     status: JobStatus
     worth: Worth = Worth()
+    #: Of a trial that was ended early: the last step that it reported, and its value there.
+    reached: tuple[float, float] | None = None
 
 
 class KnownTrials(Struct, frozen=True, omit_defaults=True):

@@ -49,6 +49,8 @@ _AGENTS_SHOWN = 500
 Found = dict[str, JobSpec] | tuple[str, ...] | None
 #: One answer must fit one message.
 _SWEEPS_BYTES = 200 * 1024
+#: Some news of each sweep that is told: whoever asks gets on.
+_NEWS_BYTES = 32 * 1024
 
 
 class Answering:
@@ -263,7 +265,7 @@ class Answering:
                 break
             known = request.known.get(name)
             if known is not None and name in self._state.histories:
-                news, room = self._state.histories[name].read(known, room)
+                news, room = self._state.histories[name].read(known, max(room, _NEWS_BYTES))
                 view["news"] = news
             shown.append(view)
         return {"sweeps": shown, "more": len(running) > len(shown)}

@@ -4,19 +4,22 @@ Both lists only grow, so a reader that has some of each asks for the rest. Ends
 within one decision are in the order of the trials' numbers.
 """
 
+import math
 from bisect import insort
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
-from schemas.facts import AttemptResult
+from schemas.facts import AttemptResult, MetricPoint
 from schemas.names import JsonObject
-from schemas.objectives import Worth, weigh
+from schemas.objectives import Worth, objectives_of, weigh
 from schemas.specs import SweepSpec
 from schemas.states import JobStatus
 from schemas.trials import KnownTrials, TrialEnd
 
+#: In these a trial that was ended early has a value of the metric, or it counts as having none.
+LAST_POINTS = 20
 _WHY_WORTHLESS = {
     JobStatus.FAILED: "it failed",
     JobStatus.PRUNED: "it was ended early",
@@ -92,10 +95,29 @@ def build_end(
 ) -> TrialEnd:
     """Return the end of a trial, worth what its result says by the sweep's objectives."""
     if status is not JobStatus.SUCCEEDED:
-        return TrialEnd(trial, status, Worth(why=_WHY_WORTHLESS.get(status, "it has not ended")))
+        reached = _last_value(spec, result) if status is JobStatus.PRUNED else None
+        return TrialEnd(trial, status, Worth(why=_WHY_WORTHLESS.get(status, "it has not ended")), reached)
     if result is None:
         return TrialEnd(trial, status, weigh(spec, None))
     if isinstance(result, AttemptResult):
         return TrialEnd(trial, status, weigh(spec, result.result, is_blob=result.result_blob is not None))
     worth = weigh(spec, result.get("result"), is_blob=result.get("result_blob") is not None)
     return TrialEnd(trial, status, worth)
+
+
+def _last_value(
+    spec: SweepSpec, result: AttemptResult | Mapping[str, Any] | None
+) -> tuple[float, float] | None:
+    """Return the last step and value of the one objective among the last points of a result."""
+    objectives = objectives_of(spec)
+    if result is None or len(objectives) != 1:
+        return None
+    series = result.series if isinstance(result, AttemptResult) else result.get("series", ())
+    for point in reversed(series[-LAST_POINTS:]):
+        if not isinstance(point, MetricPoint):
+            point = msgspec.convert(point, MetricPoint)
+        value = point.metrics.get(objectives[0].metric)
+        if value is not None and math.isfinite(value):
+            step = point.step if point.step is not None else point.number
+            return float(point.seq if step is None else step), value
+    return None

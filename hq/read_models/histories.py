@@ -6,7 +6,7 @@ from typing import Any
 from pymongo.collection import Collection
 from pymongo.database import Database
 
-from hq.core.history import History, build_end
+from hq.core.history import LAST_POINTS, History, build_end
 from hq.core.state import Sweep
 from hq.log.documents import RAW_CODEC, decode_document
 from hq.read_models.models import JOBS, RESULTS
@@ -30,7 +30,12 @@ def _read(database: Database[dict[str, Any]], sweep: Sweep) -> History:
             database,
             RESULTS,
             {"sweep": sweep.id, "verdict": "accepted"},
-            {"job": 1, "result.result": 1, "result.result_blob": 1},
+            {
+                "job": 1,
+                "result.result": 1,
+                "result.result_blob": 1,
+                "result.series": {"$slice": -LAST_POINTS},
+            },
         )
     }
     fields = {"spec.trial": 1, "spec.params": 1, "status": 1, "position": 1}
@@ -52,7 +57,7 @@ def _read(database: Database[dict[str, Any]], sweep: Sweep) -> History:
 
 
 def _rows(
-    database: Database[dict[str, Any]], name: str, query: dict[str, Any], fields: dict[str, int]
+    database: Database[dict[str, Any]], name: str, query: dict[str, Any], fields: dict[str, Any]
 ) -> list[dict[str, Any]]:
     # Not with majority: what this start itself has just written and deleted is to be seen.
     collection: Collection[Any] = database.get_collection(name, codec_options=RAW_CODEC)

@@ -64,13 +64,15 @@ class Memory:
         """Tell whether the sweep has not changed."""
         return self._settled == settled and self._spec == spec
 
-    def learn(self, known: KnownTrials, trials: Sequence[Params], ends: Sequence[TrialEnd]) -> None:
-        """Take in what happened after `known`. What is known already changes nothing."""
+    def learn(self, known: KnownTrials, trials: Sequence[Params], ends: Sequence[TrialEnd]) -> bool:
+        """Take in what happened after `known`, and tell whether there was anything new."""
+        before = len(self.trials) + len(self.ends)
         # An answer to an older question begins earlier; one that begins later leaves a gap.
         if known.trials <= len(self.trials):
             self.trials.extend(trials[len(self.trials) - known.trials :])
         if known.ends <= len(self.ends):
             self.ends.extend(ends[len(self.ends) - known.ends :])
+        return len(self.trials) + len(self.ends) > before
 
     def knows(self, proposed: int, ended: int) -> bool:
         """Tell whether nothing is missing."""

@@ -20,7 +20,7 @@ from optuna.trial import FrozenTrial, create_trial
 
 from hq.search.dimensions import build_distributions, only_value, to_internal, to_value
 from hq.search.ledger import STUDY, Ledger, LedgerTrial
-from hq.search.optuna_samplers import NUMBERS_ONLY, REMEMBERING, build_optuna_sampler
+from hq.search.optuna_samplers import NUMBERS_ONLY, REMEMBERING, QuickTPESampler, build_optuna_sampler
 from hq.search.samplers import Params, Proposal, number_seed
 from schemas.objectives import objectives_of
 from schemas.searches import fits
@@ -49,6 +49,7 @@ class Learner:
         self._order = in_order(spec.space)
         self._distributions = build_distributions(spec.space)
         self._groups = _grouped(spec)
+        self._tpe: QuickTPESampler | None = None
         self._begin()
 
     def _begin(self) -> None:
@@ -130,7 +131,7 @@ class Learner:
 
     def _sample(self, trial: LedgerTrial, number: int, given: Params) -> Params:
         """Return the parameters of a trial: those given, and the others as the sampler chooses them."""
-        sampler = build_optuna_sampler(self._spec, number_seed(self._seed, number), self._source)
+        sampler = self._build_sampler(number_seed(self._seed, number))
         study = Study(STUDY, self._ledger, sampler)
         sampler.before_trial(study, trial)
         space = self._spec.space
@@ -157,6 +158,15 @@ class Learner:
             )
             params[name] = to_value(space[name], chosen)
         return {name: params[name] for name in space if name in params}
+
+    def _build_sampler(self, seed: int) -> BaseSampler:
+        if self._tpe is not None:
+            self._tpe.reseed(seed)
+            return self._tpe
+        sampler = build_optuna_sampler(self._spec, seed, self._source)
+        if isinstance(sampler, QuickTPESampler):
+            self._tpe = sampler
+        return sampler
 
     def _sample_group(
         self, sampler: BaseSampler, study: Study, trial: LedgerTrial, group: frozenset[str]
@@ -187,7 +197,7 @@ class Learner:
             if not trial.params and self._distributions:
                 self._ledger.end(trial, (), ())
             else:
-                self._ledger.end(trial, worth.values, worth.violations)
+                self._ledger.end(trial, worth.values, worth.violations, end.reached)
             self._ended += 1
 
     def _add_past(self, given: Params, values: Sequence[float]) -> LedgerTrial:

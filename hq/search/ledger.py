@@ -72,8 +72,21 @@ class Ledger(BaseStorage):
         for name, value in params.items():
             self._rows[trial.number, self._columns[name]] = self._distributions[name].to_internal_repr(value)
 
-    def end(self, trial: LedgerTrial, values: Sequence[float], violations: Sequence[float]) -> None:
-        """End a trial: with values it is complete, without it has failed."""
+    def end(
+        self,
+        trial: LedgerTrial,
+        values: Sequence[float],
+        violations: Sequence[float],
+        reached: tuple[float, float] | None = None,
+    ) -> None:
+        """End a trial: with values it is complete, having reached a step it is pruned, else it has failed."""
+        if not values and reached is not None:
+            trial.state = TrialState.PRUNED
+            trial.intermediate_values = {int(reached[0]): reached[1]}
+            trial.values = [reached[1]]
+            self._losses[trial.number] = math.nan
+            self.is_plain = False
+            return
         if not values:
             trial.state = TrialState.FAIL
             self._losses[trial.number] = math.nan

@@ -168,15 +168,17 @@ class SearchLoop:
         for sweep in sweeps:
             self._found.add(sweep.sweep)
             memory = self._memories.get(sweep.sweep)
+            grown = memory is None
             if memory is None or not memory.is_of(sweep.spec, sweep.settled):
                 memory = Memory(sweep.sweep, sweep.spec, sweep.settled, memory)
                 self._memories[sweep.sweep] = memory
             if sweep.news is not None:
-                memory.learn(sweep.news.known, sweep.news.trials, sweep.news.ends)
+                grown |= memory.learn(sweep.news.known, sweep.news.trials, sweep.news.ends)
             if not has_more(sweep):
                 continue
             if memory.is_learning and not memory.knows(sweep.proposed, sweep.ended):
-                self._is_lacking = True
+                # At once, as long as that brings something.
+                self._is_lacking |= grown
                 continue
             proposal = propose(sweep, memory)
             if proposal is not None:

@@ -2,11 +2,12 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
-from hq.core.history import History
+from hq.core.history import History, build_end
 from schemas.events import SweepStuck
-from schemas.facts import AttemptResult
+from schemas.facts import AttemptResult, MetricPoint
 from schemas.objectives import Worth
 from schemas.requests import Cancel, Delete, Propose, ReadSweeps, SubmitSweep
 from schemas.specs import FloatRange, JobSpec, ScriptRef, SweepSpec
@@ -113,6 +114,18 @@ def test_a_sweep_in_which_nothing_can_be_chosen_says_why_until_it_goes_on(house:
     assert house.authority.state.sweeps[sweep].why == "cmaes is not installed"
     propose(house, sweep, 0, 0.5)
     assert house.authority.state.sweeps[sweep].why == ""
+
+
+def test_a_trial_that_was_ended_early_says_how_far_it_came() -> None:
+    points = tuple(MetricPoint(n, 0.0, {"accuracy": n / 10 if n < 8 else None}, float(n)) for n in range(10))
+    result = AttemptResult("j" + "a" * 12, 1, Outcome.SUCCEEDED, series=points)
+    stored = msgspec.to_builtins(result)
+
+    end = build_end(SPEC, 3, JobStatus.PRUNED, result)
+
+    assert end.reached == (7.0, 0.7)
+    assert end == build_end(SPEC, 3, JobStatus.PRUNED, stored)
+    assert build_end(SPEC, 3, JobStatus.FAILED, result).reached is None
 
 
 def test_what_a_running_sweep_learns_from_is_not_deleted(house: SmallHouse) -> None:

@@ -193,6 +193,20 @@ def test_past_trials_are_learned_from_and_points_to_try_come_first() -> None:
         assert play(of, 6, restart_at=(3,)).trials == found.trials
 
 
+def test_trials_that_were_ended_early_are_learned_from_too() -> None:
+    of = spec("tpe", parallel=1)
+    trials = list(play(of, 12).trials)
+    pruned = [
+        TrialEnd(n, JobStatus.PRUNED, Worth(why="it was ended early"), (3.0, n / 10)) for n in range(12)
+    ]
+    lost = [TrialEnd(n, JobStatus.FAILED, Worth(why="it failed")) for n in range(12)]
+
+    learned = Learner(of, "seed/1").propose(12, 1, trials, pruned).trials
+
+    assert all(fits(of, trial) for trial in learned)
+    assert learned != Learner(of, "seed/1").propose(12, 1, trials, lost).trials
+
+
 def test_a_changed_space_keeps_what_still_fits() -> None:
     of = spec("tpe")
     sweep = play(of, 10)
