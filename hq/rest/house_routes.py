@@ -5,11 +5,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pymongo.errors import PyMongoError
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from hq.rest import queries
 from hq.rest.asking import NoAnswer
-from hq.rest.history import read_events
+from hq.rest.following_events import CONTENT_TYPE, follow_events
+from hq.rest.history import parse_point, read_events
 from hq.rest.house import House, answer, principal_of
 from hq.rest.parameters import AtLeast
 from hq.rest.policy import ADMINS
@@ -31,7 +32,7 @@ def build_router(house: House) -> APIRouter:
         await queries.catch_up(house.database, at_least)
         return answer({"agents": await read_house(house)})
 
-    @router.get("/events")
+    @router.get("/events", responses={200: {"content": {CONTENT_TYPE: {}}}})
     async def list_events(
         request: Request,
         after: Annotated[
@@ -44,9 +45,18 @@ def build_router(house: House) -> APIRouter:
         ] = None,
         limit: Annotated[int, Query(ge=1, le=1000)] = 200,
     ) -> Response:
-        """Return committed events in order, after a position; for readers who missed a notice."""
+        """Return committed events in order, after a position; for readers who missed a notice.
+
+        With `Accept: text/event-stream` they are followed as server-sent events, from `after` or the
+        header `Last-Event-ID` on.
+        """
         # Who got in from where is for admins.
         hidden = () if principal_of(request).role in ADMINS else ("Audited",)
+        if CONTENT_TYPE in request.headers.get("accept", ""):
+            begin = request.headers.get("last-event-id") or after
+            parse_point(begin)
+            headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+            return StreamingResponse(follow_events(house.database, begin, hidden), 200, headers, CONTENT_TYPE)
         return answer(await read_events(house.database, after=after, limit=limit, without=hidden))
 
     return router

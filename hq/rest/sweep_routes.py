@@ -1,6 +1,6 @@
 """/sweeps and /results: searches, their trials, and what came out."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 from starlette.requests import Request
@@ -21,6 +21,7 @@ from hq.rest.parameters import (
     checked_sweep,
     found,
 )
+from hq.rest.result_forms import CONTENT, Form, choose_form, render
 from schemas.requests import CancelSweep, DeleteSweep, SubmitSweep
 
 
@@ -80,7 +81,7 @@ def build_router(house: House) -> APIRouter:
         wanted = CancelSweep(key=idempotency_key, on_behalf_of=name, sweep=checked_sweep(sweep))
         return answer(await house.asking.change(wanted))
 
-    @router.get("/results", responses={200: {"content": {"text/csv": {}}}})
+    @router.get("/results", responses=CONTENT)
     async def list_results(
         request: Request,
         limit: Annotated[int, Query(ge=1, le=10_000)] = 100,
@@ -95,21 +96,17 @@ def build_router(house: House) -> APIRouter:
             str,
             Query(max_length=2000, description="Such as accuracy >= 0.9, machine = attic, params.lr < 0.1."),
         ] = "",
-        form: Annotated[Literal["json", "csv"] | None, Query(alias="format")] = None,
+        form: Annotated[Form | None, Query(alias="format")] = None,
         at_least: AtLeast = None,
     ) -> Response:
-        """List results, best first for a sweep with a metric; CSV by `?format=csv` or `Accept: text/csv`."""
+        """List results, best first for a sweep with a metric.
+
+        NDJSON, CSV or Parquet by `?format=` or `Accept`; then the header `idlehands-next` is the next page.
+        """
         await queries.catch_up(house.database, at_least)
         page = await results.read_results(
             house.database, limit=limit, after=after, sweep=sweep, sort=sort, every=every, where=where
         )
-        accepts = request.headers.get("accept", "")
-        if form == "csv" or (form is None and "text/csv" in accepts):
-            headers = {
-                "content-disposition": f'attachment; filename="results{"-" + sweep if sweep else ""}.csv"',
-                "cache-control": "no-store",
-            }
-            return Response(results.to_csv(page["results"]), 200, headers, "text/csv; charset=utf-8")
-        return answer(page)
+        return render(page, choose_form(form, request.headers.get("accept", "")), sweep)
 
     return router
