@@ -72,7 +72,7 @@ class Worker:
         self._count = 0
 
     def wait_ready(self) -> "Worker":
-        eventually(lambda: any(isinstance(one, RunReady) for one in self.bench.reports), "it is ready")
+        eventually(lambda: any(isinstance(one, RunReady) for one in self.bench.reports), "it is ready", 60)
         return self
 
     def send(self, seconds: float = 30.0, **params: Any) -> str:
@@ -86,7 +86,7 @@ class Worker:
             answers = (one.answer for one in list(self.bench.reports) if isinstance(one, RunAnswered))
             return next((one for one in answers if one.call == call), None)
 
-        found: ServiceAnswer = eventually(find, "it was answered", 30)
+        found: ServiceAnswer = eventually(find, "it was answered", 60)
         return found
 
     def call(self, **params: Any) -> ServiceAnswer:
