@@ -3,11 +3,11 @@
 from typing import Any
 
 from dash import ClientsideFunction, Dash, Input, Output, State
-from dash.exceptions import PreventUpdate
 
 from dash_app import component_ids as ids
 from dash_app.addresses import parse
 from dash_app.changing import Changing
+from dash_app.clicks import clicked
 from dash_app.form_state import form_parts
 from dash_app.pages.rendering import Pages
 from dash_app.pairing import Pairing
@@ -29,7 +29,7 @@ def register(app: Dash, pages: Pages, changing: Changing, submitting: Submitting
     )
     async def show_page(path: str | None, query: str | None) -> tuple[Any, Any]:
         view = parse(path, query)
-        return await pages.page(view), navigation(view)
+        return await pages.page(view, query), navigation(view)
 
     # Once a page is there, the live feed is told which.
     app.clientside_callback(  # type: ignore[no-untyped-call]
@@ -65,7 +65,7 @@ def register(app: Dash, pages: Pages, changing: Changing, submitting: Submitting
         prevent_initial_call=True,
     )
     async def cancel_job(clicks: int | None, path: str) -> Any:
-        _clicked(clicks)
+        clicked(clicks)
         return await changing.cancel(parse(path, None))
 
     @app.callback(
@@ -76,7 +76,7 @@ def register(app: Dash, pages: Pages, changing: Changing, submitting: Submitting
         prevent_initial_call=True,
     )
     async def retry_job(clicks: int | None, path: str) -> tuple[Any, Any]:
-        _clicked(clicks)
+        clicked(clicks)
         return await changing.retry(parse(path, None))
 
     @app.callback(
@@ -86,7 +86,7 @@ def register(app: Dash, pages: Pages, changing: Changing, submitting: Submitting
         prevent_initial_call=True,
     )
     async def stop_sweep(clicks: int | None, path: str) -> Any:
-        _clicked(clicks)
+        clicked(clicks)
         return await changing.stop(parse(path, None))
 
     @app.callback(
@@ -104,7 +104,7 @@ def register(app: Dash, pages: Pages, changing: Changing, submitting: Submitting
         running=[(Output(ids.SUBMIT, "disabled"), True, False)],
     )
     async def submit(clicks: int | None, query: str, key: Any, form: Any) -> tuple[Any, Any]:
-        _clicked(clicks)
+        clicked(clicks)
         return await submitting.submit(parse("/new", query).script, form, key)
 
     @app.callback(
@@ -130,7 +130,7 @@ def register(app: Dash, pages: Pages, changing: Changing, submitting: Submitting
         prevent_initial_call=True,
     )
     async def start_pairing(clicks: int | None) -> Any:
-        _clicked(clicks)
+        clicked(clicks)
         return await pairing.start()
 
     @app.callback(
@@ -141,11 +141,5 @@ def register(app: Dash, pages: Pages, changing: Changing, submitting: Submitting
         prevent_initial_call=True,
     )
     async def answer_pairing(allow: int | None, refuse: int | None, shown: Any) -> Any:
-        _clicked(allow or refuse)
+        clicked(allow or refuse)
         return await pairing.answer(bool(allow), shown)
-
-
-def _clicked(clicks: int | None) -> None:
-    """Tell a click from a button that just came onto the page."""
-    if not clicks:
-        raise PreventUpdate

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 from dash import html, no_update
 from dash.development.base_component import Component
 
@@ -11,7 +12,10 @@ from dash_app.visitor import writer
 from hq.rest import queries
 from hq.rest.house import House
 from hq.rest.problems import Problem
-from schemas.requests import Cancel, CancelSweep, Retry
+from schemas.requests import Cancel, CancelSweep, ChangeSweep, PauseSweep, ResumeSweep, Retry
+
+#: What a click on "more trials" adds.
+MORE_TRIALS = 10
 
 
 def note(words: str, kind: str = "trouble") -> Component:
@@ -52,3 +56,25 @@ class Changing:
         except Problem as problem:
             return note(problem.detail)
         return note("Stopped: no trial begins any more.", "done")
+
+    async def pause(self, view: View) -> Any:
+        """Pause the sweep that is looked at; return a note."""
+        return await self._ask(PauseSweep(sweep=view.identity), "Paused: what runs goes on to its end.")
+
+    async def resume(self, view: View) -> Any:
+        """Let the sweep that is looked at go on; return a note."""
+        return await self._ask(ResumeSweep(sweep=view.identity), "It goes on.")
+
+    async def extend(self, view: View) -> Any:
+        """Give the sweep that is looked at a few trials more; return a note."""
+        found = await queries.read_sweep(self._house.database, view.identity)
+        trials = (found or {}).get("spec", {}).get("trials", 0) + MORE_TRIALS
+        return await self._ask(ChangeSweep(sweep=view.identity, trials=trials), f"{trials} trials now.")
+
+    async def _ask(self, request: PauseSweep | ResumeSweep | ChangeSweep, done: str) -> Any:
+        try:
+            by = writer().name
+            await self._house.asking.change(msgspec.structs.replace(request, on_behalf_of=by))
+        except Problem as problem:
+            return note(problem.detail)
+        return note(done, "done")

@@ -7,7 +7,16 @@ from pathlib import Path
 from dash import Dash
 from fastapi import FastAPI
 
-from dash_app import artifacts_route, callbacks, data_route, login_routes, resting_route, results_route, shell
+from dash_app import (
+    artifacts_route,
+    callbacks,
+    data_route,
+    login_routes,
+    resting_route,
+    results_route,
+    shell,
+    sweep_callbacks,
+)
 from dash_app.background import in_background
 from dash_app.changing import Changing
 from dash_app.checked_calls import CheckedCalls
@@ -19,6 +28,7 @@ from dash_app.pages.rendering import Pages
 from dash_app.pairing import Pairing
 from dash_app.script_folders import ScriptFolders
 from dash_app.submitting import Submitting
+from dash_app.sweep_looking import SweepLooking
 from hq.rest import queries
 from hq.rest.house import House
 from hq.rest.sessions import Sessions
@@ -80,6 +90,7 @@ class Page:
             Submitting(self._house, self._folders),
             self._pairing,
         )
+        sweep_callbacks.register(dash, SweepLooking(self._house), Changing(self._house))
         app.add_middleware(CheckedCalls, dash=dash)
         self.policy = _policy(dash)
 

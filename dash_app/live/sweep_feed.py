@@ -103,6 +103,7 @@ class TrialsFeed(_OfTrials):
                 ids.SWEEP_STATUS: {
                     "children": sweep.status(found, trials),
                     "data-status": str(found["status"]),
+                    "data-revision": sweep.revision(found),
                 },
                 ids.SWEEP_BEST: {"children": sweep.best(found, trials)},
             },
@@ -111,7 +112,7 @@ class TrialsFeed(_OfTrials):
 
 
 class SweepFiguresFeed(_OfTrials):
-    """Parallel coordinates and the curves of all trials."""
+    """The curves of all trials. What else is drawn of them is asked for by who looks at it."""
 
     pause = 1.0
     unfinished = False
@@ -139,7 +140,6 @@ class SweepFiguresFeed(_OfTrials):
         curves = {numbers[job]: series.by_metric(series.of_latest(own)) for job, own in points.items()}
         return Push(
             props={
-                ids.SWEEP_PARALLEL: {"children": sweep.coordinates(found, trials)},
                 ids.SWEEP_CURVES: {"children": sweep.curves(found, trials, curves)},
             }
         )

@@ -18,6 +18,7 @@ from dash_app.pages import settings as settings_page
 from dash_app.pages import sweeps as sweeps_page
 from dash_app.presenters import pieces
 from dash_app.script_folders import ScriptFolders
+from dash_app.sweep_state import read_state
 from dash_app.visitor import may_change, visitor
 from hq.rest import queries
 from hq.rest.house import House
@@ -31,12 +32,17 @@ class Pages:
     def __init__(self, house: House, hearing: Hearing, folders: ScriptFolders) -> None:
         self._house, self._hearing, self._folders = house, hearing, folders
 
-    async def page(self, view: View) -> list[Any]:
-        """Return the page of `view`; when it cannot be made, what happened and what to do."""
+    async def page(self, view: View, query: str | None = None) -> list[Any]:
+        """Return the page of `view`; when it cannot be made, what happened and what to do.
+
+        Args:
+            view: What is looked at.
+            query: What the address says beside it, which some pages read more from.
+        """
         try:
             # What was heard of already is shown: a job that somebody just submitted, for one.
             await queries.catch_up(self._house.database, self._hearing.position)
-            return await self._build(view)
+            return await self._build(view, query)
         except PyMongoError as error:
             return _trouble(
                 "The database does not answer",
@@ -46,7 +52,7 @@ class Pages:
         except Problem as problem:
             return _trouble("This cannot be shown now", problem.detail)
 
-    async def _build(self, view: View) -> list[Any]:
+    async def _build(self, view: View, query: str | None) -> list[Any]:
         house, percents = self._house, self._hearing.percents()
         match view.kind:
             case "house":
@@ -58,7 +64,9 @@ class Pages:
             case "sweeps":
                 return await sweeps_page.list_page(house)
             case "sweep":
-                return await sweeps_page.page(house, self._hearing, view.identity, may_change())
+                return await sweeps_page.page(
+                    house, self._hearing, view.identity, may_change(), read_state(query)
+                )
             case "new":
                 return await new_page.page(house, self._folders, view.script, may_change())
             case "results":

@@ -1,13 +1,14 @@
-"""The list of sweeps, and one sweep: best so far, parallel coordinates, curves, trials."""
+"""The list of sweeps, and one sweep: best so far, curves, what its trials say, side by side, trials."""
 
 from typing import Any
 
-from dash import html
+from dash import dcc, html
 
 from dash_app import component_ids as ids
 from dash_app.live.hearing import Hearing
 from dash_app.live.sweep_feed import read_trials
-from dash_app.presenters import grids, pieces, sweep
+from dash_app.presenters import grids, pieces, sweep, sweep_controls
+from dash_app.sweep_state import SweepState
 from hq.rest import board, queries
 from hq.rest.house import House
 
@@ -30,7 +31,9 @@ async def list_page(house: House) -> list[Any]:
     ]
 
 
-async def page(house: House, hearing: Hearing, identity: str, may_change: bool) -> list[Any]:
+async def page(
+    house: House, hearing: Hearing, identity: str, may_change: bool, state: SweepState
+) -> list[Any]:
     """Return one sweep.
 
     Raises:
@@ -41,21 +44,22 @@ async def page(house: House, hearing: Hearing, identity: str, may_change: bool) 
     rows = [sweep.trial_row(trial, metric, percents.get(trial["job"])) for trial in trials]
     # Cells are told by place: whatever a parameter is called, it is only ever text.
     names = list(trials[0]["params"] if trials else found["spec"].get("space") or {})
-    left = [
-        pieces.panel("Parameters and " + (metric or "result"), id=ids.SWEEP_PARALLEL),
-        pieces.panel("Curves of all trials", id=ids.SWEEP_CURVES),
-    ]
+    table = grids.grid(ids.TRIALS_GRID, grids.trial_columns(metric, names), rows, "No trial yet.")
+    grids.let_choose(table, [trial["job"] for trial in trials if trial["trial"] in state.compare])
+    told = pieces.attributes(
+        data_status=str(found["status"]),
+        data_may="yes" if may_change else "no",
+        data_revision=sweep.revision(found),
+    )
     return [
         sweep.title(found),
-        html.Div(
-            sweep.status(found, trials),
-            id=ids.SWEEP_STATUS,
-            className="status",
-            **pieces.attributes(data_status=str(found["status"]), data_may="yes" if may_change else "no"),
-        ),
+        html.Div(sweep.status(found, trials), id=ids.SWEEP_STATUS, className="status", **told),
+        dcc.Store(id=ids.SWEEP_BRUSH, data=state.brush),
+        dcc.Store(id=ids.SWEEP_CHOSEN),
+        dcc.Store(id=ids.SWEEP_COMPARED, data=list(state.compare)),
         html.Div(
             [
-                html.Div(left, className="column"),
+                html.Div([pieces.panel("Curves of all trials", id=ids.SWEEP_CURVES)], className="column"),
                 html.Div(
                     [pieces.panel("Best so far", sweep.best(found, trials), id=ids.SWEEP_BEST)],
                     className="column",
@@ -64,7 +68,12 @@ async def page(house: House, hearing: Hearing, identity: str, may_change: bool) 
             className="panels",
         ),
         html.Div(
-            grids.grid(ids.TRIALS_GRID, grids.trial_columns(metric, names), rows, "No trial yet."),
-            className="below",
+            [
+                pieces.panel("Parameters and value", id=ids.SWEEP_PARALLEL),
+                sweep_controls.analysis(found, sweep.objectives_of(found, trials), state),
+                pieces.panel("Side by side", id=ids.SWEEP_COMPARE),
+            ],
+            className="stack",
         ),
+        html.Div(table, className="below"),
     ]

@@ -10,6 +10,7 @@ Figure = dict[str, Any]
 
 ACCENT = "#14a08a"
 QUIET = "rgba(125,140,146,.55)"
+FADED = "rgba(125,140,146,.20)"
 _GRID = "rgba(125,140,146,.16)"
 _AREA = "rgba(125,140,146,.14)"
 _UNITS = (("h", 3600), ("min", 60), ("s", 1))
@@ -79,21 +80,24 @@ def usage(series: Series) -> Figure:
     return {"data": [area], "layout": layout(hovermode="x", **axes)}
 
 
-def curves_of_trials(trials: dict[int, Series], best: int | None) -> Figure:
-    """Return one line per trial; the best stands out."""
+def curves_of_trials(
+    trials: dict[int, Series], best: int | None, pruned: frozenset[int] = frozenset()
+) -> Figure:
+    """Return one line per trial; the best stands out, and those that were ended early are faded."""
     data = []
-    for trial in sorted(trials, key=lambda one: one == best):
+    for trial in sorted(trials, key=lambda one: (one == best, one not in pruned)):
         drawn = trials[trial].thinned(200)
-        chosen = trial == best
+        colour, width = (ACCENT, 2.4) if trial == best else (FADED, 1.0) if trial in pruned else (QUIET, 1.2)
+        early = ", ended early" if trial in pruned else ""
         data.append(
             {
                 "type": "scatter",
                 "mode": "lines" if len(drawn.x) > 1 else "markers",
                 "x": drawn.x,
                 "y": drawn.y,
-                "line": {"color": ACCENT if chosen else QUIET, "width": 2.4 if chosen else 1.1},
-                "marker": {"color": ACCENT if chosen else QUIET},
-                "hovertemplate": f"trial {trial}: %{{y:.5g}} at %{{x}}<extra></extra>",
+                "line": {"color": colour, "width": width},
+                "marker": {"color": colour},
+                "hovertemplate": f"trial {trial}{early}: %{{y:.5g}} at %{{x}}<extra></extra>",
             }
         )
     return {"data": data, "layout": layout()}

@@ -61,6 +61,12 @@ def paged_grid(identity: str, columns: list[Column], nothing: str) -> dag.AgGrid
     return shown
 
 
+def let_choose(table: dag.AgGrid, chosen: list[str]) -> None:
+    """Let rows be chosen, several of them, by a box before each; these are at the start."""
+    table.dashGridOptions["rowSelection"] = {"mode": "multiRow", "headerCheckbox": False}
+    table.selectedRows = {"ids": chosen}
+
+
 def job_columns() -> list[Column]:
     """Return the columns of the list of jobs; newest first."""
     return [

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from dash_app.presenters.figures import ACCENT, Figure, label, layout, tick
+from dash_app.sweep_state import Brush
 
 #: From far behind to close to the best; the best itself is drawn in the accent.
+_LEFT_OUT = "rgba(125,140,146,.10)"
 _SHADES = ("rgba(125,140,146,.28)", "rgba(110,150,170,.42)", "rgba(80,150,200,.55)", "rgba(50,155,190,.75)")
 
 
@@ -32,7 +34,11 @@ class Axis:
 
 
 def parallel(
-    trials: list[Trial], metric: str, minimize: bool, logarithmic: frozenset[str] = frozenset()
+    trials: list[Trial],
+    metric: str,
+    minimize: bool,
+    logarithmic: frozenset[str] = frozenset(),
+    brush: Brush | None = None,
 ) -> Figure:
     """Return the figure. Parameters that are the same in all trials are left out.
 
@@ -41,22 +47,47 @@ def parallel(
         metric: What the value is called.
         minimize: Whether smaller is better.
         logarithmic: Parameters that were searched on such a scale.
+        brush: A rectangle; lines that do not go through it on each of its axes are faded.
     """
+    axes = make_axes(trials, metric, logarithmic)
+    chosen = set(brushed(axes, len(trials), brush))
+    order = sorted(chosen, key=lambda at: trials[at].value, reverse=not minimize)
+    left_out = [at for at in range(len(trials)) if at not in chosen]
+    data = [_lines(axes, trials, left_out, _LEFT_OUT, 1)] if left_out else []
+    shades: dict[int, list[int]] = {}
+    for rank, at in enumerate(order[1:]):
+        quarter = 3 - min(3, rank * 4 // max(1, len(order) - 1))
+        shades.setdefault(quarter, []).append(at)
+    data += [_lines(axes, trials, shades[quarter], _SHADES[quarter], 1.3) for quarter in sorted(shades)]
+    if order:
+        data.append(_lines(axes, trials, order[:1], ACCENT, 3))
+    return {"data": data, "layout": _layout(axes, brush)}
+
+
+def make_axes(trials: list[Trial], metric: str, logarithmic: frozenset[str]) -> list[Axis]:
+    """Return an axis for each parameter that differs, and one for the value."""
     names = list(dict.fromkeys(name for trial in trials for name in trial.params))
     varied = [name for name in names if len({repr(trial.params.get(name)) for trial in trials}) > 1] or names
     axes = [
         make_axis(name, [trial.params.get(name) for trial in trials], name in logarithmic) for name in varied
     ]
-    axes.append(make_axis(metric, [trial.value for trial in trials], False))
-    order = sorted(range(len(trials)), key=lambda at: trials[at].value, reverse=not minimize)
-    shades: dict[int, list[int]] = {}
-    for rank, at in enumerate(order[1:]):
-        quarter = 3 - min(3, rank * 4 // max(1, len(order) - 1))
-        shades.setdefault(quarter, []).append(at)
-    data = [_lines(axes, trials, shades[quarter], _SHADES[quarter], 1.3) for quarter in sorted(shades)]
-    if order:
-        data.append(_lines(axes, trials, order[:1], ACCENT, 3))
-    return {"data": data, "layout": _layout(axes)}
+    return [*axes, make_axis(metric, [trial.value for trial in trials], False)]
+
+
+def brushed(axes: list[Axis], count: int, brush: Brush | None) -> list[int]:
+    """Return which of so many trials go through the rectangle on each axis that it covers, or all."""
+    if brush is None:
+        return list(range(count))
+    left, right, low, high = brush
+    covered = [axis for at, axis in enumerate(axes) if left <= at <= right]
+    if not covered:
+        return list(range(count))
+
+    def goes_through(at: int) -> bool:
+        places = [axis.places[at] for axis in covered]
+        return all(place is not None and low <= place <= high for place in places)
+
+    return [at for at in range(count) if goes_through(at)]
 
 
 def make_axis(name: str, values: list[Any], logarithmic: bool) -> Axis:
@@ -104,7 +135,11 @@ def _lines(axes: list[Axis], trials: list[Trial], chosen: list[int], colour: str
         text.append(None)
     return {
         "type": "scatter",
-        "mode": "lines",
+        "mode": "lines+markers",
+        # Only points can be brushed; what is not among them is faded here, not by Plotly.
+        "marker": {"size": 3, "color": colour},
+        "selected": {"marker": {"opacity": 1}},
+        "unselected": {"marker": {"opacity": 1}},
         "x": x,
         "y": y,
         "text": text,
@@ -118,7 +153,7 @@ def width(trials: list[Trial]) -> int:
     return 110 * (len({name for trial in trials for name in trial.params}) + 1)
 
 
-def _layout(axes: list[Axis]) -> Figure:
+def _layout(axes: list[Axis], brush: Brush | None) -> Figure:
     last = len(axes) - 1
     shade = {"color": "rgba(125,140,146,.45)", "width": 1}
     lines = [{"type": "line", "x0": at, "x1": at, "y0": 0, "y1": 1, "line": shade} for at in range(last + 1)]
@@ -140,5 +175,15 @@ def _layout(axes: list[Axis]) -> Figure:
         shapes=lines,
         annotations=words,
         margin={"l": 58, "r": 50, "t": 4, "b": 4},
-        dragmode=False,
+        # A rectangle is drawn over an axis; Plotly shows it, and tells the page which it is.
+        dragmode="select",
+        selections=[] if brush is None else [_selection(brush)],
+        newselection={"line": {"color": ACCENT, "width": 1.5, "dash": "solid"}},
+        selectionrevision=str(brush),
     )
+
+
+def _selection(brush: Brush) -> Figure:
+    left, right, low, high = brush
+    corners = {"type": "rect", "x0": left, "x1": right, "y0": low, "y1": high, "xref": "x", "yref": "y"}
+    return corners | {"line": {"color": ACCENT, "width": 1.5, "dash": "solid"}}

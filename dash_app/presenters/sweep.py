@@ -7,12 +7,14 @@ from dash.development.base_component import Component
 
 from dash_app import addresses, component_ids
 from dash_app.presenters import charts, figures, pieces, words
-from dash_app.presenters.parallel import Trial, parallel, width
+from dash_app.presenters.parallel import Trial, brushed, make_axes, parallel, width
 from dash_app.presenters.plain import plain
 from dash_app.presenters.series import Series
+from dash_app.sweep_state import Brush
 from idlehands.energy import add_up, describe
 
 Document = dict[str, Any]
+_HOW_TO_BRUSH = "Draw a rectangle over an axis to choose trials."
 
 
 def name_of(sweep: Document) -> str:
@@ -42,7 +44,13 @@ def actions(status: str, may_change: bool) -> list[Component]:
     """Return what can be done with it now."""
     if status not in ("running", "paused") or not may_change:
         return []
-    return [html.Button("Stop", id=component_ids.SWEEP_CANCEL, className="button is-plain")]
+    paused = status == "paused"
+    buttons = [
+        ("Resume", component_ids.SWEEP_RESUME) if paused else ("Pause", component_ids.SWEEP_PAUSE),
+        ("10 more trials", component_ids.SWEEP_EXTEND),
+        ("Stop", component_ids.SWEEP_CANCEL),
+    ]
+    return [html.Button(word, id=one, className="button is-plain") for word, one in buttons]
 
 
 def status(sweep: Document, trials: list[Document]) -> list[Component]:
@@ -69,7 +77,8 @@ def status(sweep: Document, trials: list[Document]) -> list[Component]:
 
 def metric_of(sweep: Document, trials: list[Document]) -> str:
     """Return the metric that is searched for; the first number of the results where none was named."""
-    named = sweep["spec"].get("metric")
+    spec = sweep["spec"]
+    named = spec.get("metric") or next((one["metric"] for one in spec.get("objectives") or ()), None)
     if named:
         return str(named)
     for trial in trials:
@@ -106,7 +115,7 @@ def best_of(trials: list[Trial], minimize: bool) -> Trial | None:
 def best(sweep: Document, trials: list[Document]) -> list[Component]:
     """Return the best value so far, and the trial that made it."""
     metric = metric_of(sweep, trials)
-    minimize = sweep["spec"].get("direction") == "minimize"
+    minimize = is_minimized(sweep, metric)
     values = with_values(trials, metric)
     winner = best_of(values, minimize)
     if winner is None:
@@ -138,20 +147,50 @@ def best(sweep: Document, trials: list[Document]) -> list[Component]:
     return parts
 
 
-def coordinates(sweep: Document, trials: list[Document]) -> list[Component]:
-    """Return the parallel coordinates of all trials that have a value."""
-    metric = metric_of(sweep, trials)
+def coordinates(
+    sweep: Document, trials: list[Document], value: str = "", brush: Brush | None = None
+) -> tuple[list[Component], list[int] | None]:
+    """Return the parallel coordinates of all trials that have a value, and the numbers of those brushed.
+
+    None, in place of the numbers, without a brush: then it is all of them.
+    """
+    metric = value or metric_of(sweep, trials)
     values = with_values(trials, metric)
     if not values:
-        return [html.P("Every trial with a result becomes a line here.", className="quiet")]
-    minimize = sweep["spec"].get("direction") == "minimize"
+        return [html.P("Every trial with a result becomes a line here.", className="quiet")], None
     space = sweep["spec"].get("space") or {}
     logarithmic = frozenset(
-        name for name, one in space.items() if one.get("type") == "float" and one.get("log")
+        name for name, one in space.items() if one.get("type") in ("float", "int") and one.get("log")
     )
-    figure = parallel(values, metric, minimize, logarithmic)
+    figure = parallel(values, metric, is_minimized(sweep, metric), logarithmic, brush)
     wide = html.Div(charts.chart("parallel", figure, 300), style={"minWidth": f"{width(values)}px"})
-    return [html.Div(wide, className="sideways")]
+    drawn: list[Component] = [html.Div(wide, className="sideways")]
+    if brush is None:
+        drawn.append(html.P(_HOW_TO_BRUSH, className="quiet explained for-mouse"))
+        return drawn, None
+    chosen = [values[at].number for at in brushed(make_axes(values, metric, logarithmic), len(values), brush)]
+    said = f"{words.count(len(chosen), 'trial')} of {len(values)} chosen. Click twice to see all again."
+    return [*drawn, html.P(said, className="quiet explained")], chosen
+
+
+def is_minimized(sweep: Document, metric: str) -> bool:
+    """Tell whether less of a metric is better in this sweep."""
+    for objective in sweep["spec"].get("objectives") or ():
+        if objective["metric"] == metric:
+            return bool(objective.get("direction") == "minimize")
+    return bool(sweep["spec"].get("direction") == "minimize")
+
+
+def objectives_of(sweep: Document, trials: list[Document]) -> list[str]:
+    """Return the names of what is searched for."""
+    named = [str(one["metric"]) for one in sweep["spec"].get("objectives") or ()]
+    return named or [name for name in [metric_of(sweep, trials)] if name]
+
+
+def revision(sweep: Document) -> str:
+    """Return a word that changes when there is something new to analyse; of large sweeps not each time."""
+    ended = count_ended(sweep)
+    return f"{sweep['status']}-{ended // max(1, ended // 50)}-{ended if is_over(sweep) else 0}"
 
 
 def curves(sweep: Document, trials: list[Document], series: dict[int, dict[str, Series]]) -> list[Component]:
@@ -161,12 +200,13 @@ def curves(sweep: Document, trials: list[Document], series: dict[int, dict[str, 
     chosen = metric if metric in names else next(iter(names), None)
     if chosen is None:
         return [html.P("No trial has reported metrics yet.", className="quiet")]
-    winner = best_of(with_values(trials, metric), sweep["spec"].get("direction") == "minimize")
+    winner = best_of(with_values(trials, metric), is_minimized(sweep, metric))
     lines = {trial: one[chosen] for trial, one in series.items() if chosen in one}
-    figure = figures.curves_of_trials(lines, None if winner is None else winner.number)
+    pruned = frozenset(int(trial["trial"] or 0) for trial in trials if trial["status"] == "pruned")
+    figure = figures.curves_of_trials(lines, None if winner is None else winner.number, pruned)
     return [
         html.H3(html.Bdi(plain(chosen, 60)), className="curve-name"),
-        charts.chart("trial-curves", figure, 260),
+        charts.chart("trial-curves", figure, 300),
     ]
 
 
@@ -198,14 +238,15 @@ def sweep_row(sweep: Document) -> Document:
     spec = sweep["spec"]
     ended = count_ended(sweep)
     planned = sweep["proposed"] if sweep["exhausted"] or is_over(sweep) else spec.get("trials", 10)
-    goal = spec.get("metric") or ""
+    goals = [(str(one["metric"]), one.get("direction")) for one in spec.get("objectives") or ()]
+    goals = goals or ([(spec["metric"], spec.get("direction"))] if spec.get("metric") else [])
     return {
         "id": sweep["id"],
         "name": name_of(sweep),
         "status": str(sweep["status"]),
         "percent": 100.0 * ended / planned if planned else None,
         "trials": f"{ended} of {planned}",
-        "goal": f"{plain(spec.get('direction', 'maximize'), 10)} {plain(goal, 60)}" if goal else "",
+        "goal": ", ".join(f"{plain(way or 'maximize', 10)} {plain(name, 60)}" for name, way in goals),
         "sampler": spec.get("sampler", "random"),
         "submitter": sweep["submitter"],
         "submitted": sweep["submitted_at"],

@@ -249,6 +249,30 @@ def test_results_are_filtered_sorted_and_compared_by_an_address(
     expect(page.locator("#results-where")).to_have_value("steps >= 2")
 
 
+def test_what_is_looked_at_of_a_sweep_is_in_its_address(operator: Visitor, done: tuple[str, str]) -> None:
+    page = operator.open(f"/sweeps/{done[1]}?tab=distribution&brush=-0.4,0.4,0.5,1.1").page
+
+    # Two of four trials have steps in the upper half: the others leave the table.
+    expect(page.locator("#sweep-tab #distribution .js-line").first).to_be_attached()
+    expect(page.locator("#sweep-parallel")).to_contain_text("2 trials of 4 chosen")
+    page.locator("#trials-grid").scroll_into_view_if_needed()
+    boxes = page.locator("#trials-grid .ag-row .ag-checkbox-input")
+    expect(boxes).to_have_count(2)
+    boxes.nth(0).check()
+    boxes.nth(1).check()
+    expect(page.locator("#sweep-compare thead a")).to_have_count(2)
+    expect(page.locator("#sweep-compare tbody")).to_contain_text("steps")
+    page.locator("#sweep-tabs label", has_text="Timeline").click()
+    expect(page.locator("#sweep-tab #timeline .bars").first).to_be_attached()
+    page.wait_for_url("**tab=timeline**compare=**")
+
+    page.reload()
+
+    expect(page.locator("#sweep-tab #timeline .bars").first).to_be_attached()
+    expect(page.locator("#sweep-compare thead a")).to_have_count(2)
+    expect(page.locator("#sweep-parallel")).to_contain_text("2 trials of 4 chosen")
+
+
 def test_a_form_made_of_a_scripts_arguments_submits_it(operator: Visitor) -> None:
     page = operator.open("/new").page
     page.click(".script:has-text('train.py')")

@@ -361,7 +361,7 @@ def test_the_best_of_a_sweep_is_by_its_own_direction() -> None:
     assert sweep.best_of([], minimize=True) is None
     assert "2 of 10 trials ended, 2 under way, 1 without a result" in shown(sweep.status(of_sweep(), []))
     assert shown(sweep.best(of_sweep(), []))
-    assert shown(sweep.coordinates(of_sweep(), []))
+    assert shown(sweep.coordinates(of_sweep(), [])[0])
     assert shown(sweep.curves(of_sweep(), [], {}))
 
 
