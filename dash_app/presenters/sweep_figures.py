@@ -213,11 +213,14 @@ def distribution(found: Document) -> Figure:
         "fillcolor": "rgba(20,160,138,.10)",
         "hovertemplate": "%{y:.0%} at most %{x:.5g}<extra></extra>",
     }
+    low, high = found["values"][0], found["values"][-1]
+    # Plotly would begin at zero, for the sake of the area.
+    margin = (high - low) * 0.04 or 1.0
     middle = {"type": "line", "x0": found["median"], "x1": found["median"], "y0": 0, "y1": 1, "yref": "paper"}
     return {
         "data": [steps],
         "layout": layout(
-            xaxis={"title": {"text": label(found["value"])}},
+            xaxis={"title": {"text": label(found["value"])}, "range": [low - margin, high + margin]},
             yaxis={"tickformat": ".0%", "range": [0, 1.04]},
             shapes=[middle | {"line": {"color": QUIET, "width": 1, "dash": "dot"}}],
         ),
