@@ -13,7 +13,7 @@ from benchmarks.setting import TINY, Effort
 #: Each is a module with `measure(effort) -> list[Figure]`.
 NAMES = (
     *("latency", "throughput", "batches", "idle_agent", "append", "drain", "signatures", "reconnect"),
-    *("guest", "warm", "optuna_storage", "services", "search_overhead", "search_quality"),
+    *("guest", "warm", "optuna_storage", "services", "search_overhead", "search_quality", "early_stopping"),
 )
 
 
