@@ -20,7 +20,7 @@ from bus.port import Inbound, Refusal
 from bus.router import route
 from bus.topics import Topic
 from hq import publishing
-from hq.core.outputs import Answer, Publish
+from hq.core.outputs import Answer, LookUpSeries, Publish
 from hq.log.documents import decision_to_document, document_to_decision
 from hq.read_models.models import change_of, document_of, place_of
 from schemas.events import Decision
@@ -40,15 +40,22 @@ from schemas.messages import (
     Results,
 )
 from schemas.requests import (
+    AddTrials,
     Cancel,
     CancelSweep,
+    ChangeSweep,
     Explain,
+    FinishSweep,
     Hold,
+    PauseSweep,
     Ping,
     Propose,
+    Prune,
+    ReadSeries,
     ReadStatus,
     ReadSweeps,
     Release,
+    ResumeSweep,
     Submit,
     SubmitSweep,
 )
@@ -76,12 +83,17 @@ class FuzzedHouse(SmallHouse):
         super().__init__()
 
     def _take(self) -> None:
-        for output in self.authority.take_outputs():
+        waiting = self.authority.take_outputs()
+        while waiting:
+            output = waiting.pop(0)
             if isinstance(output, Publish):
                 publishing.publish(self.bus, output.topic, output.names, output.data)
             elif isinstance(output, Answer):
                 self.answered += 1
                 publishing.answer(self.bus, output.to, output.reply)
+            elif isinstance(output, LookUpSeries):
+                self.authority.found_series(output.request, {"trials": [], "more": False})
+                waiting += self.authority.take_outputs()
             self.outputs.append(output)
 
     def store(self, batch: tuple[Decision, ...]) -> None:
@@ -126,6 +138,11 @@ class FuzzedHouse(SmallHouse):
             )),
             CancelSweep(sweep=sweep), Ping(), ReadStatus(), ReadSweeps(),
             Propose(sweep=sweep, first=draw.randrange(3), trials=({"a": 1}, {"a": 2})),
+            PauseSweep(sweep=sweep), ResumeSweep(sweep=sweep), ReadSeries(sweep=sweep),
+            ChangeSweep(sweep=sweep, trials=draw.randrange(1, 9), space={"a": IntRange(1, 2)}),
+            FinishSweep(sweep=sweep, live=draw.choice(("finish", "wind_down"))),
+            AddTrials(sweep=sweep, trials=({"a": 1, "c": 2.0, "d": 3},)),
+            Prune(job=key[0], token=key[1], why="behind", step=draw.choice((None, 3))),
         ]  # fmt: skip
         beat = Heartbeat(
             boot + draw.choice((0, 0, 0, 0, 1)), instance_of(boot), draw.randrange(2**20), 4, 2,
