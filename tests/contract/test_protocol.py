@@ -14,7 +14,19 @@ from bus.codec import MAX_MESSAGE_BYTES, decode
 from bus.memory_bus import MemoryBus, MemoryHub
 from bus.port import BusInput, Inbound
 from hq.publishing import publish
-from schemas import audit, events, facts, messages, requests, specs
+from schemas import (
+    audit,
+    early_stopping,
+    events,
+    facts,
+    messages,
+    objectives,
+    requests,
+    samplers,
+    spaces,
+    specs,
+    trials,
+)
 from schemas.names import JOB_PATTERN, NAME_PATTERN, SWEEP_PATTERN
 from schemas.states import JobStatus
 from tests.contract import (  # noqa: F401 - they note what they prove
@@ -216,10 +228,21 @@ def _documented() -> dict[str, list[str]]:
 
 
 def _structs() -> dict[str, list[str]]:
-    inside = {"Message", "Fact", "Spec", "Request", "WhyWaiting"}
+    inside = {"Message", "Fact", "Spec", "Request", "WhyWaiting", "Option"}
     kinds = [
         kind
-        for module in (audit, messages, facts, specs, requests)
+        for module in (
+            audit,
+            messages,
+            facts,
+            specs,
+            requests,
+            early_stopping,
+            spaces,
+            samplers,
+            objectives,
+            trials,
+        )
         for kind in vars(module).values()
         if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and kind.__module__ == module.__name__
     ]
