@@ -221,7 +221,9 @@ while true; do
         1) exit 1 ;; # the listener has ended
         *) line=$line$part many=20 ;;
     esac
-    [ "$many" -ge 20 ] || continue # what was said already is heard before anything is said
+    # What was said already is heard before anything is said, but heartbeats do not wait for that.
+    clock
+    [ "$many" -ge 20 ] || { [ "$due" -gt 0 ] && [ "$now" -ge "$due" ]; } || continue
     many=0
     [ "$epoch" != 0 ] || continue # HQ's state is retained: with it the subscriptions are in place
     [ -n "$is_there" ] || mosquitto_pub "${house[@]}" -r -t "$up/presence" -m "$presence{\"online\":true,\"boot\":$boot}}"

@@ -1,5 +1,6 @@
 """`conformance`: whether an agent, in any language, keeps the protocol."""
 
+import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -60,6 +61,8 @@ def conformance(
         if verdict.status == "failed":
             say(f"{verdict.check} ({verdict.level}) failed: {verdict.seen}")
 
+    # Brokers and agents are to end with this process, however it is asked to.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     verdicts = run_suite(agent, chosen, together=together, keep=keep.absolute() if keep else None, say=tell)
     if json:
         print_json(verdicts)

@@ -48,6 +48,10 @@ _AGENT_SAYS = (
 )
 
 
+class Interrupted(Exception):
+    """The suite is to end before its time."""
+
+
 class Heard(msgspec.Struct, frozen=True):
     """A message of the agent, and when it came on the suite's clock."""
 
@@ -67,7 +71,13 @@ class Desk:
         settles: Whether results are acknowledged as they come.
     """
 
-    def __init__(self, stand: Stand) -> None:
+    def __init__(self, stand: Stand, stop: threading.Event) -> None:
+        """Make ready.
+
+        Args:
+            stand: Where the broker is, and whose keys.
+            stop: Set when nobody wants to know any more: then waits end with `Interrupted`.
+        """
         self.epoch = _FIRST_EPOCH
         self.answers = True
         self.settles = True
@@ -76,6 +86,7 @@ class Desk:
         self._token = self.epoch << TOKEN_BITS
         self._heard: list[Heard] = []
         self._changed = threading.Condition()
+        self._stop = stop
         self._ends = threading.Event()
         self._keys = {key_id(stand.agent_key): stand.agent_key}
         self._prefix = f"{topics.DEFAULT_ROOT}/"
@@ -236,9 +247,15 @@ class Desk:
         ]
 
     def wait(self, holds: Callable[[], bool], seconds: float) -> bool:
-        """Wait until `holds` does, which may ask this desk; tell whether it did in time."""
+        """Wait until `holds` does, which may ask this desk; tell whether it did in time.
+
+        Raises:
+            Interrupted: If the whole suite is to end.
+        """
         deadline = time.monotonic() + seconds
         while not holds():
+            if self._stop.is_set():
+                raise Interrupted
             left = deadline - time.monotonic()
             if left <= 0:
                 return False

@@ -7,6 +7,7 @@ none inherits anything. There is no HQ in it: `desk` plays that.
 import contextlib
 import secrets
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,7 @@ from idlehands.house.trusting import author_key_file, ensure_author
 #: What the agent under test is called.
 AGENT = "under-test"
 _START_SECONDS = 20.0
+_CHOOSING = threading.Lock()
 
 
 class Stand:
@@ -77,19 +79,21 @@ def standing(folder: Path) -> Iterator[Stand]:
             "The suite needs a broker of its own, and mosquitto is not installed. Debian and Ubuntu: "
             "`apt install mosquitto`; macOS: `brew install mosquitto`."
         )
-    home = open_home(folder)
-    pki.ensure_authority(home)
-    ensure_author(home)
-    pki.ensure(home, "hq", Role.SERVICE, home.service("hq"))
-    pki.ensure(home, AGENT, Role.AGENT, home.agent(AGENT))
-    token = secrets.token_urlsafe(24)
-    write_private(home.agent(AGENT) / "token", token + "\n")
-    with BlobServer(token) as blobs:
-        stand = Stand(home, blobs)
-        stand.traces.mkdir()
-        stand.agent_home.mkdir()
-        with _broker(home, broker.prepare(home, mosquitto)):
-            yield stand
+    with contextlib.ExitStack() as stack:
+        # One after another: a port that was chosen is in use before the next is chosen.
+        with _CHOOSING:
+            home = open_home(folder)
+            pki.ensure_authority(home)
+            ensure_author(home)
+            pki.ensure(home, "hq", Role.SERVICE, home.service("hq"))
+            pki.ensure(home, AGENT, Role.AGENT, home.agent(AGENT))
+            token = secrets.token_urlsafe(24)
+            write_private(home.agent(AGENT) / "token", token + "\n")
+            stand = Stand(home, stack.enter_context(BlobServer(token)))
+            stand.traces.mkdir()
+            stand.agent_home.mkdir()
+            stack.enter_context(_broker(home, broker.prepare(home, mosquitto)))
+        yield stand
 
 
 @contextlib.contextmanager

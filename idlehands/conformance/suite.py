@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -53,24 +54,36 @@ def run_suite(
         HouseError: If there is no broker, or the command cannot be started.
     """
     check_command(command)
+    stop = threading.Event()
     folder = keep or Path(tempfile.mkdtemp(prefix="idlehands-conformance-"))
     try:
         with ThreadPoolExecutor(together) as pool:
             runs = [
-                pool.submit(_run_part, command, name, checks, folder / name, say)
+                pool.submit(_run_part, command, name, checks, folder / name, say, stop)
                 for name, checks in parts.items()
             ]
-            return _merged(verdict for run in runs for verdict in run.result())
+            try:
+                return _merged(verdict for run in runs for verdict in run.result())
+            except BaseException:
+                # Ctrl-C, or no broker: no agent is left behind, and nobody waits for a lease to end.
+                stop.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
     finally:
         if keep is None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def _run_part(
-    command: str, name: str, checks: tuple[Check, ...], folder: Path, say: Callable[[Verdict], None]
+    command: str,
+    name: str,
+    checks: tuple[Check, ...],
+    folder: Path,
+    say: Callable[[Verdict], None],
+    stop: threading.Event,
 ) -> list[Verdict]:
     verdicts: list[Verdict] = []
-    with standing(folder) as stand, Desk(stand) as desk:
+    with standing(folder) as stand, Desk(stand, stop) as desk:
         bench = Bench(stand, command, desk)
         try:
             for check in (*checks, *checks_afterwards.CHECKS):

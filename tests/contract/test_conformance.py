@@ -1,6 +1,7 @@
 """`idlehands conformance` against real agents: ours and the examples pass, broken ones are caught."""
 
 import shlex
+import shutil
 import sys
 from pathlib import Path
 
@@ -55,6 +56,21 @@ def test_our_agent_keeps_the_whole_protocol() -> None:
 @pytest.mark.slow
 def test_the_example_in_python_does_all_that_an_agent_must(tmp_path: Path) -> None:
     assert failed(run_suite(python_example(tmp_path), PARTS), "must") == {}
+
+
+@pytest.mark.slow
+def test_the_example_in_shell_does_all_that_an_agent_must() -> None:
+    missing = [
+        tool for tool in ("jq", "xxd", "curl", "openssl", "mosquitto_pub") if shutil.which(tool) is None
+    ]
+    if missing:
+        pytest.skip(f"the example in shell needs {' and '.join(missing)}")
+    example = shlex.quote(str(EXAMPLES / "agent.sh"))
+
+    # It starts dozens of programs a message: three at a time are enough for two cores.
+    verdicts = run_suite(f"bash {example} {_OPTIONS}", PARTS, together=3)
+
+    assert failed(verdicts, "must") == {}
 
 
 @pytest.mark.slow
