@@ -22,6 +22,8 @@ START_SECONDS = 30.0
 CLAIM_SECONDS = 5.0
 BEGIN_SECONDS = 10.0
 RESULT_SECONDS = 12.0
+#: Heartbeats come every 9 to 10 s; a busy machine may be late with them.
+LONGEST_GAP_SECONDS = 12.5
 #: An agent that declined is offered the next job after that: it may have been busy with the last one.
 _AGAIN_SECONDS = 2.0
 

@@ -5,7 +5,7 @@
 
 import itertools
 
-from idlehands.conformance.bench import Bench
+from idlehands.conformance.bench import LONGEST_GAP_SECONDS, Bench
 from idlehands.conformance.desk import LEASE_SECONDS
 from idlehands.conformance.verdicts import Check, Failed, NotApplicable, asks
 from idlehands.conformance.work import Task
@@ -15,8 +15,8 @@ from schemas.states import Phase
 _SLOTS = 8
 #: A held attempt without a slot is handed back after 5 s.
 _HELD_SECONDS = 7.5
-#: The claim was sent before it was heard, and the last trace is written up to this long before its end.
-_TOLERANCE_SECONDS = 1.0
+#: HQ waits for 5 s more than the agent. A busy machine may be late with a signal.
+_TOLERANCE_SECONDS = 2.0
 
 
 @asks("begins-an-exclusive-job", "P43", "must", "an exclusive job is claimed and begins like any other")
@@ -105,7 +105,7 @@ def beats_while_silent(bench: Bench) -> None:
         raise Failed("not tried, because it ran nothing")
     beats = [at for at, _ in bench.desk.heartbeats(bench.first.claimed_at)]
     gaps = [after - before for before, after in itertools.pairwise(beats)]
-    if len(beats) < 3 or max(gaps) > 11.5:
+    if len(beats) < 3 or max(gaps) > LONGEST_GAP_SECONDS:
         raise Failed(f"{len(beats)} heartbeats in 30 s, at most {max(gaps, default=0):.1f} s apart")
     if Phase.RUNNING not in bench.phases(bench.first):
         raise Failed("they do not list the attempt that runs")

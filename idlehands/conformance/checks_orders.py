@@ -7,7 +7,7 @@ import itertools
 from typing import Any
 
 from bus import topics
-from idlehands.conformance.bench import Bench
+from idlehands.conformance.bench import LONGEST_GAP_SECONDS, Bench
 from idlehands.conformance.verdicts import Check, Failed, NotApplicable, asks
 from schemas.messages import Presence
 from schemas.states import Command
@@ -26,7 +26,7 @@ _RUBBISH: tuple[tuple[str, bytes], ...] = (
     ("guest", b"later"),
     ("stacks", b"{}"),
     ("no-such-topic", b"{}"),
-    ("ack", b"{" + b" " * 200_000),
+    ("ack", b"{" + b" " * 30_000),
 )
 
 
@@ -73,9 +73,13 @@ def stops_when_told(bench: Bench) -> None:
     bench.pause(_WATCH_SECONDS)
     if bench.desk.results(task):
         raise Failed("the script was stopped, and a result was delivered all the same")
-    bench.desk.wait(lambda: bool(bench.desk.heartbeats(ordered)), 10.5)
-    if phases := bench.phases(task, ordered):
-        raise Failed(f"heartbeats still list the attempt, as {phases[-1]}")
+
+    def is_listed() -> bool:
+        beats = bench.desk.heartbeats(ordered)
+        return not beats or any(attempt.job == task.job for attempt in beats[-1][1].attempts)
+
+    if not bench.desk.wait(lambda: not is_listed(), 12.0):
+        raise Failed("heartbeats still list the attempt")
 
 
 @asks("winds-down-when-told", "P50", "should", "`wind_down` asks the script to stop by itself; it delivers")
@@ -169,9 +173,9 @@ def keeps_its_rhythm(bench: Bench) -> None:
         if after.boot == before.boot and after.seq != before.seq + 1:
             raise Failed(f"heartbeat {after.seq} follows heartbeat {before.seq}")
     gaps = [after - before for (before, _), (after, _) in itertools.pairwise(beats)]
-    if not gaps or max(gaps) > 11.5:
+    if not gaps or max(gaps) > LONGEST_GAP_SECONDS:
         raise Failed(f"there were {max(gaps, default=0):.1f} s between two heartbeats")
-    if any(beats[i + 6][0] - beats[i][0] < 2.0 for i in range(len(beats) - 6)):
+    if any(beats[i + 10][0] - beats[i][0] < 3.0 for i in range(len(beats) - 10)):
         raise Failed("there were more than two heartbeats a second")
 
 
