@@ -82,6 +82,8 @@ class Desk:
         self.answers = True
         self.settles = True
         self.left_out: set[str] = set()
+        #: Tokens of offers that live no more: who claims on one is denied.
+        self._withdrawn: set[int] = set()
         self._rest = stand.blobs.url
         self._token = self.epoch << TOKEN_BITS
         self._heard: list[Heard] = []
@@ -131,6 +133,7 @@ class Desk:
 
     def offer(self, task: Task, epoch: int | None = None) -> None:
         """Offer a job, with a new token."""
+        self._withdrawn.add(task.token)
         task.token = self.next_token()
         offers = Offers(self.epoch if epoch is None else epoch, (Offer(task.job, task.token),))
         self._bus.publish(topics.OFFER, offers, agent=AGENT)
@@ -284,6 +287,11 @@ class Desk:
             self._changed.notify_all()
         if isinstance(one.data, Heartbeat) and self.answers:
             self._answer(one.data)
+        if isinstance(one.data, Claims):
+            late = [claim for claim in one.data.claims if claim.token in self._withdrawn]
+            denials = tuple(Denial(claim.job, claim.token, claim.nonce, "too late") for claim in late)
+            if denials:
+                self._bus.publish(topics.GRANT, Grants(self.epoch, (), denials), agent=AGENT)
         if isinstance(one.data, Results) and self.settles:
             acks = tuple(ResultAck(result.job, result.token, "accepted") for result in one.data.results)
             self._bus.publish(topics.ACK, Ack(self.epoch, one.data.boot, results=acks), agent=AGENT)
