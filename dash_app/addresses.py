@@ -58,6 +58,13 @@ def parse(path: Any, query: Any) -> View:
             return View("data")
         case ["data", name] if _DATASET.match(name):
             return View("dataset", name, given=(("version", given.get("version", "")[:64]),))
+        case ["events"]:
+            before, kind, about = (given.get(name, "") for name in ("before", "kind", "about"))
+            return View(
+                "events",
+                before=int(before) if _NUMBER.fullmatch(before) else None,
+                given=(("kind", kind[:20]), ("about", about[:64])),
+            )
         case ["results"]:
             return View("results", given=pairs_of(given))
         case ["settings"]:

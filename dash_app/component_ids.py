@@ -72,6 +72,8 @@ FORM_PREVIEW = "form-preview"
 SUBMIT = "submit"
 SUBMIT_NOTE = "submit-note"
 
+EVENTS_GRID = "events-grid"
+
 RESULTS_CONTROLS = "results-controls"
 RESULTS_FIGURE = "results-figure"
 RESULTS_GRID = "results-grid"

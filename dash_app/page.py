@@ -12,6 +12,7 @@ from dash_app import (
     callbacks,
     data_route,
     login_routes,
+    palette_route,
     resting_route,
     results_route,
     shell,
@@ -67,6 +68,7 @@ class Page:
         resting_route.add_routes(app, self._house)
         results_route.add_routes(app, self._house)
         data_route.add_routes(app, self._house)
+        palette_route.add_routes(app, self._house)
         dash = Dash(
             __name__,
             server=app,  # type: ignore[arg-type]  # its words for types know Flask only

@@ -17,6 +17,7 @@ _PAGES = (
     ("Results", "/results", ("results",)),
     ("Data", "/data", ("data", "dataset")),
     ("New", "/new", ("new",)),
+    ("Events", "/events", ("events",)),
     ("Settings", "/settings", ("settings",)),
 )
 

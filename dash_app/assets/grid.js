@@ -19,8 +19,8 @@
 
   function link(name, address) {
     return function (props) {
-      // A row that is still on its way.
-      if (!props.data) {
+      // A row that is still on its way, or has none.
+      if (!props.data || !props.value) {
         return null;
       }
       return React.createElement("a", { href: address(props.data) }, String(props.value));
@@ -32,6 +32,12 @@
   components.Status = function (props) {
     const status = String(props.value);
     return React.createElement("span", { className: "pill is-" + status }, WORDS[status] || status);
+  };
+
+  const TONES = { Succeeded: "succeeded", Failed: "failed", "Given up": "failed", Claimed: "running", Cancelled: "cancelled" };
+  components.Happening = function (props) {
+    const words = String(props.value);
+    return React.createElement("span", { className: "pill is-" + (TONES[words] || "queued") }, words);
   };
 
   components.Progress = function (props) {

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from dash_app.addresses import View
 from dash_app.live.curves_feed import CurvesFeed
+from dash_app.live.happenings_feed import HappeningsFeed
 from dash_app.live.hearing import Hearing
 from dash_app.live.house_feed import MachinesFeed
 from dash_app.live.hub import Feed
@@ -26,6 +27,8 @@ def feeds_of(house: House, hearing: Hearing) -> Callable[[View], Sequence[Feed]]
             case "job":
                 job = view.identity
                 return [JobFeed(house, hearing, job), LogFeed(house, job), CurvesFeed(house, job)]
+            case "events":
+                return [HappeningsFeed(house, view)]
             case "sweeps":
                 return [SweepsFeed(house, hearing)]
             case "sweep":

@@ -9,6 +9,7 @@ from dash_app.addresses import View
 from dash_app.asked import asked_of
 from dash_app.live.hearing import Hearing
 from dash_app.pages import data as data_page
+from dash_app.pages import events as events_page
 from dash_app.pages import house as house_page
 from dash_app.pages import job as job_page
 from dash_app.pages import jobs as jobs_page
@@ -75,6 +76,8 @@ class Pages:
                 return await data_page.list_page(house, may_change())
             case "dataset":
                 return await data_page.page(house, view.identity, dict(view.given)["version"])
+            case "events":
+                return await events_page.page(house, view)
             case "settings":
                 return await settings_page.page(house, visitor().role in ADMINS)
         return _trouble("There is no such page", "The address may be misspelt; the pages are above.")

@@ -108,6 +108,27 @@ def job_columns() -> list[Column]:
     ]
 
 
+def event_columns() -> list[Column]:
+    """Return the columns of the list of events; newest first."""
+    moment = {"function": "moment(params.value)"}
+    return [
+        {"field": "order", "hide": True, "sort": "desc"},
+        {"field": "at", "headerName": "When", "width": 150, "cellClass": "quiet", "valueFormatter": moment},
+        {"field": "what", "headerName": "What", "width": 180, "cellRenderer": "Happening"},
+        {"field": "job", "headerName": "Job", "width": 156, "cellRenderer": "JobLink"},
+        {
+            "field": "about",
+            "headerName": "About",
+            "flex": 3,
+            "minWidth": 180,
+            "cellClass": "quiet",
+            "tooltipField": "about",
+        },
+        {"field": "machine", "headerName": "Machine", "width": 130, "cellClass": "quiet"},
+        {"field": "who", "headerName": "Who", "width": 120, "cellClass": "quiet"},
+    ]
+
+
 def sweep_columns() -> list[Column]:
     """Return the columns of the list of sweeps; newest first, as they come."""
     return [

@@ -123,6 +123,8 @@ DATA = "/data"
 DATA_PIECES = f"{DATA}/blobs/{{sha256}}/pieces"
 DATA_PIECE = f"{DATA_PIECES}/{{offset}}"
 DATA_SET = f"{DATA}/sets/{{dataset}}/{{sha256}}"
+#: What the command palette offers to go to.
+PALETTE = "/palette"
 RESULTS = "/results"
 RESULTS_ROWS = f"{RESULTS}/rows"
 RESULTS_CSV = f"{RESULTS}/table.csv"
@@ -135,7 +137,10 @@ PAGE_RULES: tuple[Rule, ...] = (
         _look(path)
         for path in ("/", "/jobs", "/jobs/{job}", "/sweeps", "/sweeps/{sweep}", "/new", "/settings")
     ),
-    *(_look(path) for path in (RESULTS, RESULTS_ROWS, RESULTS_CSV, DATA, f"{DATA}/{{dataset}}")),
+    *(
+        _look(path)
+        for path in (RESULTS, RESULTS_ROWS, RESULTS_CSV, PALETTE, "/events", DATA, f"{DATA}/{{dataset}}")
+    ),
     Rule(DATA_PIECES, {"GET": WRITERS}, page=True),
     Rule(DATA_PIECE, {"PUT": WRITERS}, body=_PIECE_BODY, page=True),
     Rule(DATA_SET, {"PUT": WRITERS}, page=True),

@@ -226,6 +226,24 @@ def test_a_sweep_shows_its_best_its_trials_and_its_figures(
     expect(page.locator(ROW.format(sweep))).to_contain_text("8 of 8")
 
 
+def test_keys_lead_to_jobs_and_events_come_as_they_happen(
+    operator: Visitor, client: Client, tmp_path: Path
+) -> None:
+    page = operator.open("/events").page
+    job = submit(client, tmp_path, params={"pause": 0}, name="found by keys")
+
+    grid = page.locator("#events-grid")
+    expect(grid).to_contain_text("found by keys")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("found by keys")
+    expect(page.locator(".palette li").first).to_contain_text(job)
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/jobs/{job}")
+    page.goto(f"{operator.home.web_url}/events?about={job}&kind=results")
+    expect(grid).to_contain_text("Succeeded")
+    expect(grid.locator(".ag-center-cols-container [row-id]")).to_have_count(1)
+
+
 def test_results_are_filtered_sorted_and_compared_by_an_address(
     operator: Visitor, done: tuple[str, str], client: Client
 ) -> None:
@@ -430,6 +448,7 @@ def test_every_page_fits_every_screen(
         f"/sweeps/{sweep}",
         "/results",
         "/data",
+        "/events",
         "/new",
         "/jobs/jaaaaaaaaaaaa",
     ]

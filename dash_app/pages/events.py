@@ -1,0 +1,68 @@
+"""Events: what happened in the house, newest first, live; older ones a page further on."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+import dash_mantine_components as dmc
+from dash import html
+
+from dash_app import component_ids as ids
+from dash_app.addresses import View
+from dash_app.presenters import grids, pieces
+from dash_app.presenters.happenings import KINDS, row, types_of
+from dash_app.presenters.plain import plain
+from hq.rest.house import House
+from hq.rest.looking_back import LOOKED_AT, read_back
+
+_SHOWN = 200
+
+
+async def page(house: House, view: View) -> list[Any]:
+    """Return the page."""
+    given = dict(view.given)
+    kind, about = given.get("kind", ""), given.get("about", "")
+    found = await read_back(
+        house.database, before=view.before, limit=_SHOWN, types=types_of(kind), about=about
+    )
+    rows = [row(one) for one in found["events"]]
+    kinds = html.Nav(
+        [
+            html.A(
+                name.capitalize() or "All",
+                href=_address(name, about),
+                className="filter is-chosen" if name == kind else "filter",
+                **(pieces.attributes(aria_current="true") if name == kind else {}),
+            )
+            for name in ("", *KINDS)
+        ],
+        className="filters",
+    )
+    search = dmc.TextInput(
+        id="events-about",
+        value=plain(about, 80),
+        placeholder="A job, sweep, machine or person",
+        size="xs",
+        inputProps={"aria-label": "Only events about", "autoComplete": "off", "data-search": "yes"},
+    )
+    return [
+        pieces.head("Events"),
+        html.Div([kinds, search], className="events-controls"),
+        grids.grid(ids.EVENTS_GRID, grids.event_columns(), rows, "Nothing of this kind has happened."),
+        html.Div(_further(found["next"], view.before, kind, about), className="further"),
+    ]
+
+
+def _further(following: int | None, before: int | None, kind: str, about: str) -> list[Any]:
+    links: list[Any] = [] if before is None else [html.A("Newest", href=_address(kind, about))]
+    if following is not None:
+        links.append(html.A("Older", href=_address(kind, about, following)))
+        links.append(
+            html.Span(f"A page looks at {LOOKED_AT:,} decisions at most.".replace(",", "\N{THIN SPACE}"))
+        )
+    return links
+
+
+def _address(kind: str, about: str, before: int | None = None) -> str:
+    query = {"kind": kind, "about": about, "before": "" if before is None else str(before)}
+    said = urlencode({name: value for name, value in query.items() if value})
+    return f"/events?{said}" if said else "/events"

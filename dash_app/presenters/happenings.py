@@ -1,0 +1,110 @@
+"""Events of the log in words, as rows of a table, by kinds that people filter by."""
+
+import re
+from typing import Any
+
+from dash_app.presenters import words
+from dash_app.presenters.plain import plain
+from schemas.events import AnyEvent
+
+Document = dict[str, Any]
+
+KINDS: dict[str, dict[str, str]] = {
+    "jobs": {
+        "JobSubmitted": "Submitted",
+        "JobClaimed": "Claimed",
+        "JobHeld": "Put on hold",
+        "JobReleased": "Released",
+        "JobCancelled": "Cancelled",
+        "JobDeleted": "Deleted",
+        "CheckpointStored": "Checkpoint stored",
+    },
+    "results": {
+        "JobSucceeded": "Succeeded",
+        "JobFailed": "Failed",
+        "JobDied": "Given up",
+        "PruneDecided": "To be stopped early",
+        "JobPruned": "Stopped early",
+        "AttemptFailed": "Attempt failed, tried again",
+        "ResultSuperseded": "Result came late and does not count",
+    },
+    "machines": {
+        "AgentBooted": "Machine started",
+        "AttemptReturned": "Given back before it began",
+        "AttemptInterrupted": "Interrupted",
+        "AttemptResumed": "Heard of again",
+        "AttemptLost": "Machine went down",
+    },
+    "sweeps": {
+        "SweepSubmitted": "Sweep submitted",
+        "TrialProposed": "Trial proposed",
+        "SweepExhausted": "Nothing more to try",
+        "SweepStuck": "Sweep is stuck",
+        "SweepFinished": "Sweep finished",
+        "SweepCancelled": "Sweep cancelled",
+        "SweepPaused": "Sweep paused",
+        "SweepResumed": "Sweep goes on",
+        "SweepChanged": "Sweep changed",
+        "SweepStopped": "Sweep stopped by its rule",
+        "SweepDeleted": "Sweep deleted",
+    },
+    "services": {
+        "ServiceDeployed": "Service deployed",
+        "ServiceRolledBack": "Service rolled back",
+        "ServiceStopped": "Service stopped",
+        "ServiceCalled": "Service called",
+    },
+    "house": {"EpochBegan": "HQ took over"},
+}
+_WORDS = {name: said for types in KINDS.values() for name, said in types.items()}
+#: What is only for repeats of a request, and who got in, which is for admins.
+_LEFT_OUT = frozenset({"RequestAnswered", "Audited"})
+_ALL = frozenset(kind.__name__ for kind in AnyEvent.__args__) - _LEFT_OUT
+
+
+def types_of(kind: str) -> frozenset[str]:
+    """Return the types of events of a kind; of all kinds when it is none."""
+    return frozenset(KINDS.get(kind, _ALL))
+
+
+def row(one: Document) -> Document:
+    """Return an event's row. Its id is where it stands in the log; whatever is shown is text."""
+    event = one["event"]
+    return {
+        "id": f"{one['position']}.{one['index']}",
+        "order": one["position"] * 1_000_000 + one["index"],
+        "at": one["at"],
+        "what": _WORDS.get(event["type"], _split(event["type"])),
+        "kind": next((kind for kind, types in KINDS.items() if event["type"] in types), ""),
+        "job": plain(event.get("job") or "", 40),
+        "about": _about(event),
+        "machine": plain(event.get("agent") or "", 64),
+        "who": plain(event.get("by") or event.get("submitter") or "", 64),
+    }
+
+
+def _split(name: str) -> str:
+    """Return the words of a type that has none of its own: `JobHeld` is `Job held`."""
+    return re.sub(r"(?<=.)([A-Z])", lambda found: f" {found[1].lower()}", plain(name, 60))
+
+
+def _about(event: Document) -> str:
+    parts = []
+    if event.get("sweep"):
+        parts.append(f"sweep {event['sweep']}")
+    if event["type"] == "JobSubmitted":
+        parts.append(words.job_name(event["spec"]))
+    if event["type"] == "TrialProposed":
+        parts.append(", ".join(f"{name} {words.value(value)}" for name, value in event["params"].items()))
+    if event.get("service"):
+        parts.append(f"service {event['service']}")
+    if event.get("why"):
+        parts.append(str(event["why"]))
+    result = event.get("result") or {}
+    if event["type"] == "JobSucceeded" and result.get("result"):
+        parts.append(words.value(result["result"]))
+    if result.get("failure"):
+        parts.append(str(result["failure"].get("message") or result["failure"].get("reason") or ""))
+    if event["type"] == "AgentBooted":
+        parts.append(words.count(int(event["slots"]), "slot"))
+    return plain(": ".join(part for part in parts if part), 300)
