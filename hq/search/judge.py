@@ -15,6 +15,7 @@ from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState
 
 from hq.search.pruners import build_pruner, describe_verdict
+from schemas.early_stopping import Hyperband, Patient, SuccessiveHalving
 from schemas.specs import SweepSpec
 from schemas.states import JobStatus
 
@@ -47,10 +48,15 @@ class Judge:
                 pruner=self._pruner,
                 sampler=optuna.samplers.RandomSampler(),
             )
+        innermost = spec.pruner.pruner if isinstance(spec.pruner, Patient) else spec.pruner
+        #: Whether the pruner itself writes down how far trials came, as it judges them.
+        self._notes_rungs = isinstance(innermost, SuccessiveHalving | Hyperband)
         self._ids: list[int] = []
         self._reached: dict[int, int] = {}
 
-    def report(self, trial: int, values: dict[int, float]) -> tuple[int, str] | None:
+    def report(
+        self, trial: int, values: dict[int, float], *, is_judged: bool = True
+    ) -> tuple[int, str] | None:
         """Take in values by step; return the step at which the trial is to end, and why, if it is.
 
         Steps before those that it had reached replace what was known of them.
@@ -64,7 +70,7 @@ class Judge:
             if step <= self._reached.get(trial, -1):
                 continue
             self._reached[trial] = step
-            if verdict is None and self._is_lost(trial, identity):
+            if is_judged and verdict is None and self._is_lost(trial, identity):
                 verdict = step, describe_verdict(self._rule, self._spec.metric, step, value)
         return verdict
 
@@ -81,7 +87,7 @@ class Judge:
         if self._storage.get_trial(identity).state.is_finished():
             return
         # What it says now is whole: verdicts on it come too late, but pruners note how far it came.
-        self.report(trial, values)
+        self.report(trial, values, is_judged=self._notes_rungs)
         worth = _number(value)
         if worth is None and status is JobStatus.SUCCEEDED and values:
             worth = _number(values[max(values)])
