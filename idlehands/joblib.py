@@ -197,6 +197,8 @@ def _runner() -> Function:
             joblib = sys.modules.get("joblib")
             if joblib is None:
                 return [function(*args, **kwargs) for function, args, kwargs in items]
+            # Inside of a job that name means what everything parallel means there.
+            joblib.register_parallel_backend("idlehands", joblib.parallel.BACKENDS["threading"])
             with joblib.parallel_config(backend="threading"):
                 return [function(*args, **kwargs) for function, args, kwargs in items]
 

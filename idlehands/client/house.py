@@ -20,8 +20,11 @@ from idlehands.client.client import CONNECT_SECONDS, Client
 from idlehands.client.client import connect as connect_client
 from idlehands.client.endings import Endings, LineListener
 from idlehands.client.jobs import Job
+from idlehands.client.notebook import Jobs
 from idlehands.finding import Found, find_house
-from schemas.specs import JobSpec
+from schemas.specs import JobSpec, Limits, Needs, ScriptRef
+
+__all__ = ["House", "Limits", "Needs", "connect", "is_call"]
 
 
 def connect(
@@ -92,16 +95,62 @@ class House:
 
     # --- submitting ---------------------------------------------------------------
 
-    def submit(self, what: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Job:
-        """Let a function be called with these arguments on a machine of the house, and return the job.
+    def submit(self, what: Callable[..., Any] | Path | str, /, *args: Any, **kwargs: Any) -> Job:
+        """Let a function be called, or a script be run, on a machine of the house, and return the job.
+
+        Args:
+            what: A function, or the path of a Python file.
+            args: The function's arguments; for a script, words of its command line.
+            kwargs: The function's keyword arguments; for a script, its parameters as flags.
 
         Raises:
+            BundleError: If there is no such script.
             NotPicklable: If the function or an argument cannot be pickled.
             AuthorKeyUnusable: If it cannot be signed.
             RequestRefused: If HQ says no.
             HqUnreachable: If HQ does not answer.
         """
-        return self.submit_call(what, args, kwargs)
+        if callable(what):
+            return self.submit_call(what, args, kwargs)
+        return self.submit_script(what, kwargs, words=args)
+
+    def submit_script(
+        self,
+        script: Path | str,
+        params: dict[str, Any] | None = None,
+        wishes: Wishes | None = None,
+        *,
+        words: Iterable[Any] = (),
+        include: Iterable[Path | str] = (),
+    ) -> Job:
+        """Run a Python file with what it imports from its folder, and return the job. Raises as `submit`.
+
+        Args:
+            script: The file.
+            params: Its parameters, given as flags.
+            wishes: What it asks for besides.
+            words: Words of its command line, before those.
+            include: Files or folders beside it that it needs, too.
+        """
+        from idlehands.bundle import build_bundle
+
+        file = Path(script).expanduser()
+        bundle = build_bundle(file, [Path(one) for one in include])
+        self.client.put_blob(bundle.content)
+        asked = wishes or Wishes()
+        spec = JobSpec(
+            ScriptRef(bundle.sha256, bundle.entry, file.stem[:200]),
+            params or {},
+            argv=tuple(str(word) for word in words),
+            name=asked.name,
+            needs=asked.needs,
+            limits=asked.limits,
+            priority=asked.priority,
+            retry_on_failure=asked.retry_on_failure,
+            max_starts=asked.max_starts,
+            secrets=asked.secrets,
+        )
+        return self.submit_specs([spec])[0]
 
     def submit_call(
         self,
@@ -130,10 +179,35 @@ class House:
 
         All are submitted before the first is returned. Raises as `submit` and `Job.result`.
         """
+        return (job.result() for job in self.submit_all(function, *iterables))
+
+    def submit_all(self, function: Callable[..., Any], *iterables: Iterable[Any]) -> Jobs:
+        """Let a function be called with the elements of the iterables, and return the jobs. As `submit`."""
         packed = pack_function(function)
-        specs = [self.caller.build_job(packed, args) for args in zip(*iterables, strict=False)]
-        jobs = self.submit_specs(specs)
-        return (job.result() for job in jobs)
+        return Jobs(
+            self.submit_specs(self.caller.build_job(packed, args) for args in zip(*iterables, strict=False))
+        )
+
+    def results(self, **query: Any) -> Any:
+        """Return results as a pandas DataFrame, one row each: job, parameters, numbers and how it ended.
+
+        Args:
+            query: `sweep`, `job`, `sort` and so on, as REST's `/results` takes them.
+
+        Raises:
+            ModuleNotFoundError: If pandas is not installed.
+            RequestRefused: If REST says no.
+            HqUnreachable: If REST does not answer.
+        """
+        from idlehands.client.notebook import frame_of
+
+        return frame_of(self.client.results(**query))
+
+    def add_dataset(self, name: str, path: Path | str) -> dict[str, Any]:
+        """Store a file or folder as the newest version of a dataset, and return which. Raises as `submit`."""
+        from idlehands.client.datasets import add_dataset
+
+        return add_dataset(self.client.rest, name, Path(path).expanduser())
 
     # --- what others need -----------------------------------------------------------
 

@@ -3,7 +3,7 @@
 import math
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +56,7 @@ class Job:
         self._agent: str | None = None
         self._ending: Ending | None = None
         self._is_declined = False
+        self._listeners: list[Callable[[], object]] = []
         house.endings.listen(job, self._take)
 
     def __repr__(self) -> str:
@@ -118,6 +119,14 @@ class Job:
         assert self._ending is not None  # noqa: S101 - `wait` said so
         return read_ending(self._house, self.id, self._ending, is_call=self._is_call)
 
+    def on_change(self, listener: Callable[[], object]) -> None:
+        """Let a listener know when it begins, is declined, or ends; at once if it has ended already."""
+        with self._changed:
+            self._listeners.append(listener)
+            is_done = self.done()
+        if is_done:
+            listener()
+
     def cancel(self) -> None:
         """Cancel it. Raises RequestRefused when it has ended already."""
         self._house.client.cancel([self.id])
@@ -135,6 +144,12 @@ class Job:
         from idlehands.client.following import lines_of
 
         return [line for row in self._house.client.logs(self.id) for line in lines_of(row)]
+
+    def _repr_html_(self) -> str:
+        """Return how it stands, for a notebook."""
+        from idlehands.client.notebook import show_jobs
+
+        return show_jobs([self])
 
     def read(self) -> dict[str, Any]:
         """Return all that HQ knows of it: spec, attempts, results."""
@@ -164,6 +179,9 @@ class Job:
                     self._agent = None
                     self._is_declined = isinstance(event, AttemptReturned)
             self._changed.notify_all()
+            listeners = tuple(self._listeners)
+        for listener in listeners:
+            listener()
 
 
 def find_distrust(house: "House", job: str) -> str:
@@ -214,7 +232,7 @@ def _open(house: "House", job: str, said: dict[str, Any]) -> Any:
         if not house.trusts(agent):
             raise ResultUntrusted(
                 f"What {agent} sent for {job} holds a {found}, which could run code here when opened, "
-                f"and you have not said that you trust {agent} with that: `idlehands trust agent {agent}`"
+                f"and you have not said that you trust {agent} with that: connect with trust=[{agent!r}]"
             ) from None
         outcome = open_outcome(said, house.client.get_blob, is_trusted=True)
     if outcome.error is not None:

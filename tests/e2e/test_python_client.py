@@ -1,9 +1,14 @@
 """The house from Python: functions that run on its machines, and what comes of them."""
 
+import asyncio
 import os
+import re
 import subprocess
 import sys
+import sysconfig
 import time
+import venv
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,9 +16,12 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from deploy import client_wheel
 from idlehands.calls.packing import NotPicklable
 from idlehands.client.errors import HqUnreachable, RequestRefused
+from idlehands.client.following import LogUpdate, StatusUpdate
 from idlehands.client.house import House, connect
+from idlehands.client.house_async import AsyncHouse
 from idlehands.client.jobs import JobFailure, NobodyTrusts
 from idlehands.executor import Executor
 from idlehands.house.running import RunningHouse
@@ -23,6 +31,8 @@ from tests.fixtures.broker import eventually
 from tests.peers import cpython_executor
 
 SECONDS = 60
+#: Not in processes of other backends, which do not know the name.
+_JOBLIBS = "idlehands and not (nested_loop and (loky or back_compat))"
 
 
 class Thing:
@@ -245,9 +255,12 @@ def test_joblibs_own_tests_pass(home: House) -> None:
         "no:cacheprovider",
         "-W",
         "default",
+        # Not our settings: its own marks are unknown to them.
+        "-c",
+        os.devnull,
     )
     printed = subprocess.run(
-        [sys.executable, *words, "--pyargs", "joblib.test.test_parallel", "-k", "idlehands"],
+        [sys.executable, *words, "--pyargs", "joblib.test.test_parallel", "-k", _JOBLIBS],
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
@@ -269,3 +282,120 @@ def test_who_closes_the_house_leaves_nobody_waiting(house: RunningHouse) -> None
     pool.shutdown()
     with connect(house.home.broker_address, house.home.client("cli")) as again:
         again.client.cancel([futures[0].job or ""])
+
+
+ALONE = """
+import sys
+import agents
+assert agents.Runner == "of another distribution"
+import idlehands
+before = set(sys.modules)
+assert not {"paho", "msgspec", "cryptography"} & {name.partition(".")[0] for name in before}
+with idlehands.connect(sys.argv[1], sys.argv[2], author_key=sys.argv[3], trust=["*"]) as house:
+    with idlehands.Executor(house=house) as pool:
+        print(sum(pool.map(lambda x: x * x, range(4))))
+assert not {"bus", "schemas", "trust", "hq", "dash_app"} & set(sys.modules)
+assert sys.modules["agents"] is agents
+"""
+
+
+def test_the_clients_wheel_lives_beside_another_distribution_called_agents(
+    house: RunningHouse, tmp_path: Path
+) -> None:
+    wheel = client_wheel.main(tmp_path / "dist")
+    venv.create(tmp_path / "venv", with_pip=False)
+    (site,) = (tmp_path / "venv" / "lib").glob("python*/site-packages")
+    with zipfile.ZipFile(wheel) as packed:
+        packed.extractall(site)
+    assert {path.name for path in site.iterdir()} == {
+        "idlehands",
+        f"{wheel.name.rsplit('-', 3)[0]}.dist-info",
+    }
+    # As openai-agents does, which is larger.
+    (site / "agents").mkdir()
+    (site / "agents" / "__init__.py").write_text('Runner = "of another distribution"\n')
+    installed = Path(sysconfig.get_paths()["purelib"])
+    for name in ("paho", "msgspec", "cryptography", "cloudpickle", "_cffi_backend*", "cffi", "platformdirs"):
+        for found in installed.glob(name):
+            (site / found.name).symlink_to(found)
+
+    printed = subprocess.run(
+        [
+            *(tmp_path / "venv" / "bin" / "python", "-c", ALONE),
+            *(house.home.broker_address, house.home.client("cli"), house.home.service("hq") / "author.key"),
+        ],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert printed.returncode == 0, printed.stderr
+    assert printed.stdout == "14\n"
+
+
+def test_a_program_with_an_event_loop_follows_its_jobs(home: House, tmp_path: Path) -> None:
+    script = tmp_path / "train.py"
+    script.write_text(
+        "import json, sys\nprint('beginning')\nprint(json.dumps({'depth': int(sys.argv[2])}))\n"
+    )
+
+    async def program() -> tuple[Any, list[Any], list[Any]]:
+        house = AsyncHouse(home)
+        job = await house.submit(script, depth=3)
+        updates = [update async for update in job.follow()]
+        both = [value async for value in house.map(square, (2, 3))]
+        with pytest.raises(LookupError):
+            await (await house.submit({}.popitem)).result(SECONDS)
+        return await job.result(SECONDS), updates, both
+
+    result, updates, both = asyncio.run(program())
+
+    assert result == {"depth": 3}
+    assert both == [4, 9]
+    assert any(isinstance(update, LogUpdate) and "beginning" in update.lines for update in updates)
+    assert isinstance(updates[-1], StatusUpdate)
+    assert updates[-1].status == "succeeded"
+
+
+def test_a_notebook_shows_jobs_and_results(home: House) -> None:
+    jobs = home.submit_all(square, range(3))
+    assert jobs.results(SECONDS) == [0, 1, 4]
+
+    shown = jobs._repr_html_()
+    assert "3 of 3 ended" in shown
+    assert jobs[0].id in shown
+    jobs[0].name = "<script>"
+    assert "<script>" not in jobs[0]._repr_html_()
+    eventually(lambda: {job.id for job in jobs} <= set(home.results()["job"]), SECONDS)
+    table = home.results().set_index("job")
+    assert table.loc[jobs[2].id, "value"] == 4
+    assert not [name for name in table.columns if "idlehands" in name]
+
+
+def test_the_examples_of_the_page_run(home: House, tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "python.md").read_text()
+    program = tmp_path / "program.py"
+    program.write_text("\n".join(re.findall(r"```python\n(.*?)```", page, re.S)))
+
+    done = subprocess.run([sys.executable, program], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert "[1, 2, 4, 8, 16]" in done.stdout
+
+
+def test_importing_idlehands_loads_nothing() -> None:
+    program = (
+        "import sys; before = set(sys.modules); import idlehands\n"
+        "print({name.partition('.')[0] for name in set(sys.modules) - before}); "
+        "[getattr(idlehands, name) for name in idlehands.__all__]\n"
+        "print(sorted(set(idlehands._WHERE) ^ set(idlehands.__all__)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    loaded, difference = done.stdout.splitlines()
+    assert "idlehands" in loaded
+    for heavy in ("paho", "msgspec", "cryptography", "cloudpickle", "asyncio", "ssl", "concurrent", "bus"):
+        assert f"'{heavy}'" not in loaded
+    assert difference == "['register_joblib']"
