@@ -15,12 +15,10 @@ from optuna.importance import (
 from optuna.trial import TrialState
 
 from hq.analysis.frame import Goal, Table
-from hq.analysis.questions import Method
+from hq.analysis.questions import LEAST_TRIALS, Method, why_too_few
 from hq.analysis.studies import frozen_trials, study_in_memory
 
 METHODS: tuple[Method, ...] = get_args(Method)
-#: Fewer say nothing, whatever the method.
-LEAST_TRIALS = 4
 #: So many are looked at, the latest: a forest over more takes longer and says the same.
 MOST_TRIALS = 2_000
 _SEED = 0
@@ -43,7 +41,7 @@ def importance(table: Table, goal: Goal, method: Method = "fanova") -> dict[str,
     trials = len(complete)
     nothing: dict[str, Any] = {"method": method, "trials": trials, "shares": {}}
     if trials < LEAST_TRIALS:
-        return nothing | {"why": f"{trials} trials have a value; importance needs {LEAST_TRIALS}"}
+        return nothing | {"why": why_too_few(trials)}
     # By name: Optuna's mean decrease in impurity gives parameters in another order each other's shares.
     shared = sorted(name for name in table.params if all(name in trial.params for trial in complete))
     if not shared or len({trial.value for trial in complete}) < 2:

@@ -15,6 +15,8 @@ Kind = Literal[
     "distribution",
     "compare",
 ]
+#: Importance from fewer says nothing, whatever the method.
+LEAST_TRIALS = 4
 Method = Literal["fanova", "mdi", "ped-anova"]
 
 
@@ -33,3 +35,8 @@ class Question:
     x: str = ""
     y: str = ""
     compare: tuple[int, ...] = ()
+
+
+def why_too_few(trials: int) -> str:
+    """Return why nothing is said from so many trials."""
+    return f"{trials} trials have a value; importance needs {LEAST_TRIALS}"

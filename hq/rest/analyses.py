@@ -11,7 +11,7 @@ import time
 from collections import OrderedDict
 from typing import Any
 
-from hq.analysis.questions import Kind, Method, Question
+from hq.analysis.questions import LEAST_TRIALS, Kind, Method, Question, why_too_few
 from hq.rest import board, queries
 from hq.rest.database import Database, Document
 from hq.rest.problems import Problem
@@ -127,6 +127,11 @@ class Importance:
         """
         found, trials = await read_all_trials(database, sweep)
         ended = [trial for trial in trials if trial["status"] == "succeeded"]
+        if len(ended) < LEAST_TRIALS:
+            # No process is needed to say that; but what was asked for must be there.
+            await asyncio.to_thread(_answer, "best", found["spec"], ended, Question(value), {})
+            few: Document = {"method": method, "trials": len(ended), "shares": {}}
+            return few | {"why": why_too_few(len(ended))}
         key = (sweep, value, method, len(ended), found["revision"])
         async with self._one_at_a_time:
             known = self._known.get(key)

@@ -18,7 +18,7 @@ from uuid import uuid4
 import pytest
 from pymongo import MongoClient
 
-from hq.rest import queries
+from hq.rest import failures, queries
 from hq.rest.policy import RULES
 from tests.fixtures.mongod import MongodServer
 from tests.permissions.premises import Premises, premises
@@ -59,6 +59,8 @@ def server(mongod_server: MongodServer, tmp_path_factory: pytest.TempPathFactory
     with pytest.MonkeyPatch.context() as patched:
         # Positions that are not there yet are asked for often; the wait for each is what takes time.
         patched.setattr(queries.catch_up, "__defaults__", (0.05,))
+        # Each operation is tried with a wrong token; that such are told to wait is for the gate's own tests.
+        patched.setattr(failures, "FAILURES_ALLOWED", 1000)
         with premises(mongod_server.uri_of(name), tmp_path_factory.mktemp("server")) as opened:
             yield opened
     with MongoClient(mongod_server.uri) as mongo:
