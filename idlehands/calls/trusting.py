@@ -50,18 +50,3 @@ def read_trusted(folder: Path) -> tuple[str, ...]:
         return ()
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise TrustedAgentsUnusable(f"{file} cannot be read: {error}. Correct or remove it.") from error
-
-
-def write_trusted(folder: Path, agents: Iterable[str]) -> None:
-    """Replace the list.
-
-    Raises:
-        TrustedAgentsUnusable: If it cannot be written.
-    """
-    from trust.private_files import write_private
-
-    text = msgspec.json.format(msgspec.json.encode(_List(tuple(sorted(set(agents))))))
-    try:
-        write_private(folder / FILE_NAME, text + b"\n")
-    except OSError as error:
-        raise TrustedAgentsUnusable(f"{folder / FILE_NAME} cannot be written: {error.strerror}") from error
