@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
 def jobs(
     status: Annotated[
         str | None,
-        typer.Option("--status", help="queued, held, running, succeeded, failed, cancelled or dead."),
+        typer.Option("--status", help="queued, held, running, succeeded, failed, cancelled, dead or pruned."),
     ] = None,
     sweep: options.Sweep = None,
     agent: Annotated[str | None, typer.Option("--agent", metavar="NAME")] = None,

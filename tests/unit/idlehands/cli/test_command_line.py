@@ -96,7 +96,7 @@ def test_a_status_that_no_job_has_is_a_usage_error(tmp_path: Path) -> None:
     done = idlehands("jobs", "--status", "nonsense", home=tmp_path)
 
     assert (done.returncode, done.stdout) == (2, "")
-    words = "queued, held, running, succeeded, failed, cancelled and dead"
+    words = "queued, held, running, succeeded, failed, cancelled, dead and pruned"
     assert done.stderr == f"Error: --status 'nonsense' is none of {words}.\n"
 
 
