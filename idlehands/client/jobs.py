@@ -64,7 +64,7 @@ class Job:
 
     @property
     def status(self) -> str:
-        """Return the state as far as it was heard: queued, running, succeeded, failed, cancelled, dead or pruned."""
+        """Return the state as far as it was heard, such as queued, running, succeeded or failed."""
         match self._ending:
             case None:
                 return str(JobStatus.QUEUED if self._agent is None else JobStatus.RUNNING)

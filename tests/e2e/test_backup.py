@@ -193,6 +193,7 @@ def test_a_house_that_is_down_is_backed_up_too_and_restored_with_its_addresses(
     assert not (tmp_path / "again" / "restoring").exists()
 
 
+@pytest.mark.slow
 def test_a_backup_that_meets_a_full_disk_says_so_and_leaves_nothing(old: Old, tmp_path: Path) -> None:
     def fill() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (6000, 6000))

@@ -93,6 +93,7 @@ def test_an_unhealthy_service_is_noticed(house: Composition, name: str) -> None:
     eventually(lambda: house.is_healthy("agent"), 30)
 
 
+@pytest.mark.slow
 def test_a_second_start_finds_everything_in_place(house: Composition) -> None:
     job = run_script(house, """print('{"kept": 1}')""")
     kept = ("pki/ca.pem", "hq/cert.pem", "broker/cert.pem", "mongodb/keyfile", "mongodb/uri", "tokens.json")

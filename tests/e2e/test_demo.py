@@ -219,6 +219,7 @@ def test_jobs_that_fail_are_shown_and_make_the_demo_fail(demo: Demo) -> None:
     assert (demo.house / "logs" / "hq.log").exists(), "its logs say why"
 
 
+@pytest.mark.slow
 def test_without_a_terminal_it_ends_by_itself_and_a_chosen_house_stays(demo: Demo, tmp_path: Path) -> None:
     chosen = tmp_path / "chosen"
 

@@ -438,7 +438,7 @@ def test_hostile_words_are_only_words(operator: Visitor, client: Client, tmp_pat
     ("size", "scheme"),
     [
         pytest.param(PHONE, "light", id="light-phone"),
-        pytest.param(DESKTOP, "dark", id="dark-desktop"),
+        pytest.param(DESKTOP, "dark", id="dark-desktop", marks=pytest.mark.slow),
         pytest.param(PHONE, "dark", id="dark-phone", marks=pytest.mark.slow),
         pytest.param(DESKTOP, "light", id="light-desktop", marks=pytest.mark.slow),
     ],

@@ -93,7 +93,7 @@ def operations(server: Premises) -> set[tuple[str, str]]:
     return {(method.upper(), path) for path, methods in paths.items() for method in methods}
 
 
-@pytest.mark.parametrize("seconds", [40, pytest.param(600, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seconds", [30, pytest.param(600, marks=pytest.mark.slow)])
 def test_rest_keeps_what_its_document_says(server: Premises, tmp_path: Path, seconds: int) -> None:
     token = server.tokens["admin"]
 

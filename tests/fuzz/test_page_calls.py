@@ -53,7 +53,11 @@ def make_call(callback: dict[str, Any], draw: random.Random) -> dict[str, Any]:
 
     def fill(place: dict[str, str]) -> Any:
         if place["id"].startswith("{"):
-            chosen = [one for one in FIELDS if place["property"] != "checked" or one["kind"] == "bool"]
+            pattern = json.loads(place["id"])
+            if pattern.keys() == {"field", "kind"}:
+                chosen = [one for one in FIELDS if place["property"] != "checked" or one["kind"] == "bool"]
+            else:
+                chosen = [{key: "lr" if wanted == ["ALL"] else wanted for key, wanted in pattern.items()}]
             value = {"id": dict, "checked": lambda _: True}.get(
                 place["property"], lambda _: draw.choice(["1", None])
             )
@@ -61,7 +65,7 @@ def make_call(callback: dict[str, Any], draw: random.Random) -> dict[str, Any]:
         return {**place, "value": draw.choice(VALUES.get(place["property"], [None, "x", 1, True]))}
 
     inputs = [fill(place) for place in callback["inputs"]]
-    names = [f"{part['id']}.{part['property']}" for part in inputs]
+    names = [name_of(part[0] if isinstance(part, list) else part) for part in inputs]
     output = callback["output"]
     return {
         "output": output,
@@ -70,6 +74,14 @@ def make_call(callback: dict[str, Any], draw: random.Random) -> dict[str, Any]:
         "state": [fill(place) for place in callback["state"]],
         "changedPropIds": names[:1],
     }
+
+
+def name_of(part: dict[str, Any]) -> str:
+    """Return how the page names what changed: of a component among many, its id is a dictionary."""
+    identity = part["id"]
+    if isinstance(identity, dict):
+        identity = json.dumps(identity, separators=(",", ":"), sort_keys=True)
+    return f"{identity}.{part['property']}"
 
 
 def callbacks_of(server: Premises) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""RELIABILITY, layers 1 and 2: the production core in two thousand houses in trouble, and with known bugs."""
+"""RELIABILITY, layers 1 and 2: the production core in a thousand houses in trouble, and with known bugs."""
 
 import os
 
@@ -7,11 +7,11 @@ import pytest
 from tests.simulation.mutants import MUTANTS
 from tests.simulation.runner import run_mutants, run_seeds
 
-SEEDS = int(os.environ.get("IDLEHANDS_SEEDS", "2000"))
+SEEDS = int(os.environ.get("IDLEHANDS_SEEDS", "1000"))
 PROCESSES = os.cpu_count() or 1
 
 
-def test_every_invariant_holds_in_two_thousand_houses_in_trouble() -> None:
+def test_every_invariant_holds_in_a_thousand_houses_in_trouble() -> None:
     failed = [
         f"{why}\n  replay: ./run simulate --seed {seed}"
         for seed, why in run_seeds(range(SEEDS), PROCESSES)

@@ -22,8 +22,9 @@ def result(token: int, **fields: object) -> AttemptResult:
 def test_results_are_there_after_a_restart_in_order(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "spool.db")
     everything = AttemptResult(
-        JOB, 1, Outcome.FAILED, 3, {"$a.b": [1, None]}, "ab" * 32, Failure("exit", "x", "y"),
-        (MetricPoint(0, 1.5, {"loss": None}),), 1.0, 2.0, 1.0, 0.5, 10.0, 99, ("note",),
+        JOB, 1, Outcome.FAILED, 3, {"$a.b": [1, None]}, "ab" * 32, "said\n", "cd" * 32, 7,
+        Failure("exit", "x", "y"), (MetricPoint(0, 1.5, {"loss": None}),), 1.0, 2.0, 1.0, 0.5, 10.0, 99,
+        ("note",),
     )  # fmt: skip
     spool.put([result(3), everything])
     spool.put([result(2)])

@@ -45,6 +45,7 @@ def test_it_learns_the_digits_and_reports_each_epoch_alike_every_time() -> None:
     assert {**result, "seconds": 0} == {**result_again, "seconds": 0}
 
 
+@pytest.mark.slow
 def test_layers_and_hidden_units_make_the_network() -> None:
     *_, result = lines(run("--layers", "3", "--hidden", "16", "--epochs", "1"))
 

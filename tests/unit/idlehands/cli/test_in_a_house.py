@@ -323,6 +323,7 @@ def test_the_house_is_described(line: Line, house: RunningHouse) -> None:
     assert "house is up" not in line("status").stdout
 
 
+@pytest.mark.slow
 def test_the_read_models_are_rebuilt_while_the_house_runs(line: Line) -> None:
     job = json.loads(line("submit", line.script("add.py", ADD), "--json").stdout)["jobs"][0]
     eventually(lambda: json.loads(line("job", job, "--json").stdout)["status"] == "succeeded")
