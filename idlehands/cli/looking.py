@@ -211,7 +211,7 @@ def print_results(rows: list[dict[str, Any]], json: bool) -> None:
                 *(printed.get(name) for name in numbers),
                 result.get("duration_seconds"),
                 *((_watt_hours(result),) if has_energy else ()),
-                result.get("outcome"),
+                _outcome(result),
             )
         )
     print_table(
@@ -223,6 +223,12 @@ def print_results(rows: list[dict[str, Any]], json: bool) -> None:
 
 def _printed(row: dict[str, Any]) -> dict[str, Any]:
     return (row.get("result") or {}).get("result") or {}
+
+
+def _outcome(result: dict[str, Any]) -> str | None:
+    """Return what became of an attempt: one that its sweep ended early did not fail."""
+    is_early = (result.get("failure") or {}).get("kind") == "ended_early"
+    return "pruned" if is_early else result.get("outcome")
 
 
 def _watt_hours(result: dict[str, Any]) -> float | None:

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from idlehands.cli.exits import REFUSED, Stop
+from schemas.arguments.spelling import spell
+from schemas.spaces import Dimension, FloatRange, IntRange
 
 
 def read_source(script: Path) -> bytes:
@@ -62,6 +64,30 @@ def check_arguments(
             f"The script {script.name} would not take this. {said} `idlehands describe {script}` says what "
             "it takes; --force submits it as it is",
         )
+
+
+def widen_space(script: Path, space: Mapping[str, Dimension]) -> dict[str, Dimension]:
+    """Return a space whose whole numbers are real ones where the script takes those: `0..1` says both.
+
+    Steps stay what they are, and so does `whole:log:`.
+    """
+    from schemas.arguments.reading import read_script
+
+    if not script.is_file():
+        return dict(space)
+    source = read_source(script)
+    text = source.decode("utf-8", "replace")
+    real = {flag for one in read_script(source).arguments if one.kind == "float" for flag in one.flags}
+    return {
+        name: _widen(dimension) if spell(name, text) in real else dimension
+        for name, dimension in space.items()
+    }
+
+
+def _widen(dimension: Dimension) -> Dimension:
+    if not isinstance(dimension, IntRange) or dimension.step > 1 or dimension.log:
+        return dimension
+    return FloatRange(dimension.low, dimension.high, when=dimension.when)
 
 
 def check_sweep_file(sweep: Mapping[str, Any], file: Path, *, force: bool = False) -> None:

@@ -137,7 +137,7 @@ def sweep(
     from idlehands.cli import words
     from idlehands.cli.opening import open_client
     from idlehands.cli.printing import print_json
-    from idlehands.cli.script_arguments import check_arguments, check_sweep_file
+    from idlehands.cli.script_arguments import check_arguments, check_sweep_file, widen_space
     from schemas.specs import SweepSpec
 
     shared: dict[str, Any] = options.spec_options(**locals())
@@ -180,6 +180,9 @@ def sweep(
     params = words.parse_params(param or [])
     if script is not None:
         check_arguments(script, params, args or [], arguments, space=given["space"], force=force)
+        if given["sampler"] != "grid":
+            # A grid of whole numbers has all of them.
+            given["space"] = widen_space(script, given["space"])
     elif file is not None and isinstance(given["job"].get("script"), str):
         check_sweep_file(given, file, force=force)
     with open_client() as client:
