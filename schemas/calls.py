@@ -8,3 +8,7 @@ CALL = "idlehands_call"
 PAYLOAD = "idlehands_payload"
 #: Blobs that the call refers to.
 BLOBS = "idlehands_blobs"
+#: How a call ended, in its result; for its caller.
+ENDED = "idlehands"
+#: What no table of parameters and results is helped by.
+OURS = frozenset({CALL, PAYLOAD, BLOBS, ENDED})

@@ -11,6 +11,7 @@ from typing import Any
 from hq.rest.conditions import NAME, OWN, PARAMS, PRINTED, Condition, fields_of, query_of, test_of
 from hq.rest.database import QUERY_MS, Database, Document, find, plain, stored
 from hq.rest.problems import Problem
+from schemas.calls import OURS
 
 #: Beyond this an offset costs too much: filter.
 MOST_SKIPPED = 100_000
@@ -102,7 +103,7 @@ async def read_columns(database: Database, match: Document) -> list[Column]:
     for group, key in ((PARAMS, "params"), (PRINTED, "printed")):
         for row in rows:
             for name, value in (row.get(key) or {}).items():
-                if _may_be_asked_for(group + name):
+                if name not in OURS and _may_be_asked_for(group + name):
                     seen[group + name] = seen.get(group + name, True) and _is_number(value)
     for name in OWN:
         values = [row["own"][name] for row in rows if row.get("own", {}).get(name) is not None]

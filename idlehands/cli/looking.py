@@ -10,6 +10,7 @@ import typer
 from idlehands.cli import options
 from idlehands.cli.printing import ago, print_json, print_lines, print_table, show
 from idlehands.energy import add_up, describe
+from schemas.calls import OURS
 from schemas.states import JobStatus
 
 _PAGE = 1000
@@ -195,7 +196,7 @@ def print_results(rows: list[dict[str, Any]], json: bool) -> None:
     if json:
         print_lines(rows)
         return
-    params = sorted({name for row in rows for name in row.get("params", {})})
+    params = sorted({name for row in rows for name in row.get("params", {})} - OURS)
     numbers = sorted({name for row in rows for name, value in _printed(row).items() if _is_short(value)})
     # Of houses without such agents there is no column.
     has_energy = any((row.get("result") or {}).get("energy") for row in rows)
