@@ -53,7 +53,7 @@ def build_router(house: House) -> APIRouter:
 async def _read_entry(house: House, bundle: str, entry: str) -> bytes:
     blob = await house.blobs.find(bundle)
     if blob is None:
-        raise Problem(404, "not_found", "What was deployed is not stored any more.")
+        raise Problem(409, "not_stored", "Its script is not stored here: deploy it again.")
     try:
         content = b"".join([piece async for piece in house.blobs.read_from(blob, 0, blob["length"])])
         with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz") as tar:
