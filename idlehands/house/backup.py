@@ -42,6 +42,8 @@ _LARGE = frozenset({"progress", "logs"})
 _MEMBER_BYTES = 16 << 20
 #: MongoDB: the moment that is read lies too far back, or a collection was replaced since.
 _MOMENT_LOST = frozenset({239, 246})
+#: How long such a moment is looked for at first.
+_BEGIN_SECONDS = 10.0
 
 
 class BackupReport(msgspec.Struct, frozen=True):
@@ -109,7 +111,7 @@ def _write(
     # Asked before the moment, because a name that is made after it could not be read as of it.
     names = sorted(database.list_collection_names())
     counts: dict[str, int] = {}
-    with database.client.start_session(snapshot=True) as moment:
+    with _begin_moment(database, names) as moment:
         base = _read_base(database, moment, names)
         names = [name for name in names if _is_kept(name, left_out, base)]
         last = database[EVENTS].find_one({}, {"epoch": 1}, sort=[("_id", -1)], session=moment)
@@ -137,6 +139,32 @@ def _write(
     )
     size = archive.finish(manifest)
     return BackupReport(str(file), size, position, counts, tuple(damaged))
+
+
+def _begin_moment(database: "Database[Any]", names: list[str]) -> "ClientSession":
+    """Return a session that reads all of them as of one moment.
+
+    A database that has just started or made a collection cannot do that for an instant, and says: retry.
+
+    Raises:
+        OperationFailure: If it still cannot.
+    """
+    from pymongo.errors import OperationFailure
+
+    deadline = time.monotonic() + _BEGIN_SECONDS
+    while True:
+        moment = database.client.start_session(snapshot=True)
+        try:
+            for name in names:
+                if not name.startswith("system."):
+                    database[name].find_one({}, {"_id": 1}, session=moment)
+        except OperationFailure as error:
+            moment.end_session()
+            if error.code not in _MOMENT_LOST or time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+        else:
+            return moment
 
 
 class _Base(msgspec.Struct, frozen=True):
