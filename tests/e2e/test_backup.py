@@ -316,6 +316,7 @@ def test_a_house_that_does_not_fit_is_refused_before_anything_is_made(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_killed_restore_does_not_pass_for_a_house_and_is_begun_anew(old: Old, tmp_path: Path) -> None:
     path = tmp_path / "new"
     argv = [sys.executable, "-P", "-m", "idlehands", "restore", str(old.backup), "--home", str(path)]

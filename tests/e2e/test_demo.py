@@ -199,6 +199,7 @@ def test_the_main_job_runs_and_ends_in_a_table_sorted_by_accuracy(demo: Demo) ->
     assert not demo.house.exists(), "nothing is left of a demo that succeeded"
 
 
+@pytest.mark.slow
 def test_jobs_that_fail_are_shown_and_make_the_demo_fail(demo: Demo) -> None:
     demo.write("prepare_data.py", "import sys\nsys.exit('prepare_data: no such table')\n")
     demo.write("train_mlp.py", f"{QUICK_TRAIN}\nif given.layers == 2: raise ValueError('two is bad')\n")

@@ -52,6 +52,7 @@ def test_layers_and_hidden_units_make_the_network() -> None:
     assert result["parameters"] == (64 * 16 + 16) + 2 * (16 * 16 + 16) + (16 * 10 + 10)
 
 
+@pytest.mark.slow
 def test_a_diverging_run_still_prints_json() -> None:
     *epochs, result = lines(run("--learning-rate", "1e30", "--epochs", "2"))
 
