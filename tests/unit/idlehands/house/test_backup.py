@@ -10,7 +10,9 @@ import bson
 import pytest
 from gridfs import GridFSBucket
 from pymongo import MongoClient
+from pymongo.collection import Collection
 from pymongo.database import Database
+from pymongo.errors import OperationFailure
 
 from idlehands.house.archive import Archive
 from idlehands.house.backup import back_up
@@ -170,3 +172,32 @@ def test_files_of_somebody_else_in_the_houses_folder_stay_out_and_every_key_come
 def test_a_backup_into_a_folder_that_is_not_there_says_so(home: Home, tmp_path: Path) -> None:
     with pytest.raises(HouseError, match="No such file or directory"):
         back_up(home, tmp_path / "absent" / "house.backup")
+
+
+@pytest.mark.parametrize(("code", "is_kept"), [(246, True), (13, False)])
+def test_a_database_that_cannot_be_read_as_of_one_moment_yet_is_asked_again(
+    home: Home,
+    database: Database[dict[str, Any]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    code: int,
+    is_kept: bool,
+) -> None:
+    database["events"].insert_one({"_id": 1, "epoch": 1, "op": "a-0", "at": 1.5, "events": []})
+    read, refused = Collection.find_one, iter(range(2))
+
+    def find_one(self: Any, *args: Any, **options: Any) -> Any:
+        if options.get("session") is not None and next(refused, None) is not None:
+            raise OperationFailure("as a database says it that has just started", code)
+        return read(self, *args, **options)
+
+    monkeypatch.setattr(Collection, "find_one", find_one)
+    file = tmp_path / "house.backup"
+
+    if is_kept:
+        assert back_up(home, file).position == 1
+        assert next(refused, None) is None
+    else:
+        with pytest.raises(HouseError, match="refused to be read"):
+            back_up(home, file)
+    assert file.exists() is is_kept
