@@ -101,6 +101,9 @@ def _set_the_scene(house: RunningHouse) -> dict[str, str]:
         "sweep": f"/sweeps/{sweep}",
         "sweeps": "/sweeps",
         "new": "/new?script=train_digits.py",
+        "results": f"/results?sweep={sweep}",
+        "data": "/data",
+        "events": "/events",
     }
 
 
