@@ -85,11 +85,12 @@ def _set_the_scene(house: RunningHouse) -> dict[str, str]:
             "dropout": FloatRange(0.0, 0.5),
         }
         trial = JobSpec(script, {"pause": 0.02})
-        sweep = client.submit_sweep(
+        changed = client.submit_sweep(
             SweepSpec(trial, space, trials=_TRIALS, metric="accuracy", parallel=6, seed=7, name="Digits")
-        ).sweep
+        )
+        sweep = changed.sweep
         client.submit([JobSpec(script, {"layers": "many"}, name="a typo")])
-        while client.sweep(sweep)["status"] == "running":
+        while client.sweep(sweep, at_least=changed.position)["status"] == "running":
             time.sleep(0.2)
         submitted = client.submit(_long_jobs(script))
         job = submitted.jobs[0]
