@@ -1,11 +1,12 @@
 """The callbacks of a sweep's page: two lines each, as in `callbacks`. Only the tab that is seen is drawn."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from dash import ClientsideFunction, Dash, Input, Output, State
 
 from dash_app import component_ids as ids
-from dash_app.addresses import parse
+from dash_app.addresses import View, parse
 from dash_app.changing import Changing
 from dash_app.clicks import clicked
 from dash_app.sweep_looking import SweepLooking
@@ -48,35 +49,12 @@ def register(app: Dash, looking: SweepLooking, changing: Changing) -> None:
     async def draw_comparison(_: Any, chosen: Any, path: str) -> Any:
         return await looking.compare(parse(path, None), chosen)
 
-    @app.callback(
-        Output(ids.NOTE, "children", allow_duplicate=True),
-        Input(ids.SWEEP_PAUSE, "n_clicks"),
-        State(ids.URL, "pathname"),
-        prevent_initial_call=True,
-    )
-    async def pause_sweep(clicks: int | None, path: str) -> Any:
-        clicked(clicks)
-        return await changing.pause(parse(path, None))
-
-    @app.callback(
-        Output(ids.NOTE, "children", allow_duplicate=True),
-        Input(ids.SWEEP_RESUME, "n_clicks"),
-        State(ids.URL, "pathname"),
-        prevent_initial_call=True,
-    )
-    async def resume_sweep(clicks: int | None, path: str) -> Any:
-        clicked(clicks)
-        return await changing.resume(parse(path, None))
-
-    @app.callback(
-        Output(ids.NOTE, "children", allow_duplicate=True),
-        Input(ids.SWEEP_EXTEND, "n_clicks"),
-        State(ids.URL, "pathname"),
-        prevent_initial_call=True,
-    )
-    async def extend_sweep(clicks: int | None, path: str) -> Any:
-        clicked(clicks)
-        return await changing.extend(parse(path, None))
+    for button, act in (
+        (ids.SWEEP_PAUSE, changing.pause),
+        (ids.SWEEP_RESUME, changing.resume),
+        (ids.SWEEP_EXTEND, changing.extend),
+    ):
+        _let_act(app, button, act)
 
     # What needs no server: a rectangle, a choice in the table, rows left out, the address.
     for name, output, inputs in (
@@ -101,3 +79,15 @@ def register(app: Dash, looking: SweepLooking, changing: Changing) -> None:
         app.clientside_callback(  # type: ignore[no-untyped-call]
             ClientsideFunction("idlehands_sweep", name), output, *inputs, prevent_initial_call=prevent
         )
+
+
+def _let_act(app: Dash, button: str, act: Callable[[View], Awaitable[Any]]) -> None:
+    @app.callback(
+        Output(ids.NOTE, "children", allow_duplicate=True),
+        Input(button, "n_clicks"),
+        State(ids.URL, "pathname"),
+        prevent_initial_call=True,
+    )
+    async def change(clicks: int | None, path: str) -> Any:
+        clicked(clicks)
+        return await act(parse(path, None))
