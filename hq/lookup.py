@@ -12,9 +12,11 @@ from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
 from hq.core.decide.deletion import MAX_DELETED
+from hq.core.decide.models import Source
 from hq.core.state import Job
 from hq.log.documents import RAW_CODEC
 from hq.log.port import LogUnreadable
+from hq.promoting import read_source
 from hq.read_models.models import JOBS, SWEEPS, change_of
 from hq.series import SeriesAsked, read_series
 from schemas.specs import JobSpec
@@ -76,6 +78,15 @@ class SpecLookUp:
         def look_up() -> None:
             self._await_read_models()
             done(self._read_jobs_of(sweep))
+
+        self._requests.put(look_up)
+
+    def submit_model(self, job: str | None, sweep: str | None, done: Callable[[Source], None]) -> None:
+        """Call `done` with what is stored of a job, or of the best trial of a sweep."""
+
+        def look_up() -> None:
+            self._await_read_models()
+            done(read_source(self._database, job, sweep))
 
         self._requests.put(look_up)
 

@@ -19,9 +19,11 @@ from bus.port import Bus, Connected, Disconnected, Inbound, Refusal
 from hq import publishing
 from hq.announcing import Announcer
 from hq.core.authority import Authority
+from hq.core.decide.models import Source
 from hq.core.outputs import (
     Answer,
     LookUp,
+    LookUpModel,
     LookUpSeries,
     LookUpSweep,
     Output,
@@ -67,6 +69,13 @@ class LookedUp(Struct, frozen=True):
 
     request: Inbound
     specs: dict[str, JobSpec]
+
+
+class FoundModel(Struct, frozen=True):
+    """What is stored of a job that is to be a model."""
+
+    request: Inbound
+    source: Source
 
 
 class FoundSweep(Struct, frozen=True):
@@ -194,6 +203,8 @@ class Loop:
                 self._authority.retry(request, specs)
             case FoundSweep(request=request, jobs=jobs):
                 self._authority.found_sweep(request, jobs)
+            case FoundModel(request=request, source=source):
+                self._authority.found_model(request, source)
             case FoundSeries(request=request, result=result):
                 self._authority.found_series(request, result)
             case Tidy(jobs=jobs, sweeps=sweeps):
@@ -245,6 +256,8 @@ class Loop:
                 self._look_up(request, jobs)
             case LookUpSweep(request=request, sweep=sweep):
                 self._look_up_sweep(request, sweep)
+            case LookUpModel(request=request, job=job, sweep=sweep):
+                self._look_up_model(request, job, sweep)
             case LookUpSeries(request=request, metric=metric):
                 self._look_up_series(request, metric)
 
@@ -258,6 +271,9 @@ class Loop:
 
     def _look_up_sweep(self, request: Inbound, sweep: str) -> None:
         self._specs.submit_sweep(sweep, lambda jobs: self._inbox.put(FoundSweep(request, jobs)))
+
+    def _look_up_model(self, request: Inbound, job: str | None, sweep: str | None) -> None:
+        self._specs.submit_model(job, sweep, lambda found: self._inbox.put(FoundModel(request, found)))
 
     def _look_up_series(self, request: Inbound, metric: str) -> None:
         wanted = request.data

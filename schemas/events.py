@@ -17,6 +17,7 @@ from schemas.names import (
     JobId,
     JsonObject,
     Key,
+    ModelName,
     Name,
     Nonce,
     Seconds,
@@ -26,6 +27,7 @@ from schemas.names import (
     Text,
     Token,
 )
+from schemas.registry import Files, Lineage, Stage
 from schemas.specs import Dimension, JobSpec, ServiceSpec, SweepSpec
 
 #: Raised only when a change makes old readers wrong. Newer logs are refused.
@@ -322,6 +324,40 @@ class ServiceCalled(Event, frozen=True):
     seconds: Seconds = 0
 
 
+class ModelRegistered(Event, frozen=True):
+    """Files of a job are a version of a model from now on; they are kept for as long as it is registered.
+
+    Another version in `staging` or `production` steps back to `archived` when this one takes that stage.
+    """
+
+    model: ModelName
+    version: Version
+    files: Files
+    #: Of its one file, or of all their names and hashes.
+    sha256: Sha256
+    lineage: Lineage
+    by: Name
+    stage: Stage = "none"
+    note: Text = ""
+
+
+class ModelStaged(Event, frozen=True):
+    """A version has this stage now; another one in `staging` or `production` stepped back to `archived`."""
+
+    model: ModelName
+    version: Version
+    stage: Stage
+    by: Name
+
+
+class ModelRemoved(Event, frozen=True):
+    """Versions of a model are forgotten. Their numbers are never given again."""
+
+    model: ModelName
+    versions: Annotated[tuple[Version, ...], Meta(min_length=1, max_length=1000)]
+    by: Name
+
+
 class RequestAnswered(Event, frozen=True):
     """The answer stored under (submitter, key), in the same decision as what it did."""
 
@@ -364,12 +400,14 @@ SweepEvent = (
 )
 #: No events of a job or sweep that there is: nothing follows them, and there is no status to tell.
 DeletionEvent = JobDeleted | SweepDeleted
+ModelEvent = ModelRegistered | ModelStaged | ModelRemoved
 ServiceEvent = ServiceDeployed | ServiceRolledBack | ServiceStopped
 AnyEvent = (
     JobEvent
     | SweepEvent
     | ServiceEvent
     | ServiceCalled
+    | ModelEvent
     | DeletionEvent
     | EpochBegan
     | AgentBooted
@@ -379,6 +417,7 @@ AnyEvent = (
 
 JOB_EVENTS: tuple[type[Event], ...] = JobEvent.__args__
 SERVICE_EVENTS: tuple[type[Event], ...] = ServiceEvent.__args__
+MODEL_EVENTS: tuple[type[Event], ...] = ModelEvent.__args__
 SWEEP_EVENTS: tuple[type[Event], ...] = SweepEvent.__args__
 
 

@@ -13,6 +13,7 @@ from schemas.names import (
     JobId,
     JsonObject,
     MacAddress,
+    ModelName,
     Name,
     Seconds,
     Sha256,
@@ -111,6 +112,15 @@ class Energy(Fact, frozen=True):
     currency: Annotated[str, Meta(max_length=8)] = ""
 
 
+class ModelUse(Fact, frozen=True):
+    """A version of a model that a parameter named, as it was found when the attempt began."""
+
+    model: ModelName
+    version: Annotated[int, Meta(ge=1, le=2**31)]
+    #: Of its one file, or of all their names and hashes.
+    sha256: Sha256
+
+
 class AttemptResult(Fact, frozen=True):
     """How one attempt ended. Written to the agent's spool before it is first sent."""
 
@@ -148,3 +158,5 @@ class AttemptResult(Fact, frozen=True):
     datasets: Annotated[dict[DatasetName, Sha256], Meta(max_length=100)] = field(default_factory=dict)
     #: Its part of the machine's energy; None from agents that do not tell, and where nothing was run.
     energy: Energy | None = None
+    #: The versions of the models that its parameters named.
+    models: Annotated[tuple[ModelUse, ...], Meta(max_length=100)] = ()

@@ -22,6 +22,7 @@ Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}(?!\n)$", description="SHA-2
 ArtifactName = Annotated[str, Meta(min_length=1, max_length=255, description="Path below the results.")]
 DATASET_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,62}(?!\n)$"
 DatasetName = Annotated[str, Meta(pattern=DATASET_PATTERN, description="Name of a dataset.")]
+ModelName = Annotated[str, Meta(pattern=DATASET_PATTERN, description="Name of a model.")]
 ENVIRONMENT_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}(?!\n)$"
 #: `script`: what the script's own header or files say. Anything else: an interpreter that machines name so.
 EnvironmentName = Annotated[

@@ -10,7 +10,21 @@ from msgspec import Meta, Struct, field
 
 from schemas.audit import AuditNote
 from schemas.early_stopping import Live, StopRules
-from schemas.names import Count, GuestCommand, JobId, JsonObject, Key, Name, ShortText, SweepId, Text, Token
+from schemas.names import (
+    ArtifactName,
+    Count,
+    GuestCommand,
+    JobId,
+    JsonObject,
+    Key,
+    ModelName,
+    Name,
+    ShortText,
+    SweepId,
+    Text,
+    Token,
+)
+from schemas.registry import ModelVersion, Stage
 from schemas.specs import Dimension, JobSpec, ServiceSpec, SweepSpec
 from schemas.trials import KnownTrials
 
@@ -84,6 +98,34 @@ class RollBackService(Request, tag="roll_back_service", kw_only=True, frozen=Tru
 
 class StopService(Request, tag="stop_service", kw_only=True, frozen=True):
     service: Name
+
+
+class PromoteModel(Request, tag="promote_model", kw_only=True, frozen=True):
+    """Register what a job left behind, or the best trial of a sweep, as the next version of a model."""
+
+    model: ModelName
+    #: One of the two.
+    job: JobId | None = None
+    sweep: SweepId | None = None
+    #: Names of its artifacts; none: all of them.
+    artifacts: Annotated[tuple[ArtifactName, ...], Meta(max_length=200)] = ()
+    stage: Stage = "none"
+    note: Annotated[str, Meta(max_length=2000)] = ""
+
+
+class StageModel(Request, tag="stage_model", kw_only=True, frozen=True):
+    """Give a version of a model another stage."""
+
+    model: ModelName
+    version: ModelVersion
+    stage: Stage
+
+
+class RemoveModel(Request, tag="remove_model", kw_only=True, frozen=True):
+    """Forget a version of a model, or all; none that is in production."""
+
+    model: ModelName
+    version: ModelVersion | None = None
 
 
 class Propose(Request, tag="propose", kw_only=True, frozen=True):
@@ -237,6 +279,9 @@ Change = (
     | DeployService
     | RollBackService
     | StopService
+    | PromoteModel
+    | StageModel
+    | RemoveModel
     | Propose
     | Prune
     | PauseSweep

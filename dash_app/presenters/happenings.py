@@ -54,6 +54,11 @@ KINDS: dict[str, dict[str, str]] = {
         "ServiceStopped": "Service stopped",
         "ServiceCalled": "Service called",
     },
+    "models": {
+        "ModelRegistered": "Model registered",
+        "ModelStaged": "Model staged",
+        "ModelRemoved": "Model removed",
+    },
     "house": {"EpochBegan": "HQ took over"},
 }
 _WORDS = {name: said for types in KINDS.values() for name, said in types.items()}
@@ -98,6 +103,10 @@ def _about(event: Document) -> str:
         parts.append(", ".join(f"{name} {words.value(value)}" for name, value in event["params"].items()))
     if event.get("service"):
         parts.append(f"service {event['service']}")
+    if event.get("model"):
+        version = event.get("version")
+        parts.append(f"model {event['model']}" + (f"@{version}" if version else ""))
+        parts.append(str(event.get("stage") or ""))
     if event.get("why"):
         parts.append(str(event["why"]))
     result = event.get("result") or {}

@@ -10,6 +10,7 @@ from bus import topics
 from bus.port import Inbound, Refusal
 from hq.core.bookkeeping import Bookkeeping
 from hq.core.decide.deletion import decide_deletion, decide_sweep_deletion
+from hq.core.decide.models import Source, decide_model
 from hq.core.decide.pruning import decide_prune
 from hq.core.decide.requests import (
     MAX_RETRY_BYTES,
@@ -31,11 +32,14 @@ from schemas.requests import (
     DeleteSweep,
     DeployService,
     Explain,
+    PromoteModel,
     Prune,
     ReadSweeps,
+    RemoveModel,
     Retry,
     RollBackService,
     ShowStacks,
+    StageModel,
     StopService,
     Submit,
 )
@@ -45,8 +49,8 @@ from schemas.states import JobStatus, SweepStatus
 #: The only principal that may act for others: it has authenticated them.
 ON_BEHALF = "web"
 _AGENTS_SHOWN = 500
-#: What was looked up for a request: specs by job, a sweep's jobs, or nothing.
-Found = dict[str, JobSpec] | tuple[str, ...] | None
+#: What was looked up for a request: specs by job, a sweep's jobs, what is to be a model, or nothing.
+Found = dict[str, JobSpec] | tuple[str, ...] | Source | None
 #: One answer must fit one message.
 _SWEEPS_BYTES = 200 * 1024
 #: Some news of each sweep that is told: whoever asks gets on.
@@ -164,7 +168,12 @@ class Answering:
                 )
             recording.answer(message, Reply(message.id, True, stored.position, stored.answer))
             return
-        if isinstance(change, Delete):
+        if isinstance(change, PromoteModel | StageModel | RemoveModel):
+            source = found if isinstance(found, Source) else None
+            events, answer = decide_model(self._state, submitter, change, source)
+        elif isinstance(found, Source):
+            raise Refused("not_possible", f"HQ cannot carry out {type(change).__name__} here")
+        elif isinstance(change, Delete):
             events, answer = decide_deletion(self._state, change.jobs, found or (), submitter)
         elif isinstance(change, DeleteSweep):
             jobs = None if found is None else tuple(found)

@@ -22,10 +22,20 @@ from hq.core.calls import Answered, Calls
 from hq.core.contact import Contact
 from hq.core.decide.attempts import decide_interruption
 from hq.core.decide.deletion import decide_tidying
+from hq.core.decide.models import Source
 from hq.core.decide.requests import Refused
 from hq.core.decide.stopping import TimedRules, decide_stop
 from hq.core.forgeries import Forgeries
-from hq.core.outputs import Answer, LookUp, LookUpSeries, LookUpSweep, Output, Publish, RecordProgress
+from hq.core.outputs import (
+    Answer,
+    LookUp,
+    LookUpModel,
+    LookUpSeries,
+    LookUpSweep,
+    Output,
+    Publish,
+    RecordProgress,
+)
 from hq.core.recording import Recording
 from hq.core.scheduler import AHEAD_SECONDS
 from hq.core.showing_services import read_services
@@ -43,6 +53,7 @@ from schemas.requests import (
     DeleteSweep,
     DeployService,
     Ping,
+    PromoteModel,
     ReadSeries,
     ReadServices,
     ReadStatus,
@@ -145,6 +156,10 @@ class Authority:
     def found_sweep(self, request: Inbound, jobs: tuple[str, ...] | None) -> None:
         """Go on with the deletion of a sweep that was looked up; None when there is no such one."""
         self._waiting.put((request, jobs))
+
+    def found_model(self, request: Inbound, source: Source) -> None:
+        """Go on with the promotion of a job that was looked up."""
+        self._waiting.put((request, source))
 
     def found_series(self, request: Inbound, result: dict[str, Any]) -> None:
         """Answer a question about a sweep's values, which were looked up."""
@@ -365,6 +380,8 @@ class Authority:
                 self._outputs.append(LookUp(message, request.jobs))
         elif isinstance(request, DeleteSweep):
             self._outputs.append(LookUpSweep(message, request.sweep))
+        elif isinstance(request, PromoteModel):
+            self._outputs.append(LookUpModel(message, request.job, request.sweep))
         else:
             if isinstance(request, DeployService | RollBackService | StopService):
                 self._workers.look_again()

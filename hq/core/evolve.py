@@ -4,12 +4,14 @@ from msgspec.structs import replace
 
 from hq.core.accounts import count_result, count_trial
 from hq.core.evolve_job import evolve_job
+from hq.core.evolve_model import evolve_model
 from hq.core.evolve_service import evolve_service
 from hq.core.evolve_sweep import evolve_sweep
 from hq.core.history import History, build_end
 from hq.core.moment import InvalidTransition, Moment
 from hq.core.state import AgentRecord, Answer, AuditEntry, Change, Deleted, Job, State, StoredResult, Sweep
 from schemas.events import (
+    MODEL_EVENTS,
     SERVICE_EVENTS,
     SWEEP_EVENTS,
     AgentBooted,
@@ -74,6 +76,10 @@ def evolve(state: State, event: AnyEvent, moment: Moment) -> list[Change]:
             service = evolve_service(state.services.get(event.service), event, moment)  # type: ignore[arg-type,union-attr]
             state.services[service.name] = service
             return [service]
+        case _ if isinstance(event, MODEL_EVENTS):
+            model = evolve_model(state.models.get(event.model), event, moment)  # type: ignore[arg-type,union-attr]
+            state.models[model.name] = model
+            return [model]
         case _ if isinstance(event, SWEEP_EVENTS):
             return [_fold_sweep(state, event, moment)]  # type: ignore[arg-type]
         case _:

@@ -45,6 +45,14 @@ class Wake(Struct, frozen=True):
     addresses: tuple[str, ...]
 
 
+class LookUpModel(Struct, frozen=True):
+    """Read the job, or the best trial of a sweep, to be a model; then call `Authority.found_model`."""
+
+    request: Inbound
+    job: str | None
+    sweep: str | None
+
+
 class LookUpSeries(Struct, frozen=True):
     """Read what a sweep's trials have reported of its metric, then call `Authority.found_series`."""
 
@@ -60,4 +68,4 @@ class RecordProgress(Struct, frozen=True):
     data: Any
 
 
-Output = Publish | Answer | LookUp | LookUpSweep | LookUpSeries | RecordProgress | Wake
+Output = Publish | Answer | LookUp | LookUpSweep | LookUpModel | LookUpSeries | RecordProgress | Wake

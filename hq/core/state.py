@@ -12,8 +12,9 @@ from msgspec import Struct
 
 from hq.core.history import History
 from schemas.audit import AuditNote
-from schemas.facts import Checkpoint, MachineFacts
+from schemas.facts import Artifact, Checkpoint, MachineFacts
 from schemas.names import JsonObject
+from schemas.registry import Lineage, Stage
 from schemas.specs import JobSpec, ServiceSpec, SweepSpec
 from schemas.states import AttemptState, JobStatus, SweepStatus
 
@@ -174,6 +175,39 @@ class Service(Struct, frozen=True, kw_only=True):
         return next(one.spec for one in self.versions if one.version == self.version)
 
 
+class RegisteredVersion(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One version of a model: its files, its stage, and where it came from."""
+
+    version: int
+    stage: Stage
+    files: tuple[Artifact, ...]
+    sha256: str
+    lineage: Lineage
+    by: str
+    at: float
+    #: Who gave it its stage, where that was not from the beginning, and when.
+    staged_by: str = ""
+    staged_at: float = 0
+    note: str = ""
+
+
+class Model(Struct, frozen=True, kw_only=True):
+    """A model of the registry as it stands after the event at `position`; removed, it has no versions."""
+
+    name: str
+    #: The last number that was given.
+    latest: int
+    #: By number; those that were removed are not among them.
+    versions: tuple[RegisteredVersion, ...]
+    position: int
+    created_at: float
+    changed_at: float
+
+    def find(self, version: int) -> RegisteredVersion | None:
+        """Return a version, or None."""
+        return next((one for one in self.versions if one.version == version), None)
+
+
 class AgentRecord(Struct, frozen=True, kw_only=True):
     """The latest accepted boot of an agent."""
 
@@ -237,7 +271,7 @@ class AuditEntry(Struct, frozen=True, kw_only=True):
 
 
 #: What one decision changed, as snapshots for the read models.
-Change = Job | Sweep | Service | AgentRecord | Answer | StoredResult | Deleted | AuditEntry
+Change = Job | Sweep | Service | Model | AgentRecord | Answer | StoredResult | Deleted | AuditEntry
 
 
 class State:
@@ -252,6 +286,8 @@ class State:
         self.sweeps: dict[str, Sweep] = {}
         #: By name, stopped ones too.
         self.services: dict[str, Service] = {}
+        #: By name, also those of which all versions were removed.
+        self.models: dict[str, Model] = {}
         self.answers: OrderedDict[tuple[str, str], Answer] = OrderedDict()
         #: (job, token) -> verdict of every result in the log, the latest `REPORTED_KEPT`.
         self.reported: OrderedDict[tuple[str, int], str] = OrderedDict()

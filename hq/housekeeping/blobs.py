@@ -1,9 +1,10 @@
 """Deleting blobs that nothing refers to any more.
 
 A blob is referred to by its sha256 in the spec of a job or sweep, as a job's
-checkpoint, in a result, or in a result's notes (`saved NAME: blob SHA`). Nothing counts references: the
-documents are the truth, and they are read. A blob that was stored or asked
-for within the grace stays, so that the submit after an upload finds it.
+checkpoint, in a result, in a result's notes (`saved NAME: blob SHA`), or by a
+registered model with its lineage. Nothing counts references: the documents are
+the truth, and they are read. A blob that was stored or asked for within the
+grace stays, so that the submit after an upload finds it.
 """
 
 import datetime
@@ -17,7 +18,7 @@ from pymongo.database import Database
 from pymongo.read_concern import ReadConcern
 
 from hq.log.documents import RAW_CODEC
-from hq.read_models.models import JOBS, RESULTS, SWEEPS
+from hq.read_models.models import JOBS, MODELS, RESULTS, SWEEPS
 
 FILES = "blobs.files"
 #: What REST keeps of datasets: their versions are blobs.
@@ -40,6 +41,7 @@ _PARTS: dict[str, dict[str, int]] = {
         "params": 1,
     },
     DATASETS: {"_id": 1},
+    MODELS: {"versions": 1},
 }
 
 

@@ -15,6 +15,7 @@ from hq.read_models.models import (
     AUDIT,
     COLLECTIONS,
     JOBS,
+    MODELS,
     REQUESTS,
     RESULTS,
     SERVICES,
@@ -54,6 +55,7 @@ INDEXES: dict[str, tuple[IndexModel, ...]] = {
     REQUESTS: (IndexModel([("at", 1)], name="by_age"), IndexModel([("position", 1)], name="in_order")),
     AGENTS: (),
     SERVICES: (),
+    MODELS: (),
     AUDIT: (
         IndexModel([("order", -1)], name="newest"),
         IndexModel([("note.who", 1), ("order", -1)], name="by_who"),

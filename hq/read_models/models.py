@@ -13,6 +13,7 @@ written again or late. A result is written once and never replaced.
 | requests   | {submitter, key} | `Answer`       |
 | audit      | note id          | `AuditEntry`   |
 | services   | name             | `Service`      |
+| models     | name             | `Model`        |
 """
 
 from typing import Any
@@ -20,7 +21,18 @@ from typing import Any
 import msgspec
 from bson.raw_bson import RawBSONDocument
 
-from hq.core.state import AgentRecord, Answer, AuditEntry, Change, Deleted, Job, Service, StoredResult, Sweep
+from hq.core.state import (
+    AgentRecord,
+    Answer,
+    AuditEntry,
+    Change,
+    Deleted,
+    Job,
+    Model,
+    Service,
+    StoredResult,
+    Sweep,
+)
 from hq.log.documents import encode_document, restore
 from schemas.facts import AttemptResult
 
@@ -31,9 +43,10 @@ RESULTS = "results"
 REQUESTS = "requests"
 AUDIT = "audit"
 SERVICES = "services"
+MODELS = "models"
 #: In the order of writing: a job's document is never ahead of its results and its sweep.
 #: `loading` relies on it.
-COLLECTIONS = (AUDIT, SERVICES, RESULTS, REQUESTS, AGENTS, SWEEPS, JOBS)
+COLLECTIONS = (AUDIT, SERVICES, MODELS, RESULTS, REQUESTS, AGENTS, SWEEPS, JOBS)
 
 CHECKPOINTS = "checkpoints"
 #: `{_id, position, generation, rebuilding}`: everything up to `position` is in the read models.
@@ -58,6 +71,8 @@ def place_of(change: Change) -> Place:
             return AGENTS, name
         case Service(name=name):
             return SERVICES, name
+        case Model(name=name):
+            return MODELS, name
         case StoredResult(job=job, token=token):
             return RESULTS, (job, token)
         case Answer(submitter=submitter, key=key):
@@ -74,7 +89,7 @@ def is_first(change: Change) -> bool:
     match change:
         case Job(revision=revision) | Sweep(revision=revision):
             return revision == 1
-        case AgentRecord() | Service():
+        case AgentRecord() | Service() | Model():
             return False
         case _:
             return True
@@ -115,6 +130,7 @@ def change_of(collection: str, document: RawBSONDocument) -> Change:
         SWEEPS: (Sweep, "id"),
         AGENTS: (AgentRecord, "name"),
         SERVICES: (Service, "name"),
+        MODELS: (Model, "name"),
         RESULTS: (StoredResult, "token"),
         REQUESTS: (Answer, "key"),
         AUDIT: (AuditEntry, "id"),

@@ -18,12 +18,13 @@ from hq.core.state import (
     Answer,
     Finished,
     Job,
+    Model,
     Service,
     State,
     Sweep,
 )
 from hq.log.documents import RAW_CODEC, decode_document
-from hq.read_models.models import AGENTS, JOBS, REQUESTS, RESULTS, SERVICES, SWEEPS, change_of
+from hq.read_models.models import AGENTS, JOBS, MODELS, REQUESTS, RESULTS, SERVICES, SWEEPS, change_of
 from schemas.states import FINAL_STATUSES, JobStatus, SweepStatus
 
 _LIVE = [status.value for status in JobStatus if status not in FINAL_STATUSES]
@@ -107,6 +108,10 @@ class Snapshot:
             service = change_of(SERVICES, document)
             assert isinstance(service, Service)  # noqa: S101
             self.state.services[service.name] = service
+        for document in self._collection(MODELS).find({}):
+            model = change_of(MODELS, document)
+            assert isinstance(model, Model)  # noqa: S101
+            self.state.models[model.name] = model
         for document in self._collection(REQUESTS).find({}).sort("position", ASCENDING):
             answer = change_of(REQUESTS, document)
             assert isinstance(answer, Answer)  # noqa: S101

@@ -9,11 +9,21 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from bus.topics import ANSWER, CALL, HEARTBEAT
-from hq.core.outputs import LookUpSweep
+from hq.core.decide.models import Source as ModelSource
+from hq.core.outputs import LookUpModel, LookUpSweep
 from schemas.audit import AuditNote
 from schemas.early_stopping import Median, Patient, StopRules
 from schemas.events import AnyEvent, Decision, SweepFinished, TrialProposed
-from schemas.facts import Artifact, AttemptResult, Checkpoint, Energy, Failure, MachineFacts, MetricPoint
+from schemas.facts import (
+    Artifact,
+    AttemptResult,
+    Checkpoint,
+    Energy,
+    Failure,
+    MachineFacts,
+    MetricPoint,
+    ModelUse,
+)
 from schemas.messages import AttemptReport, Heartbeat, ServiceAnswer, ServiceAnswers, StandingClaim
 from schemas.objectives import Constraint, Objective
 from schemas.requests import (
@@ -29,11 +39,14 @@ from schemas.requests import (
     FinishSweep,
     Hold,
     PauseSweep,
+    PromoteModel,
     Propose,
     Prune,
     Release,
+    RemoveModel,
     ResumeSweep,
     RollBackService,
+    StageModel,
     StopService,
     Submit,
     SubmitSweep,
@@ -74,6 +87,7 @@ def play() -> list[Decision]:
     house.settle()
     _play_early_stopping(house)
     _play_services(house)
+    _play_models(house)
     _play_losses(house)
     _play_deletions(house)
     _play_audit(house)
@@ -233,6 +247,40 @@ def _play_deletions(house: SmallHouse) -> None:
     trials = tuple(event.job for event in house.of(TrialProposed) if event.sweep == ended)
     house.authority.found_sweep(asked.request, trials)
     house.settle()
+
+
+def _play_models(house: SmallHouse) -> None:
+    spec = JobSpec(SCRIPT, {"depth": 3, "data": "data://wine"}, source=Source("ab" * 20, True, "78" * 32))
+    (job,) = house.submit(spec)
+    key = _take(house, job)
+    house.deliver(
+        AttemptResult(
+            *key,
+            Outcome.SUCCEEDED,
+            0,
+            {"accuracy": 0.875, "$id": "x"},
+            artifacts=(Artifact("model.pt", "12" * 32, 5), Artifact("labels.txt", "13" * 32, 7)),
+            environment="34" * 32,
+            datasets={"wine": "56" * 32},
+            models=(ModelUse("teacher", 2, "57" * 32),),
+        )
+    )
+    house.settle()
+    stored = frozenset({"12" * 32, "13" * 32})
+    for request in (
+        PromoteModel(model="wine", job=job, stage="production", note="the first"),
+        PromoteModel(model="wine", job=job, artifacts=("model.pt",), stage="production"),
+        PromoteModel(model="wine", job=job, artifacts=("labels.txt",)),
+        PromoteModel(model="other", job=job),
+    ):
+        house.ask(request)
+        asked = [one for one in house.outputs if isinstance(one, LookUpModel)][-1]
+        source = ModelSource(*house.stored(job), stored=stored)
+        house.authority.found_model(asked.request, source)
+        house.settle()
+    house.request(StageModel(model="wine", version=3, stage="staging"))
+    house.request(RemoveModel(model="wine", version=1))
+    house.request(RemoveModel(model="other"))
 
 
 def _play_services(house: SmallHouse) -> None:

@@ -14,7 +14,7 @@ from bus.topics import Topic
 from hq.core.authority import Authority
 from hq.core.evolve import apply
 from hq.core.outputs import Answer, LookUp, Output, Publish
-from hq.core.state import Change, Job, State
+from hq.core.state import Change, Job, State, StoredResult
 from schemas.events import AnyEvent, Decision, EpochBegan
 from schemas.facts import AttemptResult, Checkpoint, Failure, GuestState, MachineFacts
 from schemas.messages import (
@@ -241,6 +241,13 @@ class SmallHouse:
     def look_ups(self) -> list[LookUp]:
         """Return the look-ups that were asked for."""
         return [o for o in self.outputs if isinstance(o, LookUp)]
+
+    def stored(self, job: str) -> tuple[Job, AttemptResult, str]:
+        """Return what the read models have of a job that ended: it, its result that counts, who ran it."""
+        ended = next(one for one in reversed(self.changes) if isinstance(one, Job) and one.id == job)
+        results = [one for one in self.changes if isinstance(one, StoredResult) and one.job == job]
+        counting = next(one for one in results if one.verdict == "accepted")
+        return ended, counting.result, counting.agent
 
     def replies(self, message_id: str) -> list[Reply]:
         """Return what was answered to one request."""
