@@ -88,6 +88,11 @@ def of_artifact(job: str, token: int, number: int) -> str:
     return f"/jobs/{job}/artifacts/{token}/{number}"
 
 
+def of_service(service: str) -> str:
+    """Return the address of a service."""
+    return f"/services/{service}"
+
+
 def of_sweep(sweep: str) -> str:
     """Return the address of a sweep."""
     return f"/sweeps/{sweep}"

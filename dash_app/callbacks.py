@@ -92,6 +92,7 @@ def register(app: Dash, pages: Pages, changing: Changing, submitting: Submitting
     @app.callback(
         output=(
             Output(ids.SUBMIT_NOTE, "children"),
+            Output(ids.FORM_REFUSED, "data"),
             Output(ids.URL, "href", allow_duplicate=True),
         ),
         inputs={"clicks": Input(ids.SUBMIT, "n_clicks")},
@@ -103,17 +104,31 @@ def register(app: Dash, pages: Pages, changing: Changing, submitting: Submitting
         prevent_initial_call=True,
         running=[(Output(ids.SUBMIT, "disabled"), True, False)],
     )
-    async def submit(clicks: int | None, query: str, key: Any, form: Any) -> tuple[Any, Any]:
+    async def submit(clicks: int | None, query: str, key: Any, form: Any) -> tuple[Any, Any, Any]:
         clicked(clicks)
         return await submitting.submit(parse("/new", query).script, form, key)
 
     @app.callback(
-        output=(Output(ids.FORM_PREVIEW, "children"), Output(ids.SUBMIT, "children")),
+        output=(
+            Output(ids.FORM_PREVIEW, "children"),
+            Output(ids.SUBMIT, "children"),
+            Output(ids.FORM_WRONG, "data"),
+            Output(ids.FORM_EXPECTED, "children"),
+        ),
         inputs={"form": form_parts(Input)},
         state={"query": State(ids.URL, "search")},
     )
-    async def preview(form: Any, query: str) -> tuple[Any, Any]:
+    async def preview(form: Any, query: str) -> tuple[Any, Any, Any, Any]:
         return await submitting.preview(parse("/new", query).script, form)
+
+    # What is wrong is said beside its field, by the browser: a field has an id of its own for each script.
+    for source in (ids.FORM_WRONG, ids.FORM_REFUSED):
+        app.clientside_callback(  # type: ignore[no-untyped-call]
+            ClientsideFunction("idlehands_form", "mark"),
+            Output(source, "storage_type"),
+            Input(source, "data"),
+            prevent_initial_call=True,
+        )
 
     @app.callback(
         Output(ids.PAIRING, "children"),

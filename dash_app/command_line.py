@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from dash_app.form_search import read_constraints, read_objectives, read_pruner, words_of, write_pruner
 from dash_app.form_state import Given
 from dash_app.forms import Parts
 from schemas.arguments.spelling import spell
@@ -22,6 +23,8 @@ def command_line(script: str, source: str, parts: Parts, given: Given) -> str:
         given: The form.
     """
     options = _options(given)
+    if given.becomes == "service":
+        return _joined(["idlehands", "serve", *_service(script, given)])
     if not parts.space:
         said = [word for name, value in parts.params.items() for word in _flag(spell(name, source), value)]
         return _joined(["idlehands", "run", *options, script, *parts.argv, *said])
@@ -34,11 +37,35 @@ def command_line(script: str, source: str, parts: Parts, given: Given) -> str:
     words += {"auto": [], "random": ["--random"], "grid": ["--grid"]}.get(
         given.sampler, ["--sampler", given.sampler]
     )
-    if given.metric.strip():
-        words += ["--metric", given.metric.strip()]
-    words += ["--minimize"] if given.direction == "minimize" else []
+    words += _search(given)
     words += ["--parallel", str(given.parallel)] if str(given.parallel) != "16" else []
     return _joined([*words, *(["--", *parts.argv] if parts.argv else [])])
+
+
+def _search(given: Given) -> list[str]:
+    objectives = read_objectives(given)
+    words: list[str] = []
+    if len(objectives) == 1:
+        words += ["--metric", objectives[0]["metric"]]
+        words += ["--minimize"] if objectives[0]["direction"] == "minimize" else []
+    for one in objectives if len(objectives) > 1 else ():
+        words += ["--objective", f"{one['metric']}:{one['direction'][:3]}"]
+    for bound in read_constraints(given.constraints):
+        sign, value = ("<=", bound["at_most"]) if "at_most" in bound else (">=", bound["at_least"])
+        words += ["--constraint", f"{bound['metric']}{sign}{value:g}"]
+    pruner = read_pruner(given)
+    words += [] if pruner is None else ["--pruner", write_pruner(pruner)]
+    for rule in words_of(given.stop):
+        words += ["--stop", "=".join(part.strip() for part in rule.split("=", 1))]
+    return words + (["--seed", str(given.seed)] if str(given.seed).strip() else [])
+
+
+def _service(script: str, given: Given) -> list[str]:
+    target = f"{script}:{given.function.strip()}" if given.function.strip() else script
+    words = [target, "--name", given.service.strip(), *_needs(given)]
+    for flag, value in (("--min-warm", given.min_warm), ("--concurrency", given.concurrency)):
+        words += [flag, str(value)] if str(value) not in ("1", "") else []
+    return words
 
 
 def write_dimension(dimension: Dimension) -> str:
@@ -55,18 +82,22 @@ def write_dimension(dimension: Dimension) -> str:
 
 
 def _options(given: Given) -> list[str]:
+    words = _needs(given)
+    words += ["--retry-on-failure", str(given.retries)] if str(given.retries or "0") != "0" else []
+    for one in words_of(given.artifacts):
+        words += ["--artifact", one]
+    return [*words, "--name", given.name.strip()] if given.name.strip() else words
+
+
+def _needs(given: Given) -> list[str]:
     words: list[str] = []
     if given.environment not in ("", "auto"):
         words += ["--env", given.environment]
     words += ["--agent", given.machine] if given.machine else []
-    for flag, value in (
-        ("--memory-mb", given.memory_mb),
-        ("--gpus", given.gpus),
-        ("--retry-on-failure", given.retries),
-    ):
+    for flag, value in (("--memory-mb", given.memory_mb), ("--gpus", given.gpus)):
         if str(value or "0") != "0":
             words += [flag, str(value)]
-    return [*words, "--name", given.name.strip()] if given.name.strip() else words
+    return words
 
 
 def _flag(flag: str, value: Any) -> list[str]:

@@ -5,7 +5,8 @@ from typing import Any
 
 import msgspec
 
-from dash_app.form_state import Ends, FormError
+from dash_app import component_ids as ids
+from dash_app.form_state import Ends, FormError, key_of, said_at
 from schemas.arguments.values import why_unfit
 from schemas.arguments.vocabulary import Argument
 from schemas.specs import Choice, Dimension, FloatRange, IntRange
@@ -27,7 +28,7 @@ def read_value(argument: Argument, given: Any) -> Any:
     text = "" if given is None or several is not None else str(given).strip()
     if not text and not several:
         if argument.required:
-            raise FormError(f"{argument.name} is missing: the script asks for it.")
+            raise FormError(f"{argument.name} is missing: the script asks for it.", is_missing=True)
         return None
     parts = several if several is not None else text.split() if argument.many else [text]
     found = [_one(argument, part) for part in parts]
@@ -46,13 +47,18 @@ def read_range(argument: Argument, given: Ends) -> Dimension:
     """
     if argument.kind == "bool":
         return Choice((True, False))
+    key = key_of(argument)
     if argument.choices or argument.kind == "text":
         parts = given.among if isinstance(given.among, list) else str(given.among or "").split(",")
-        values = tuple(_one(argument, str(part).strip()) for part in parts if str(part).strip())
-        if not values:
-            raise FormError(f"{argument.name}: give the values to try.")
+        with said_at(ids.end("among", key)):
+            values = tuple(_one(argument, str(part).strip()) for part in parts if str(part).strip())
+            if not values:
+                raise FormError(f"{argument.name}: give the values to try.")
         return Choice(tuple(dict.fromkeys(values)))
-    low, high = _end(argument, given.low, "from"), _end(argument, given.high, "to")
+    with said_at(ids.end("low", key)):
+        low = _end(argument, given.low, "from")
+    with said_at(ids.end("high", key)):
+        high = _end(argument, given.high, "to")
     if argument.kind == "int":
         return IntRange(int(low), int(high), log=given.log)
     return FloatRange(low, high, given.log)

@@ -1,6 +1,7 @@
 """What the browser sends of the form of a script: read into one thing, or refused."""
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -10,9 +11,37 @@ from msgspec import Struct, field
 from dash_app import component_ids as ids
 from schemas.arguments.vocabulary import Argument
 
+#: The id of a component, as Dash has it.
+ComponentId = str | dict[str, str]
+
 
 class FormError(ValueError):
-    """Something in the form cannot be used; the message names the field and what to do."""
+    """Something in the form cannot be used; the message names the field and what to do.
+
+    Attributes:
+        at: The id of the field; None where it is of none, or of all.
+        is_missing: Nothing was entered yet, which is wrong only once the form is sent.
+        others: What else is wrong.
+    """
+
+    def __init__(self, words: str, at: ComponentId | None = None, *, is_missing: bool = False) -> None:
+        super().__init__(words)
+        self.at, self.is_missing = at, is_missing
+        self.others: tuple[FormError, ...] = ()
+
+    def all(self) -> tuple["FormError", ...]:
+        """Return this and the others."""
+        return (self, *self.others)
+
+
+@contextlib.contextmanager
+def said_at(field: ComponentId) -> Iterator[None]:
+    """Let what is wrong in here be said beside a field."""
+    try:
+        yield
+    except FormError as error:
+        error.at = error.at or field
+        raise
 
 
 class _Field(Struct, frozen=True):
@@ -63,6 +92,25 @@ class Given(Struct, frozen=True):
     #: auto: one that learns where there is a metric to learn from.
     sampler: str = "auto"
     parallel: Any = 16
+    #: Further objectives: the metric and which end is best.
+    metric_2: str = ""
+    direction_2: str = "maximize"
+    metric_3: str = ""
+    direction_3: str = "maximize"
+    #: As text: `mb <= 100, seconds <= 60`; `min_resource=2`; `time=2h, target=0.99`.
+    constraints: str = ""
+    pruner: str = "none"
+    pruner_options: str = ""
+    stop: str = ""
+    seed: Any = ""
+    #: Globs, as text.
+    artifacts: str = ""
+    #: What it becomes: `run` is a job, or a sweep where something is varied.
+    becomes: str = "run"
+    service: str = ""
+    function: str = ""
+    min_warm: Any = 1
+    concurrency: Any = 1
 
 
 def key_of(argument: Argument) -> str:
@@ -85,6 +133,21 @@ _SINGLE = {
     "direction": ids.FORM_DIRECTION,
     "sampler": ids.FORM_SAMPLER,
     "parallel": ids.FORM_PARALLEL,
+    "metric_2": ids.FORM_METRIC_2,
+    "direction_2": ids.FORM_DIRECTION_2,
+    "metric_3": ids.FORM_METRIC_3,
+    "direction_3": ids.FORM_DIRECTION_3,
+    "constraints": ids.FORM_CONSTRAINTS,
+    "pruner": ids.FORM_PRUNER,
+    "pruner_options": ids.FORM_PRUNER_OPTIONS,
+    "stop": ids.FORM_STOP,
+    "seed": ids.FORM_SEED,
+    "artifacts": ids.FORM_ARTIFACTS,
+    "becomes": ids.FORM_BECOMES,
+    "service": ids.FORM_SERVICE,
+    "function": ids.FORM_FUNCTION,
+    "min_warm": ids.FORM_MIN_WARM,
+    "concurrency": ids.FORM_CONCURRENCY,
 }
 
 

@@ -31,13 +31,16 @@ async def page(house: House, folders: ScriptFolders, chosen: str, may_change: bo
     found = next((one for one in scripts if one.name == chosen), None)
     if not scripts:
         return [pieces.head("New job"), form.no_scripts([str(folder) for folder in folders.folders])]
-    picking = html.Nav(form.choices(scripts, chosen), className="scripts", id=ids.SCRIPT_CHOICE)
+    others = html.A("Other scripts", href="/new", className="script-others")
+    choices = [*form.choices(scripts, chosen), *([others] if found else [])]
+    picking = html.Nav(choices, className="scripts", id=ids.SCRIPT_CHOICE)
     if found is None:
         why = "Choose a script." if not chosen else f"There is no script {plain(chosen, 100)!r}; choose one."
         return [pieces.head("New job"), html.P(why, className="quiet lead"), picking]
     agents = await queries.read_agents(house.database)
     machines = [agent["name"] for agent in agents]
-    parts = form.form(found, machines, _environments(agents), secrets.token_hex(16))
+    known = [f"data://{one['name']}" for one in await house.datasets.list_all()]
+    parts = form.form(found, machines, _environments(agents), secrets.token_hex(16), known)
     filled = html.Div(parts, id=ids.SCRIPT_FORM, className="form")
     return [
         pieces.head("New job"),

@@ -1,5 +1,6 @@
 """One argument as a field: its value, or its range when it is varied. The style sheet shows one of them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import dash_mantine_components as dmc
@@ -15,9 +16,15 @@ from schemas.arguments.vocabulary import Argument
 _MODES = {"int": "numeric", "float": "decimal"}
 
 
-def field(argument: Argument, *, may_vary: bool = True) -> Component:
-    """Return the field of one argument; empty means the script's own default."""
-    parts = [html.Div(_value(argument), className="its-value")]
+def field(argument: Argument, *, may_vary: bool = True, datasets: Sequence[str] = ()) -> Component:
+    """Return the field of one argument; empty means the script's own default.
+
+    Args:
+        argument: The argument.
+        may_vary: Whether there is a tick that makes it a range.
+        datasets: What a text can be chosen from, besides whatever is written.
+    """
+    parts = [html.Div(_value(argument, datasets), className="its-value")]
     if may_vary and argument.flag and not argument.many:
         parts.append(html.Div(_range(argument), className="its-range"))
         # Labels must differ for those who hear them.
@@ -41,7 +48,7 @@ def _about(argument: Argument) -> str:
     return f"{about} ({bounds})" if about and bounds else about or bounds
 
 
-def _value(argument: Argument) -> Any:
+def _value(argument: Argument, datasets: Sequence[str]) -> Any:
     about = _about(argument) or None
     identity = ids.field(key_of(argument), argument.kind)
     if argument.kind == "bool":
@@ -63,6 +70,10 @@ def _value(argument: Argument) -> Any:
             else dmc.Select(**{**shared, "value": None})
         )
     mode = _MODES.get(argument.kind, "text")
+    if argument.kind == "text" and datasets and not argument.many:
+        return dmc.Autocomplete(
+            **common, value="", data=list(datasets), limit=20, inputProps={"autoComplete": "off"}
+        )
     return dmc.TextInput(**common, value="", inputProps={"inputMode": mode, "autoComplete": "off"})
 
 

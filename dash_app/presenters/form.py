@@ -1,6 +1,7 @@
 """The form of a script: its arguments, what it needs, how it is searched, and the command for it."""
 
-from typing import Any, get_args
+from collections.abc import Sequence
+from typing import Any
 from urllib.parse import quote
 
 import dash_mantine_components as dmc
@@ -10,10 +11,10 @@ from dash.development.base_component import Component
 from dash_app import component_ids as ids
 from dash_app.presenters import pieces
 from dash_app.presenters.fields import field
+from dash_app.presenters.form_search import becoming, search
 from dash_app.presenters.plain import plain
 from dash_app.script_folders import Found
 from schemas.arguments.vocabulary import Script
-from schemas.samplers import SamplerName
 
 
 def choices(scripts: list[Found], chosen: str) -> list[Component]:
@@ -48,21 +49,7 @@ def no_scripts(folders: list[str]) -> Component:
     )
 
 
-_SAMPLERS = {
-    "auto": "As fits",
-    "random": "Random",
-    "grid": "Grid: every combination",
-    "tpe": "TPE",
-    "gp": "Gaussian process",
-    "cmaes": "CMA-ES",
-    "sobol": "Sobol",
-    "halton": "Halton",
-    "nsga2": "NSGA-II",
-    "nsga3": "NSGA-III",
-}
-
-
-def fields(script: Script) -> list[Any]:
+def fields(script: Script, datasets: Sequence[str] = ()) -> list[Any]:
     """Return a field for each argument; those of a command under its name."""
     if not script.arguments:
         return [html.P("It takes no arguments that could be read.", className="quiet")]
@@ -72,11 +59,13 @@ def fields(script: Script) -> list[Any]:
         if own and command:
             shown.append(html.H3(plain(command, 80), className="of-command"))
         # What stands before a command cannot be varied: parameters come last on the command line.
-        shown += [field(one, may_vary=bool(command) or not script.commands) for one in own]
+        shown += [field(one, may_vary=bool(command) or not script.commands, datasets=datasets) for one in own]
     return shown
 
 
-def form(found: Found, machines: list[str], environments: list[str], key: str) -> list[Any]:
+def form(
+    found: Found, machines: list[str], environments: list[str], key: str, datasets: Sequence[str] = ()
+) -> list[Any]:
     """Return the whole form of one script.
 
     Args:
@@ -84,10 +73,11 @@ def form(found: Found, machines: list[str], environments: list[str], key: str) -
         machines: Names of those that there are.
         environments: Interpreters that they have, by name.
         key: Of the form: the same form sent twice is one job.
+        datasets: What a text can be instead, as `data://NAME`.
     """
     script = found.script
     commands = [plain(one, 80) for one in script.commands]
-    return [
+    shown: list[Any] = [
         dcc.Store(id=ids.FORM_KEY, data=key),
         *([html.P(plain(script.trouble, 500), className="failure")] if script.trouble else []),
         dmc.Select(
@@ -98,8 +88,9 @@ def form(found: Found, machines: list[str], environments: list[str], key: str) -
             value=commands[0] if commands else None,
             style=None if commands else {"display": "none"},
         ),
-        html.Div(fields(script), className="fields"),
-        _search(),
+        html.Div(fields(script, datasets), className="fields its-arguments"),
+        becoming(found),
+        search(),
         dmc.Textarea(
             id=ids.FORM_MORE,
             label="More parameters",
@@ -109,54 +100,33 @@ def form(found: Found, machines: list[str], environments: list[str], key: str) -
             minRows=2,
             maxRows=12,
             value="",
+            className="its-lines",
         ),
         html.Div(_needs(found, machines, environments), className="fields is-narrow"),
+        dcc.Store(id=ids.FORM_WRONG),
+        dcc.Store(id=ids.FORM_REFUSED),
         html.Div(
-            [html.Button("Run", id=ids.SUBMIT, className="button"), html.Div(id=ids.SUBMIT_NOTE)],
+            [
+                html.Button("Run", id=ids.SUBMIT, className="button"),
+                html.Button("Clear", id=ids.FORM_CLEAR, className="button is-plain", title="Empty the form"),
+                html.Div(id=ids.FORM_EXPECTED, className="expected"),
+                html.Div(id=ids.SUBMIT_NOTE),
+            ],
             className="submit",
         ),
         html.Div(id=ids.FORM_PREVIEW, className="preview"),
     ]
+    _keep(shown, found.name)
+    return shown
 
 
-def _search() -> Component:
-    """Return how the search is done; the style sheet shows it once something is varied."""
-    return html.Div(
-        [
-            html.H3("Search"),
-            html.Div(
-                [
-                    dmc.NumberInput(id=ids.FORM_TRIALS, label="Trials", min=1, max=100_000, value=20),
-                    dmc.Select(
-                        id=ids.FORM_SAMPLER,
-                        label="Chosen by",
-                        data=[
-                            {"value": one, "label": _SAMPLERS.get(one, one)}
-                            for one in ("auto", *get_args(SamplerName))
-                        ],
-                        value="auto",
-                        allowDeselect=False,
-                    ),
-                    dmc.TextInput(
-                        id=ids.FORM_METRIC, label="Metric", placeholder="a number in its result", value=""
-                    ),
-                    dmc.Select(
-                        id=ids.FORM_DIRECTION,
-                        label="Best is",
-                        data=[
-                            {"value": "maximize", "label": "the highest"},
-                            {"value": "minimize", "label": "the lowest"},
-                        ],
-                        value="maximize",
-                        allowDeselect=False,
-                    ),
-                    dmc.NumberInput(id=ids.FORM_PARALLEL, label="At a time", min=1, max=10_000, value=16),
-                ],
-                className="fields is-narrow",
-            ),
-        ],
-        className="search",
-    )
+def _keep(parts: list[Any], script: str) -> None:
+    """Let what is entered outlive a reload of the page: the browser keeps it, script by script."""
+    for part in parts:
+        inside = part._traverse() if isinstance(part, Component) else ()  # type: ignore[no-untyped-call]
+        for one in (part, *inside):
+            if "persistence" in getattr(one, "available_properties", ()) and hasattr(one, "id"):
+                one.persistence, one.persistence_type = script, "session"
 
 
 def _needs(found: Found, machines: list[str], environments: list[str]) -> list[Component]:
@@ -182,6 +152,7 @@ def _needs(found: Found, machines: list[str], environments: list[str]) -> list[C
         dmc.NumberInput(id=ids.FORM_MEMORY, label="Memory, MB", min=0, value=0, hideControls=True),
         dmc.NumberInput(id=ids.FORM_GPUS, label="GPUs", min=0, value=0, hideControls=True),
         dmc.NumberInput(id=ids.FORM_RETRIES, label="Retries", min=0, value=0, hideControls=True),
+        dmc.TextInput(id=ids.FORM_ARTIFACTS, label="Keep files", placeholder="out/*.png, *.csv", value=""),
     ]
 
 
