@@ -21,6 +21,7 @@ from dash_app.patience import PatientProtocol
 from dash_app.script_folders import ScriptFolders
 from dash_app.scripts_route import DEFAULT_SECONDS, LONGEST_SECONDS, ScriptRuns
 from dash_app.server import build_server
+from hq.outside.outside import Outside
 from hq.rest import audit
 from hq.rest.audit_trail import AuditTrail
 from hq.rest.database import open_database
@@ -55,6 +56,9 @@ def main(argv: list[str] | None = None) -> None:
     house.private_callbacks = os.environ.get("IDLEHANDS_CALLBACKS") == "private"
     house.renewals = beside / "renewals"
     house.trail = AuditTrail(beside / SPOOL, house.asking, lambda note: audit.is_noted(house.database, note))
+    house.outside = Outside(
+        options.certificate, bus, house.live, lambda: house.database, allows_private=house.private_callbacks
+    )
     folders = options.scripts or [beside / "scripts", *([_OWN_SCRIPTS] if _OWN_SCRIPTS.is_dir() else [])]
     server = build_server(
         house,

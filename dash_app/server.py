@@ -26,6 +26,7 @@ from hq.rest import (
     house_routes,
     job_routes,
     metrics_routes,
+    notification_routes,
     problems,
     service_routes,
     sweep_control_routes,
@@ -76,7 +77,10 @@ def build_app(
             house.start()
             # Notes for the audit log are handed in for as long as the server runs.
             noting = contextlib.nullcontext() if house.trail is None else in_background(house.trail.run())
-            async with noting:
+            outside = (
+                contextlib.nullcontext() if house.outside is None else in_background(house.outside.run())
+            )
+            async with noting, outside:
                 yield
             await house.stop()
 
@@ -114,6 +118,7 @@ def build_app(
         blob_routes,
         service_routes,
         service_schema,
+        notification_routes,
     ):
         api.include_router(part.build_router(house))
     app.include_router(api)

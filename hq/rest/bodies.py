@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
+from hq.outside.targets import Notification
 from hq.rest.datasets import DatasetBody
 from hq.rest.problems import ProblemBody
 from schemas.early_stopping import Live, StopRules
@@ -70,6 +71,13 @@ class TrialsBody(Struct, frozen=True, forbid_unknown_fields=True):
     trials: Annotated[tuple[JsonObject, ...], Meta(min_length=1, max_length=200)]
 
 
+class NotificationBody(Notification, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A notification, with its secret: the password of the mail server, the key that signs, the token."""
+
+    #: None leaves the one before. It is never shown again.
+    secret: Annotated[str, Meta(max_length=4096)] | None = None
+
+
 _REF = "#/components/schemas/{name}"
 
 
@@ -87,6 +95,7 @@ def components() -> dict[str, Any]:
             SweepChangeBody,
             FinishBody,
             TrialsBody,
+            NotificationBody,
             ProblemBody,
         ),
         ref_template=_REF,
@@ -108,6 +117,11 @@ _EXAMPLES: dict[type[Struct], dict[str, Any]] = {
     JobsBody: {"jobs": [{"script": _SCRIPT, "params": {"learning_rate": 0.1, "epochs": 3}}]},
     SweepChangeBody: {"trials": 50, "stop": {"target": 0.99}},
     FinishBody: {"live": "wind_down"},
+    NotificationBody: {
+        "name": "phone",
+        "to": {"kind": "ntfy", "topic": "a-name-that-nobody-guesses"},
+        "on": ["job_failed", "sweep_finished"],
+    },
     TrialsBody: {"trials": [{"learning_rate": 0.01}]},
     SweepBody: {
         "job": {"script": _SCRIPT},

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from bus.codec import MalformedMessage, check_free_form
 from bus.port import Bus, BusInput
 from bus.topics import JOB_EVENT, REPLY
+from hq.outside.outside import Outside
 from hq.rest.analyses import Importance
 from hq.rest.asking import Asking
 from hq.rest.audit_trail import AuditTrail
@@ -48,6 +49,8 @@ class House:
     trail: AuditTrail | None = None
     #: Whether results of calls may be posted to this machine and into private networks.
     private_callbacks: bool = False
+    #: What speaks with the world outside, where there is a folder for it.
+    outside: Outside | None = None
     requests: RequestCounts = field(default_factory=RequestCounts)
     importance: Importance = field(default_factory=Importance)
     endings: Endings = field(default_factory=Endings)
@@ -98,6 +101,8 @@ class House:
         self.asking.handle(what)
         self.live.handle(what)
         self.endings.handle(what)
+        if self.outside is not None:
+            self.outside.handle(what)
         for listener in self.listeners:
             listener(what)
 

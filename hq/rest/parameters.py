@@ -22,6 +22,7 @@ OnePathJob = Annotated[str, Path(json_schema_extra={"pattern": _portable(JOB_PAT
 OnePathSweep = Annotated[str, Path(json_schema_extra={"pattern": _portable(SWEEP_PATTERN)})]
 OnePathAgent = Annotated[str, Path(json_schema_extra={"pattern": _portable(NAME_PATTERN)})]
 OnePathService = Annotated[str, Path(json_schema_extra={"pattern": _portable(NAME_PATTERN)})]
+OnePathSetting = Annotated[str, Path(json_schema_extra={"pattern": _portable(NAME_PATTERN)})]
 OnePathBlob = Annotated[str, Path(json_schema_extra={"pattern": "^[0-9a-f]{64}$"})]
 
 Limit = Annotated[int, Query(ge=1, le=1000, description="Most rows of one page.")]
@@ -93,6 +94,17 @@ def checked_service(service: str) -> str:
     if not _NAME.match(service):
         raise not_found("service", service)
     return service
+
+
+def checked_setting(name: str) -> str:
+    """Return the name.
+
+    Raises:
+        Problem: 404 when no setting can have it.
+    """
+    if not _NAME.match(name):
+        raise not_found("setting", name)
+    return name
 
 
 def checked_sweep(sweep: str) -> str:

@@ -1,21 +1,16 @@
 """`audit`: who got in, tried to, or changed who may."""
 
-import contextlib
 import datetime
 import re
-import secrets
 import time
-from collections.abc import Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from idlehands.cli import options
+from idlehands.cli.as_admin import as_admin
 from idlehands.cli.exits import USAGE, Stop
-
-if TYPE_CHECKING:
-    from idlehands.client.rest import Rest
 
 _AGO = re.compile(r"(\d{1,6})([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -52,7 +47,7 @@ def audit(
     if what is not None and not _WORD.fullmatch(what):
         raise Stop(USAGE, f"--what {what!r} is no word of the audit log, such as token.created or token")
     query = {"who": who, "what": what, "since": None if since is None else _parse_since(since, time.time())}
-    with _as_admin() as rest:
+    with as_admin() as rest:
         rows = list(islice(rest.pages("/audit", "entries", limit=min(limit, _PAGE), **query), limit))
     if json:
         print_lines(rows)
@@ -73,29 +68,6 @@ def audit(
         ],
         "Nothing of that kind is in the audit log.",
     )
-
-
-@contextlib.contextmanager
-def _as_admin() -> Iterator["Rest"]:
-    """Yield REST with a token that ends with the context: whoever has the house's folder is its admin."""
-    from idlehands.cli.opening import open_client
-    from idlehands.client.rest import Rest
-    from idlehands.house.files import write_private
-    from idlehands.house.home import COMMAND_LINE, read_home
-    from idlehands.house.tokens import TokenRole, momentary
-
-    home = read_home()
-    file = home.run / f"token-{secrets.token_hex(8)}"
-    with open_client() as client, momentary(home, TokenRole.ADMIN, COMMAND_LINE) as token:
-        try:
-            write_private(file, token)
-            rest = Rest(client.rest.url, file, home.pki / "ca.pem", https_only=home.is_https)
-            try:
-                yield rest
-            finally:
-                rest.close()
-        finally:
-            file.unlink(missing_ok=True)
 
 
 def _parse_since(text: str, now: float) -> float:

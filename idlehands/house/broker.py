@@ -228,6 +228,9 @@ def _rules(entry: Issued) -> list[str]:
         case Role.OPERATOR:
             home = [f"readwrite {_HOME_TOPICS}", f"read {_DISCOVERY}", f"write {_BIRTH}"]
             return [*own, *notices, f"read {root}/agent/#", *home]
+        case Role.SERVICE if name == "web":
+            # What it tells people, it may tell their home automation.
+            return [*own, *notices, f"read {root}/agent/#", f"write {_HOME_TOPICS}"]
         case Role.SERVICE:
             return [*own, *notices, f"read {root}/agent/#"]
         case Role.VIEWER:

@@ -14,6 +14,7 @@ from pymongo import MongoClient
 from bus.memory_bus import MemoryBus, MemoryHub
 from dash_app.scripts_route import ScriptRuns
 from dash_app.server import build_server
+from hq.outside.outside import Outside
 from hq.rest.house import CLIENT, build_house
 from hq.rest.tokens import TokenFile
 from idlehands.house.allowed_scripts import FILE_NAME
@@ -37,6 +38,11 @@ class LittleHouse:
         house = build_house(MemoryBus(self.hub, CLIENT), uri)
         self.renewals = house.renewals = tokens.parent / "renewals"
         house.private_callbacks = True
+        self.outside_folder = tokens.parent / "outside"
+        self.outside_folder.mkdir()
+        house.outside = Outside(
+            self.outside_folder, house.bus, house.live, lambda: house.database, allows_private=True
+        )
         self.allowed_scripts = tokens.parent / FILE_NAME
         runs = ScriptRuns(house, self.allowed_scripts)
         hosts = ["127.0.0.1", "house.test"]

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from dash_app.service_schema import schema_of_function, schema_of_script
-from hq.rest.callbacks import find_target
+from hq.rest.posting import find_target
 from hq.rest.problems import Problem
 from idlehands.bundle import build_bundle
 from tests.unit.dash_app.conftest import LittleHouse
