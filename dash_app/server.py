@@ -29,6 +29,7 @@ from hq.rest import (
     notification_routes,
     problems,
     service_routes,
+    sweep_asking_routes,
     sweep_control_routes,
     sweep_routes,
 )
@@ -107,6 +108,7 @@ def build_app(
     api = APIRouter(prefix=API)
     for part in (
         job_routes,
+        sweep_asking_routes,
         sweep_control_routes,
         sweep_routes,
         analysis_routes,

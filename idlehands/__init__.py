@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from idlehands.client.house import House, connect
     from idlehands.client.house_async import AsyncHouse, AsyncJob, connect_async
     from idlehands.client.jobs import Job, JobFailure, NobodyTrusts, StillRunning
+    from idlehands.client.loops import NothingToAsk, Search, Trial
     from idlehands.executor import Executor
     from schemas.specs import Limits, Needs
 
@@ -34,13 +35,16 @@ _WHERE = {
     "LogUpdate": "idlehands.client.following",
     "Needs": "idlehands.client.house",
     "NobodyTrusts": "idlehands.client.jobs",
+    "NothingToAsk": "idlehands.client.loops",
     "NotPicklable": "idlehands.calls.packing",
     "ProgressUpdate": "idlehands.client.following",
     "RequestRefused": "idlehands.client.errors",
     "ResultBroken": "idlehands.calls.opening",
     "ResultUntrusted": "idlehands.calls.opening",
+    "Search": "idlehands.client.loops",
     "StatusUpdate": "idlehands.client.following",
     "StillRunning": "idlehands.client.jobs",
+    "Trial": "idlehands.client.loops",
     "Wishes": "idlehands.calls.calling",
     "connect": "idlehands.client.house",
     "connect_async": "idlehands.client.house_async",
@@ -60,12 +64,15 @@ __all__ = [
     "Needs",
     "NobodyTrusts",
     "NotPicklable",
+    "NothingToAsk",
     "ProgressUpdate",
     "RequestRefused",
     "ResultBroken",
     "ResultUntrusted",
+    "Search",
     "StatusUpdate",
     "StillRunning",
+    "Trial",
     "Wishes",
     "connect",
     "connect_async",

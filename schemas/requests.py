@@ -4,12 +4,13 @@ A request that changes something carries an idempotency key; without one the
 envelope's id serves. A repeat within seven days gets the stored answer.
 """
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
 from schemas.audit import AuditNote
 from schemas.early_stopping import Live, StopRules
+from schemas.facts import MetricPoint
 from schemas.names import (
     ArtifactName,
     Count,
@@ -187,6 +188,50 @@ class AddTrials(Request, tag="add_trials", kw_only=True, frozen=True):
     trials: Annotated[tuple[JsonObject, ...], Meta(min_length=1, max_length=200)]
 
 
+class AskTrial(Request, tag="ask_trial", kw_only=True, frozen=True):
+    """Take the next trial of a sweep whose trials no machine runs, for a loop of one's own.
+
+    Answered with the trial, or with `state`: `wait` (none is chosen yet) or `none_left`.
+    """
+
+    sweep: SweepId
+
+
+#: What came of a trial that a loop of its own ran.
+Told = Literal["succeeded", "failed", "pruned"]
+
+
+class TellTrial(Request, tag="tell_trial", kw_only=True, frozen=True):
+    """Tell what came of a trial that was asked for. Once."""
+
+    sweep: SweepId
+    trial: Count
+    #: As it was asked for. None: as it was asked for last.
+    token: Token | None = None
+    state: Told = "succeeded"
+    #: One for each objective, in their order; of a trial that succeeded only.
+    values: Annotated[tuple[float, ...], Meta(max_length=16)] = ()
+    #: What else is to be in its result, such as the metrics of constraints.
+    result: JsonObject = {}
+    #: Why it failed, or was ended early.
+    why: Text = ""
+    #: All that was reported of it, thinned when that is too much.
+    points: Annotated[tuple[MetricPoint, ...], Meta(max_length=2000)] = ()
+
+
+class ReportTrial(Request, tag="report_trial", kw_only=True, frozen=True):
+    """Say that a trial that was asked for goes on, with what it has reached. Answered with `prune`.
+
+    Stored as progress is, so it may get lost; it is no event.
+    """
+
+    sweep: SweepId
+    trial: Count
+    token: Token
+    #: None: only that it goes on.
+    point: MetricPoint | None = None
+
+
 class Audit(Request, tag="audit", kw_only=True, frozen=True):
     """From the web process: put this into the audit log. Its key is the note's id."""
 
@@ -289,10 +334,21 @@ Change = (
     | ChangeSweep
     | FinishSweep
     | AddTrials
+    | AskTrial
+    | TellTrial
     | Audit
 )
 Question = (
-    Ping | ReadStatus | Explain | AskAgent | ShowStacks | ReadSweeps | ReadSeries | CallService | ReadServices
+    Ping
+    | ReadStatus
+    | Explain
+    | AskAgent
+    | ShowStacks
+    | ReadSweeps
+    | ReadSeries
+    | ReportTrial
+    | CallService
+    | ReadServices
 )
 AnyRequest = Change | Question
 

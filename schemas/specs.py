@@ -144,6 +144,9 @@ class JobSpec(Spec, frozen=True):
     serves: Serves | None = None
     sweep: SweepId | None = None
     trial: Annotated[int, Meta(ge=0)] | None = None
+    #: No machine runs it: somebody's own loop asks for it and tells what came of it. Of sweeps only.
+    #: `limits.wall_seconds` is then how long the loop may say nothing of it.
+    asked: bool = False
 
     @property
     def starts_allowed(self) -> int:

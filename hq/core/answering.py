@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from bus import topics
 from bus.port import Inbound, Refusal
 from hq.core.bookkeeping import Bookkeeping
+from hq.core.decide.asking import decide_ask, decide_tell, find_asked
 from hq.core.decide.deletion import decide_deletion, decide_sweep_deletion
 from hq.core.decide.models import Source, decide_model
 from hq.core.decide.pruning import decide_prune
@@ -22,12 +23,13 @@ from hq.core.decide.requests import (
 from hq.core.decide.services import decide_service
 from hq.core.decide.sweeps import CONTROLS, decide_control
 from hq.core.explain import explain
-from hq.core.outputs import Answer, Output
+from hq.core.outputs import Answer, Output, Publish, RecordProgress
 from hq.core.recording import Recording
 from schemas.events import RequestAnswered
-from schemas.messages import GuestOrder, Reply, RequestError, StacksOrder
+from schemas.messages import GuestOrder, JobProgress, Progress, Reply, RequestError, StacksOrder
 from schemas.requests import (
     AskAgent,
+    AskTrial,
     Delete,
     DeleteSweep,
     DeployService,
@@ -36,12 +38,14 @@ from schemas.requests import (
     Prune,
     ReadSweeps,
     RemoveModel,
+    ReportTrial,
     Retry,
     RollBackService,
     ShowStacks,
     StageModel,
     StopService,
     Submit,
+    TellTrial,
 )
 from schemas.specs import JobSpec
 from schemas.states import JobStatus, SweepStatus
@@ -95,6 +99,34 @@ class Answering:
         """Answer a question about HQ itself, also while the database is away."""
         status = self._status(now, log_silent)
         return Answer(message, Reply(message.id, True, self._books.committed, status))
+
+    def hear_trial(self, message: Inbound, now: float) -> list[Output]:
+        """Pass on what a loop reports of a trial that it asked for, and answer whether it is to end."""
+        request: ReportTrial = message.data
+        try:
+            submitter = self.submitter(message)
+            job = find_asked(self._state, submitter, request.sweep, request.trial, request.token)
+        except Refused as refused:
+            return [self.refuse(message, refused.code, refused.message)]
+        self._books.asked.renew((job.id, request.token), now)
+        # What is decided but not in the log yet is not told to anybody.
+        pruning = None if job.id in self._books.in_flight else job.pruning
+        said: dict[str, Any] = {"trial": request.trial, "prune": pruning is not None}
+        if pruning is not None:
+            said["why"] = pruning.why
+        answer = Answer(message, Reply(message.id, True, self._books.committed, said))
+        if request.point is None:
+            return [answer]
+        if self._books.is_over_rate(job.id, now):
+            # The whole series comes when its end is told.
+            self._books.count_refused("over_rate")
+            return [answer]
+        progress = JobProgress(submitter, Progress(job.id, request.token, points=(request.point,)))
+        return [
+            Publish(topics.JOB_PROGRESS, {"job": job.id}, progress),
+            RecordProgress(topics.PROGRESS, submitter, progress),
+            answer,
+        ]
 
     # --- decisions ---------------------------------------------------------------
 
@@ -178,6 +210,14 @@ class Answering:
         elif isinstance(change, DeleteSweep):
             jobs = None if found is None else tuple(found)
             events, answer = decide_sweep_deletion(self._state, change.sweep, jobs, submitter)
+        elif isinstance(change, AskTrial):
+            events, answer = decide_ask(self._state, submitter, change, self._books.scheduler.give_token)
+            if not events:
+                # Nothing to remember: it is asked again until there is a trial.
+                recording.answer(message, Reply(message.id, True, self._state.position, answer))
+                return
+        elif isinstance(change, TellTrial):
+            events, answer = decide_tell(self._state, submitter, change, self._books.wall)
         elif isinstance(change, Prune):
             events, answer = decide_prune(self._state, message.names["client"], change)
         elif isinstance(change, CONTROLS):

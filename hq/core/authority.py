@@ -20,6 +20,7 @@ from hq.core.answering import Answering
 from hq.core.bookkeeping import LONGEST_SLEEP, Bookkeeping
 from hq.core.calls import Answered, Calls
 from hq.core.contact import Contact
+from hq.core.decide.asking import decide_silence
 from hq.core.decide.attempts import decide_interruption
 from hq.core.decide.deletion import decide_tidying
 from hq.core.decide.models import Source
@@ -57,6 +58,7 @@ from schemas.requests import (
     ReadSeries,
     ReadServices,
     ReadStatus,
+    ReportTrial,
     Retry,
     RollBackService,
     StopService,
@@ -292,6 +294,8 @@ class Authority:
             dropped = knows and sighting is not None and key not in sighting.phases
             why = f"{agent} knows nothing of it" if dropped else f"{agent} was not heard from"
             recording.record(decide_interruption(job, key[1], why, unheard=not dropped))
+        for key in self.books.asked.ended(now)[:MAX_TIMED]:
+            recording.record(decide_silence(self.state, key))
         for job in self.books.expired(MAX_TIMED):
             recording.record(JobCancelled(job.id, "hq", "it waited beyond its `expires`"))
         for sweep, (rule, why) in self._rules.find(self.state, now, wall):
@@ -358,6 +362,8 @@ class Authority:
             self._outputs.append(self._answering.answer_now(message, now, log_silent=self.log_is_silent))
         elif isinstance(request, CallService):
             self._on_call(message, now)
+        elif isinstance(request, ReportTrial):
+            self._outputs.extend(self._answering.hear_trial(message, now))
         elif isinstance(request, ReadServices):
             result = read_services(request, self.books, self._calls, self._workers)
             self._outputs.append(Answer(message, Reply(message.id, True, self.books.committed, result)))

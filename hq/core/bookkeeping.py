@@ -8,6 +8,7 @@ from collections import Counter
 
 from msgspec import Struct
 
+from hq.core.asked import Asked
 from hq.core.leases import AttemptKey, Leases
 from hq.core.scheduler import AHEAD_SECONDS, Scheduler
 from hq.core.sightings import Sighting
@@ -36,6 +37,8 @@ class Bookkeeping:
         self.state = state
         self.wall = wall
         self.leases = Leases(now)
+        #: Trials that loops of their own run.
+        self.asked = Asked()
         self.scheduler = Scheduler(state.epoch, ahead_seconds)
         self.sightings: dict[str, Sighting] = {}
         #: Attempts of each agent that are live or unheard.
@@ -66,6 +69,9 @@ class Bookkeeping:
         self._note_serving(job)
         self._note_expiry(job)
         self.counts[job.status] += 1
+        if job.spec.asked:
+            self.asked.note(job, now)
+            return
         if job.status is JobStatus.QUEUED:
             self.scheduler.note_queued(job, now, self._ready_at(job, now))
         elif job.status is JobStatus.RUNNING:
@@ -118,6 +124,12 @@ class Bookkeeping:
             self.counts[before.status] -= 1
         if not after.status.is_final:
             self.counts[after.status] += 1
+        if after.spec.asked:
+            # No machine has to do with it: no queue, no offers, no lease.
+            self.asked.note(after, now)
+            if after.status.is_final:
+                self.scheduler.forget_tokens(after.id)
+            return
         was_running = before is not None and before.status is JobStatus.RUNNING
         is_running = after.status is JobStatus.RUNNING
         if after.status is not JobStatus.QUEUED:
@@ -208,6 +220,6 @@ class Bookkeeping:
 
     def next_wake(self, now: float) -> float:
         """Return for how many seconds nothing happens by itself, at most one."""
-        times = (self.leases.next_end(), self.scheduler.next_wake())
+        times = (self.leases.next_end(), self.asked.next_end(), self.scheduler.next_wake())
         soonest = min((t for t in times if t is not None), default=now + LONGEST_SLEEP)
         return min(LONGEST_SLEEP, max(0.0, soonest - now), OFFER_SECONDS)

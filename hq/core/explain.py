@@ -17,6 +17,10 @@ def explain(job_id: str, books: Bookkeeping, now: float) -> str:
             if done
             else "HQ knows no such live job: it ended long ago or never existed"
         )
+    if job.spec.asked and job.status in (JobStatus.RUNNING, JobStatus.QUEUED):
+        if job.status is JobStatus.RUNNING:
+            return f"no machine runs it: {job.agent} asked for it and has not told what came of it"
+        return "no machine runs it: it waits for a loop of its own to ask for it"
     if job.status is JobStatus.RUNNING:
         return f"it is running on {job.agent}"
     if job.status is JobStatus.HELD:

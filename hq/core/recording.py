@@ -75,14 +75,14 @@ class Recording:
                 self.record(end)
             elif before is not None and sweep is not None and sweep.status is SweepStatus.PAUSED:
                 self.record(JobHeld(job.id, holder_of(sweep)))
-        elif job.status.is_final and before is not None:
+        elif job.status.is_final and before is not None and not job.spec.asked:
             for attempt in before.attempts:
                 if attempt.token != token and attempt.state is not AttemptState.CLOSED:
                     self.order(attempt.agent, attempt.boot, (job.id, attempt.token), Command.STOP)
 
     def _wind_down(self, job: Job) -> None:
         attempt = job.attempt(job.token)
-        if attempt is not None:
+        if attempt is not None and not job.spec.asked:
             self.order(attempt.agent, attempt.boot, (job.id, attempt.token), Command.WIND_DOWN)
 
     def _stop_sweeps(self) -> None:

@@ -186,6 +186,20 @@ class Scheduler:
         seconds = self._seconds.get(job.spec.script.bundle, math.inf)
         return standing if seconds <= self._ahead_seconds else None
 
+    def give_token(self, job: Job) -> int:
+        """Return the token of a grant that needs neither offer nor claim: of a trial that is asked for.
+
+        Raises:
+            ValueError: If its tokens are used up until HQ starts again.
+        """
+        if self._counters.get(job.id, 0) >= _COUNTER_LIMIT:
+            raise ValueError(f"all tokens of {job.id} are used up")
+        return self._next_token(job.id)
+
+    def forget_tokens(self, job: str) -> None:
+        """Forget a trial that was asked for and has ended."""
+        self._counters.pop(job, None)
+
     def _offer(self, job: Job, sighting: Sighting, now: float) -> Offer:
         token = self._next_token(job.id)
         self.queue.remove(job.id)

@@ -9,7 +9,9 @@ from hq.outside.targets import Notification
 from hq.rest.datasets import DatasetBody
 from hq.rest.problems import ProblemBody
 from schemas.early_stopping import Live, StopRules
-from schemas.names import JsonObject, ShortText
+from schemas.facts import MetricPoint
+from schemas.names import Count, JsonObject, ShortText, Text, Token
+from schemas.requests import Told
 from schemas.specs import Dimension, JobSpec, ServiceSpec, SweepSpec
 
 
@@ -78,6 +80,31 @@ class NotificationBody(Notification, frozen=True, forbid_unknown_fields=True, kw
     secret: Annotated[str, Meta(max_length=4096)] | None = None
 
 
+class TellBody(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What came of a trial that was asked for."""
+
+    trial: Count
+    #: As it was asked for. None: as it was asked for last.
+    token: Token | None = None
+    state: Told = "succeeded"
+    #: One for each objective, in their order; of a trial that succeeded only.
+    values: Annotated[tuple[float, ...], Meta(max_length=16)] = ()
+    #: What else is to be in its result, such as the metrics of constraints.
+    result: JsonObject = {}
+    why: Text = ""
+    #: All that was reported of it, thinned when that is too much.
+    points: Annotated[tuple[MetricPoint, ...], Meta(max_length=2000)] = ()
+
+
+class ReportBody(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How far a trial is that was asked for."""
+
+    trial: Count
+    token: Token
+    #: None: only that it goes on.
+    point: MetricPoint | None = None
+
+
 _REF = "#/components/schemas/{name}"
 
 
@@ -96,6 +123,8 @@ def components() -> dict[str, Any]:
             FinishBody,
             TrialsBody,
             NotificationBody,
+            TellBody,
+            ReportBody,
             ProblemBody,
         ),
         ref_template=_REF,
@@ -123,6 +152,12 @@ _EXAMPLES: dict[type[Struct], dict[str, Any]] = {
         "on": ["job_failed", "sweep_finished"],
     },
     TrialsBody: {"trials": [{"learning_rate": 0.01}]},
+    TellBody: {"trial": 0, "values": [0.93]},
+    ReportBody: {
+        "trial": 0,
+        "token": 1048577,
+        "point": {"seq": 0, "at": 0, "metrics": {"loss": 0.5}, "step": 1},
+    },
     SweepBody: {
         "job": {"script": _SCRIPT},
         "space": {"learning_rate": {"type": "float", "low": 0.0001, "high": 1.0, "log": True}},

@@ -77,6 +77,7 @@ RULES: tuple[Rule, ...] = (
     _read(f"{API}/sweeps/{{sweep}}/importance"),
     Rule(f"{API}/sweeps/{{sweep}}/trials", {"GET": READERS, "POST": WRITERS}),
     *(_write(f"{API}/sweeps/{{sweep}}/{verb}") for verb in ("cancel", "pause", "resume", "change", "finish")),
+    *(_write(f"{API}/sweeps/{{sweep}}/{verb}") for verb in ("ask", "tell", "report")),
     Rule(f"{API}/services", {"GET": READERS, "POST": WRITERS}),
     Rule(f"{API}/services/{{service}}", {"GET": READERS, "POST": WRITERS}),
     *(_read(f"{API}/services/{{service}}/{what}") for what in ("health", "openapi.json")),

@@ -37,6 +37,8 @@ STATUS_OF_CODE = {
     "unknown_agent": 404,
     "unknown_service": 404,
     "unknown_version": 404,
+    "unknown_trial": 404,
+    "bad_values": 422,
     "key_reused": 409,
     "too_big": 413,
     "busy": 503,

@@ -8,10 +8,10 @@ One connection, kept open. Synchronous and safe to use from several threads.
 """
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from idlehands.calls.calling import Caller, Wishes
 from idlehands.calls.packing import pack_function
@@ -22,7 +22,11 @@ from idlehands.client.endings import Endings, LineListener
 from idlehands.client.jobs import Job
 from idlehands.client.notebook import Jobs
 from idlehands.finding import Found, find_house
-from schemas.specs import JobSpec, Limits, Needs, ScriptRef
+from schemas.asking import TELL_SECONDS
+from schemas.specs import Dimension, JobSpec, Limits, Needs, ScriptRef
+
+if TYPE_CHECKING:
+    from idlehands.client.loops import Search
 
 __all__ = ["House", "Limits", "Needs", "connect", "is_call"]
 
@@ -208,6 +212,44 @@ class House:
         from idlehands.client.datasets import add_dataset
 
         return add_dataset(self.client.rest, name, Path(path).expanduser())
+
+    def optimize(
+        self,
+        space: Mapping[str, Dimension | str],
+        objectives: Mapping[str, str],
+        *,
+        deadline: float = TELL_SECONDS,
+        **more: Any,
+    ) -> "Search":
+        """Start a search whose trials this program runs: ask for each, and tell what came of it.
+
+        Args:
+            space: What to vary, written as for `--space`: `{"lr": "log:1e-5..1e-1", "layers": "1..4"}`.
+            objectives: What to look for: `{"loss": "min"}`, or several for a Pareto front.
+            deadline: How many seconds nothing may be told or reported of a trial; then it is asked for again.
+            more: As in a sweep's file: `trials`, `sampler` (tpe), `options`, `seed`, `parallel` (1: how many
+                may be asked for and not told), `pruner`, `stop`, `constraints`, `tries`, `past`, `name`.
+
+        Raises:
+            ValueError: If it cannot be understood.
+            RequestRefused: If HQ says no.
+            HqUnreachable: If HQ does not answer.
+        """
+        from idlehands.client.loops import start_search
+
+        return start_search(self.client, space, objectives, deadline, more)
+
+    def open_search(self, sweep: str) -> "Search":
+        """Return a search that another program has made, to ask for trials of it too.
+
+        Raises:
+            RequestRefused: If there is none of that id.
+            ValueError: If machines run its trials.
+            HqUnreachable: If REST does not answer.
+        """
+        from idlehands.client.loops import open_search
+
+        return open_search(self.client, sweep)
 
     # --- what others need -----------------------------------------------------------
 

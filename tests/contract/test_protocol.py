@@ -30,6 +30,7 @@ from schemas import (
 from schemas.names import JOB_PATTERN, NAME_PATTERN, SWEEP_PATTERN
 from schemas.states import JobStatus
 from tests.contract import (  # noqa: F401 - they note what they prove
+    test_protocol_asking,
     test_protocol_boots,
     test_protocol_claiming_ahead,
     test_protocol_claims,

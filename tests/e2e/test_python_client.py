@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -23,6 +24,7 @@ from idlehands.client.following import LogUpdate, StatusUpdate
 from idlehands.client.house import House, connect
 from idlehands.client.house_async import AsyncHouse
 from idlehands.client.jobs import JobFailure, NobodyTrusts
+from idlehands.client.loops import Search
 from idlehands.executor import Executor
 from idlehands.house.running import RunningHouse
 from idlehands.house.trusting import read_trust_list, write_trust_list
@@ -124,6 +126,75 @@ def test_a_call_that_nobody_trusts_runs_nowhere_and_says_so(
         assert job.agent == agent
         assert mark.exists()
         write_trust_list(house.home.agent(agent), before)
+
+
+def test_a_loop_of_ones_own_asks_and_tells_as_the_page_on_searching_says(
+    home: House, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "search.md").read_text()
+    (example,) = re.findall(r"```python\n(import idlehands.+?)```", page, re.DOTALL)
+    names: dict[str, Any] = {}
+
+    exec(example, names)  # noqa: S102 - it is the page that is tested
+
+    search: Search = names["search"]
+    again = home.open_search(search.id)
+    assert len(again.trials) == 50
+    assert all(row.state == "succeeded" and row.by == home.client.name for row in again.trials)
+    assert again.best_params["layers"] == 1
+    assert again.best_trial == min(again.trials, key=lambda row: row.values)
+    assert again.ask() is None
+    assert home.client.sweep(search.id)["status"] == "finished"
+    assert str(again.best_value) in capsys.readouterr().out
+    with pytest.raises(RequestRefused, match="not ended"):
+        again.tell(3, 0.1)
+
+
+def test_a_loops_mistakes_are_said_and_change_nothing(home: House) -> None:
+    search = home.optimize({"x": "0.0..1.0"}, {"loss": "min", "size": "min"}, trials=2, sampler="random")
+    trial = search.ask(SECONDS)
+    assert trial is not None
+
+    with pytest.raises(RequestRefused, match="parallel") as refused:
+        search.ask()
+    assert refused.value.code == "too_many_asked"
+    with pytest.raises(ValueError, match="not finite"):
+        search.tell(trial, [float("nan"), 1])
+    with pytest.raises(ValueError, match="needs a value"):
+        search.tell(trial)
+    with pytest.raises(RequestRefused, match="there are 2 objectives"):
+        search.tell(trial, 0.5)
+    with pytest.raises(RequestRefused, match="no trial 9"):
+        search.tell(9, [0.5, 1])
+    with pytest.raises(ValueError, match="this is no search"):
+        home.optimize({"x": "1..0"}, {"loss": "min"})
+    trial.report(0.5, 1)
+    assert not trial.should_prune()
+    search.tell(trial, [0.5, 1])
+
+    assert [row.values for row in search.best_trials] == [(0.5, 1.0)]
+    with pytest.raises(ValueError, match="several objectives"):
+        _ = search.best_trial
+    home.client.cancel_sweep(search.id)
+
+
+@pytest.mark.slow
+def test_a_loop_goes_on_when_hq_and_search_are_killed_under_it(house: RunningHouse, home: House) -> None:
+    search = home.optimize(
+        {"x": "0.0..1.0"}, {"loss": "min"}, trials=24, pruner={"type": "median", "startup_trials": 2}
+    )
+    asked: list[int] = []
+    while (trial := search.ask(SECONDS)) is not None:
+        asked.append(trial.number)
+        name = {6: "hq", 12: "search", 18: "web"}.get(trial.number)
+        if name is not None:
+            os.kill(house.component(name).pid, signal.SIGKILL)
+        trial.report(trial.params["x"], 1)
+        search.tell(trial, trial.params["x"])
+
+    house.wait_ready()
+    assert asked == list(range(24))
+    assert [row.state for row in search.trials] == ["succeeded"] * 24
 
 
 def test_an_unsigned_call_is_refused(home: House) -> None:

@@ -41,6 +41,7 @@ from schemas.messages import (
 )
 from schemas.requests import (
     AddTrials,
+    AskTrial,
     Cancel,
     CancelSweep,
     ChangeSweep,
@@ -55,11 +56,13 @@ from schemas.requests import (
     ReadStatus,
     ReadSweeps,
     Release,
+    ReportTrial,
     ResumeSweep,
     Submit,
     SubmitSweep,
+    TellTrial,
 )
-from schemas.specs import Choice, FloatRange, IntRange, SweepSpec
+from schemas.specs import Choice, FloatRange, IntRange, Limits, SweepSpec
 from schemas.states import Phase
 from tests.fuzz.digest import digest
 from tests.fuzz.mutations import mutate, spoil
@@ -136,6 +139,12 @@ class FuzzedHouse(SmallHouse):
             SubmitSweep(sweep=SweepSpec(
                 spec(), {"a": Choice((1, "b", None)), "c": FloatRange(0.1, 1), "d": IntRange(1, 9)}, trials=3
             )),
+            SubmitSweep(sweep=SweepSpec(
+                spec(asked=True, limits=Limits(wall_seconds=5)), {"a": IntRange(1, 9)}, trials=9, metric="m"
+            )),
+            AskTrial(sweep=sweep), ReportTrial(sweep=sweep, trial=0, token=key[1]),
+            TellTrial(sweep=sweep, trial=draw.randrange(3), values=(0.5,)),
+            TellTrial(sweep=sweep, trial=draw.randrange(3), state=draw.choice(("failed", "pruned"))),
             CancelSweep(sweep=sweep), Ping(), ReadStatus(), ReadSweeps(),
             Propose(sweep=sweep, first=draw.randrange(3), trials=({"a": 1}, {"a": 2})),
             PauseSweep(sweep=sweep), ResumeSweep(sweep=sweep), ReadSeries(sweep=sweep),

@@ -151,7 +151,7 @@ def decide_death(job: Job) -> JobDied | None:
     """Return the job's death when it waits but must not be started again."""
     if job.status is not JobStatus.QUEUED:
         return None
-    if len(job.lost_agents) >= MAX_LOST_AGENTS:
+    if len(job.lost_agents) >= MAX_LOST_AGENTS and not job.spec.asked:
         machines = " and ".join(job.lost_agents)
         return JobDied(job.id, f"{machines} went down while running it: it may be the cause")
     if job.starts >= job.spec.starts_allowed:

@@ -24,6 +24,7 @@ from schemas.events import (
     SweepSubmitted,
     TrialProposed,
 )
+from schemas.objectives import objectives_of
 from schemas.paths import is_path_below
 from schemas.requests import (
     Audit,
@@ -172,6 +173,8 @@ def check_spec(spec: JobSpec) -> None:
     Raises:
         Refused: If it cannot.
     """
+    if spec.asked:
+        raise Refused("bad_spec", "asked is for sweeps: nobody could ask for a job that is in none")
     if spec.serves is not None:
         raise Refused("bad_spec", "serves is set by HQ: deploy a service instead")
     if spec.sweep is not None or spec.trial is not None:
@@ -206,7 +209,9 @@ def check_sweep(spec: SweepSpec) -> None:
     Raises:
         Refused: With what is wrong and how it would be right.
     """
-    check_spec(spec.job)
+    check_spec(replace(spec.job, asked=False))
+    if spec.job.asked and not objectives_of(spec):
+        raise Refused("bad_spec", "a loop that tells values needs a metric or objectives: name them")
     if why := why_not_early(spec):
         raise Refused("bad_spec", why)
     space = len(msgspec.json.encode(spec.space))

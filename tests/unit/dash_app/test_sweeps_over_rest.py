@@ -2,6 +2,7 @@
 
 import csv
 import io
+from typing import Any
 
 import httpx
 import pytest
@@ -15,7 +16,7 @@ from tests.unit.dash_app.conftest import LittleHouse
 from tests.unit.dash_app.little_house import eventually
 
 API = "/api/v1"
-SWEEP = {
+SWEEP: dict[str, Any] = {
     "job": {
         "script": {"bundle": "0" * 64, "entry": "train.py", "name": "train"},
         "params": {"fixed": "=2+2"},
@@ -185,3 +186,32 @@ def test_a_change_that_is_none_is_refused_in_words(operator: httpx.Client) -> No
     assert "trails" in answer.json()["detail"]
     assert operator.post(f"{API}/sweeps/{sweep}/finish", json={"live": "kill"}).status_code == 422
     operator.post(f"{API}/sweeps/{sweep}/cancel")
+
+
+def test_a_loop_of_ones_own_asks_and_tells(house: LittleHouse) -> None:
+    search = MemoryBus(house.hub, "search")
+    search.subscribe(REPLY, client="search")
+    search.start(lambda _: None)
+    spec = SWEEP | {"job": {**SWEEP["job"], "asked": True}, "sampler": "random", "trials": 1}
+    with house.client("operator") as operator, house.client("viewer") as viewer:
+        sweep = operator.post(f"{API}/sweeps", json=spec).json()["sweep"]
+        root = f"{API}/sweeps/{sweep}"
+        assert operator.post(f"{root}/ask").json()["state"] == "wait"
+        search.request(Propose(sweep=sweep, first=0, trials=({"x": 2},)), client="search", correlation=b"1")
+        eventually(lambda: operator.get(root).json()["proposed"] == 1)
+        assert viewer.post(f"{root}/ask").status_code == 403
+
+        asked = operator.post(f"{root}/ask").json()
+        assert (asked["state"], asked["trial"], asked["params"]["x"]) == ("taken", 0, 2)
+        point = {"seq": 1, "at": 0.0, "metrics": {"accuracy": 0.25}, "step": 1}
+        said = {"trial": 0, "token": asked["token"], "point": point}
+        assert operator.post(f"{root}/report", json=said).json()["prune"] is False
+        refused = operator.post(f"{root}/tell", json={"trial": 0, "values": [1, 2]})
+        assert (refused.status_code, refused.json()["code"]) == (422, "bad_values")
+        told = operator.post(f"{root}/tell", json={"trial": 0, "values": [0.5]}).json()
+        assert told["state"] == "succeeded"
+        assert operator.get(root, params={"at_least": told["position"]}).json()["status"] == "finished"
+        (trial,) = operator.get(f"{root}/trials").json()["trials"]
+        assert (trial["values"], trial["status"]) == ([0.5], "succeeded")
+        assert operator.post(f"{root}/tell", json={"trial": 0, "values": [0.5]}).status_code == 404
+    search.stop()
