@@ -6,7 +6,7 @@ import typer
 
 from idlehands.cli import options
 from idlehands.cli.as_admin import SecretFile, as_admin, post, read_secret
-from idlehands.cli.exits import USAGE, Stop, say
+from idlehands.cli.exits import REFUSED, USAGE, Stop, say
 
 _PATH = "/settings/notifications"
 _WORDS = (
@@ -237,5 +237,7 @@ def notify_remove(name: Name) -> None:
 def notify_test(name: Name) -> None:
     """Send a test at once and say whether it was taken."""
     with as_admin() as rest:
-        post(rest, f"{_PATH}/{name}/test")
+        done = post(rest, f"{_PATH}/{name}/test")
+    if not done["taken"]:
+        raise Stop(REFUSED, f"The test of {name} was not taken: {done['why']}.")
     say(f"The test was taken. Look whether it arrived at {name}.")

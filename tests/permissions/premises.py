@@ -17,6 +17,7 @@ from bus.memory_bus import MemoryBus, MemoryHub
 from dash_app.page import Page
 from dash_app.script_folders import ScriptFolders
 from dash_app.server import build_server
+from hq.outside.outside import Outside
 from hq.rest.audit import is_noted
 from hq.rest.audit_trail import AuditTrail
 from hq.rest.house import CLIENT, build_house
@@ -86,6 +87,11 @@ class Premises:
         hub = MemoryHub()
         self.hq = LittleHq(MemoryBus(hub, "hq"), uri)
         self.house = build_house(MemoryBus(hub, CLIENT), uri)
+        beside = folder / "outside"
+        beside.mkdir()
+        self.house.outside = Outside(
+            beside, self.house.bus, self.house.live, lambda: self.house.database, allows_private=False
+        )
         if is_audited:
             self.house.trail = AuditTrail(
                 folder / "audit", self.house.asking, lambda note: is_noted(self.house.database, note)

@@ -61,12 +61,12 @@ def test_a_failed_job_is_told_with_its_reason(
 def test_a_test_says_what_came_of_it(admin: httpx.Client) -> None:
     with running(HttpReceiver()) as receiver:
         assert admin.post(PATH, json=hook(receiver.url, "tried")).status_code == 201
-        assert admin.post(f"{PATH}/tried/test", json={}).status_code == 200
+        assert admin.post(f"{PATH}/tried/test", json={}).json()["taken"] is True
         assert json.loads(receiver.posted[-1].body)["text"].startswith("This is a test")
         receiver.answers = [403]
         refused = admin.post(f"{PATH}/tried/test", json={})
-    assert refused.status_code == 502
-    assert "answered 403" in refused.json()["detail"]
+    assert refused.json()["taken"] is False
+    assert "answered 403" in refused.json()["why"]
     admin.delete(f"{PATH}/tried")
     assert admin.post(f"{PATH}/tried/test", json={}).status_code == 404
 
