@@ -294,13 +294,22 @@ def link_tree(source: Path, target: Path) -> None:
         if entry.is_dir(follow_symlinks=False):
             link_tree(Path(entry.path), into)
             continue
-        try:
-            os.link(entry.path, into, follow_symlinks=False)
-        except OSError as error:
-            if error.errno not in (errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOTSUP):
-                raise
-            shutil.copyfile(entry.path, into, follow_symlinks=False)
-            into.chmod(0o444)
+        link_file(Path(entry.path), into)
+
+
+def link_file(source: Path, target: Path) -> None:
+    """Put a file at `target`: linked where the disk can, else copied.
+
+    Raises:
+        OSError: If the disk does not take it.
+    """
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOTSUP):
+            raise
+        shutil.copyfile(source, target, follow_symlinks=False)
+        target.chmod(0o444)
 
 
 def _protect(folder: Path) -> None:

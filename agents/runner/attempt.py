@@ -112,7 +112,10 @@ class Attempt:
         notes = (*result.notes, *self._checkpoints.notes)
         surroundings = self._chosen.surroundings
         environment = None if stopped or why or surroundings is None else surroundings.name()
-        result = replace(result, notes=notes, datasets=self._inputs.versions, environment=environment)
+        used = self._inputs
+        result = replace(
+            result, notes=notes, datasets=used.versions, models=used.models, environment=environment
+        )
         self._inputs.give_back()
         self._site.environments.give_back(self._chosen)
         self._workspace.remove(with_checkpoints=is_done)

@@ -2,7 +2,7 @@
 
 The kinds are stable words: script_missing, not_python, bundle_missing,
 bundle_broken, wall_time, ended_early, output_limit, signal, exit, cannot_start,
-result_too_big, dataset_missing, dataset_broken, dataset_too_big,
+result_too_big, dataset_missing, dataset_broken, dataset_too_big, model_missing,
 environment_failed, environment_too_big, disk_full, runner_error.
 """
 

@@ -1,4 +1,4 @@
-"""The datasets and blobs of one attempt: parameters that name one become paths of this machine.
+"""The datasets, models and blobs of one attempt: parameters that name one become paths of this machine.
 
 In `basic` their files are linked into the attempt's folder, in `strict` they
 are mounted there read-only.
@@ -9,10 +9,13 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from agents.datasets import Reference, Version, link_tree, parse_blob, parse_reference
+from agents.datasets import Reference, Version, link_file, link_tree, parse_blob, parse_reference
+from agents.models import ModelFiles, choose_file, content_of, read_reference, resolve_model
 from agents.runner.site import Site
 from agents.runner.watch import StopRequest
 from agents.runner.workspace import Workspace
+from schemas.facts import Artifact, ModelUse
+from schemas.registry import PREFIX as _MODEL
 from schemas.specs import JobSpec
 
 _PREFIX = "data://"
@@ -27,11 +30,17 @@ class Inputs:
         self._taken: list[str] = []
         self._places: dict[Reference, Path] = {}
         self._blobs: dict[str, Path] = {}
+        self._models: dict[str, tuple[Path, ModelFiles]] = {}
         #: Which version of each dataset is used.
         self.versions: dict[str, str] = {}
 
+    @property
+    def models(self) -> tuple[ModelUse, ...]:
+        """Which versions of models are used."""
+        return tuple(dict.fromkeys(found.use for _, found in self._models.values()))
+
     def place(self, spec: JobSpec, *, is_sandboxed: bool) -> JobSpec:
-        """Return the spec with paths in the place of datasets and blobs, which are there from now on.
+        """Return the spec with paths in the place of datasets, models and blobs, which are there from now on.
 
         Raises:
             DatasetFailure: If one cannot be had.
@@ -52,6 +61,8 @@ class Inputs:
             return [self._resolve(one, is_sandboxed) for one in value]
         if isinstance(value, str) and value.startswith(_BLOB):
             return str(self._place_blob(value, is_sandboxed))
+        if isinstance(value, str) and value.startswith(_MODEL):
+            return str(self._place_model(value, is_sandboxed))
         if not isinstance(value, str) or not value.startswith(_PREFIX):
             return value
         reference = parse_reference(value)
@@ -60,6 +71,32 @@ class Inputs:
             self._places[whole] = self._take(whole, is_sandboxed)
         place = self._places[whole]
         return str(place / reference.path if reference.path else place)
+
+    def _place_model(self, value: str, is_sandboxed: bool) -> Path:
+        """Return the path of a model's one file, or of the folder with its files."""
+        reference = read_reference(value)
+        asked = f"{reference.name}@{reference.version}"
+        if asked not in self._models:
+            wait = self._stop.event.wait
+            found = resolve_model(self._site.blobs, replace(reference, path=""), wait)
+            folder = self._workspace.private / "data" / f"{found.model}-v{found.version}"
+            for file in found.files:
+                self._show_file(file, folder / file.name, is_sandboxed)
+            self._models[asked] = folder, found
+        folder, found = self._models[asked]
+        return folder / choose_file(found, reference)
+
+    def _show_file(self, file: Artifact, place: Path, is_sandboxed: bool) -> None:
+        version = content_of(file)
+        content = self._site.datasets.take(version, self._stop.event.wait)
+        self._taken.append(version.sha256)
+        # A dataset with the same content may have brought it here, under a name of its own.
+        lies = next(content.iterdir())
+        place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if is_sandboxed:
+            self._workspace.shown[place] = lies
+        elif not place.exists():
+            link_file(lies, place)
 
     def _place_blob(self, value: str, is_sandboxed: bool) -> Path:
         version = parse_blob(value)

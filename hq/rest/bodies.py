@@ -10,7 +10,8 @@ from hq.rest.datasets import DatasetBody
 from hq.rest.problems import ProblemBody
 from schemas.early_stopping import Live, StopRules
 from schemas.facts import MetricPoint
-from schemas.names import Count, JsonObject, ShortText, Text, Token
+from schemas.names import ArtifactName, Count, JobId, JsonObject, ShortText, SweepId, Text, Token
+from schemas.registry import Stage
 from schemas.requests import Told
 from schemas.specs import Dimension, JobSpec, ServiceSpec, SweepSpec
 
@@ -59,6 +60,24 @@ class SweepChangeBody(Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     space: dict[ShortText, Dimension] | None = None
     #: In place of all its rules before.
     stop: StopRules | None = None
+
+
+class PromoteBody(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Which job, or which sweep's best trial, becomes the model's next version."""
+
+    #: One of the two.
+    job: JobId | None = None
+    sweep: SweepId | None = None
+    #: Names of its artifacts; none: all of them.
+    artifacts: Annotated[tuple[ArtifactName, ...], Meta(max_length=200)] = ()
+    stage: Stage = "none"
+    note: Annotated[str, Meta(max_length=2000)] = ""
+
+
+class StageBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which stage a version of a model gets."""
+
+    stage: Stage
 
 
 class FinishBody(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -121,6 +140,8 @@ def components() -> dict[str, Any]:
             ScriptRunBody,
             SweepChangeBody,
             FinishBody,
+            PromoteBody,
+            StageBody,
             TrialsBody,
             NotificationBody,
             TellBody,
@@ -145,6 +166,8 @@ _EXAMPLES: dict[type[Struct], dict[str, Any]] = {
     },
     JobsBody: {"jobs": [{"script": _SCRIPT, "params": {"learning_rate": 0.1, "epochs": 3}}]},
     SweepChangeBody: {"trials": 50, "stop": {"target": 0.99}},
+    PromoteBody: {"job": "jabcdefghijkl", "artifacts": ["model.pt"], "stage": "staging"},
+    StageBody: {"stage": "production"},
     FinishBody: {"live": "wind_down"},
     NotificationBody: {
         "name": "phone",

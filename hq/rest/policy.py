@@ -101,6 +101,10 @@ RULES: tuple[Rule, ...] = (
     _read(f"{API}/datasets"),
     Rule(f"{API}/datasets/{{dataset}}", {"GET": BLOB_READERS, "DELETE": WRITERS}),
     Rule(f"{API}/datasets/{{dataset}}/{{sha256}}", {"PUT": WRITERS, "DELETE": WRITERS}),
+    _read(f"{API}/models"),
+    Rule(f"{API}/models/{{model}}", {"GET": READERS, "POST": WRITERS, "DELETE": WRITERS}),
+    Rule(f"{API}/models/{{model}}/versions/{{version}}", {"GET": BLOB_READERS, "DELETE": WRITERS}),
+    _write(f"{API}/models/{{model}}/versions/{{version}}/stage"),
     Rule(f"{API}/blobs/{{sha256}}/pieces", {"GET": BLOB_WRITERS}),
     Rule(f"{API}/blobs/{{sha256}}/pieces/{{offset}}", {"PUT": BLOB_WRITERS}, body=BLOB_BODY),
 )

@@ -39,6 +39,8 @@ STATUS_OF_CODE = {
     "unknown_version": 404,
     "unknown_trial": 404,
     "bad_values": 422,
+    "unknown_model": 404,
+    "unknown_artifact": 404,
     "key_reused": 409,
     "too_big": 413,
     "busy": 503,

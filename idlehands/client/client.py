@@ -23,6 +23,7 @@ from idlehands.client.reading import Reading
 from idlehands.client.rest import Rest
 from schemas.messages import HqState, Reply
 from schemas.names import GuestCommand
+from schemas.registry import Stage
 from schemas.requests import (
     AskAgent,
     Cancel,
@@ -32,11 +33,14 @@ from schemas.requests import (
     Explain,
     Hold,
     Ping,
+    PromoteModel,
     ReadStatus,
     Release,
+    RemoveModel,
     Request,
     Retry,
     ShowStacks,
+    StageModel,
     Submit,
     SubmitSweep,
 )
@@ -220,6 +224,39 @@ class Client(Reading):
     def delete_sweep(self, sweep: str) -> Changed:
         """Delete a sweep that has ended, and its jobs. Raises as `request`."""
         return self.request(DeleteSweep(sweep=sweep))
+
+    def promote(
+        self,
+        model: str,
+        *,
+        job: str | None = None,
+        sweep: str | None = None,
+        artifacts: Sequence[str] = (),
+        stage: Stage = "none",
+        note: str = "",
+        key: str | None = None,
+    ) -> dict[str, Any]:
+        """Register what a job, or a sweep's best trial, left behind as a model's next version.
+
+        Returns:
+            model, version, stage, sha256, job and the names of the files. Raises as `request`.
+        """
+        wanted = PromoteModel(
+            model=model, job=job, sweep=sweep, artifacts=tuple(artifacts), stage=stage, note=note, key=key
+        )
+        return self._ask_of_models(wanted)
+
+    def stage_model(self, model: str, version: int, stage: Stage) -> dict[str, Any]:
+        """Give a version of a model another stage; which had it is archived. Raises as `request`."""
+        return self._ask_of_models(StageModel(model=model, version=version, stage=stage))
+
+    def remove_model(self, model: str, version: int | None = None) -> dict[str, Any]:
+        """Forget a version of a model, or all; none in production. Raises as `request`."""
+        return self._ask_of_models(RemoveModel(model=model, version=version))
+
+    def _ask_of_models(self, request: Request) -> dict[str, Any]:
+        reply = self._asking.ask(request, DEADLINE_SECONDS)
+        return {**reply.result, "position": reply.position}
 
     def ping(self, deadline_seconds: float = DEADLINE_SECONDS) -> int:
         """Return HQ's log position; also proves that earlier subscriptions are in place."""

@@ -23,6 +23,7 @@ from idlehands.client.jobs import Job
 from idlehands.client.notebook import Jobs
 from idlehands.finding import Found, find_house
 from schemas.asking import TELL_SECONDS
+from schemas.registry import Stage
 from schemas.specs import Dimension, JobSpec, Limits, Needs, ScriptRef
 
 if TYPE_CHECKING:
@@ -250,6 +251,51 @@ class House:
         from idlehands.client.loops import open_search
 
         return open_search(self.client, sweep)
+
+    def promote(
+        self,
+        source: Job | str,
+        model: str,
+        *,
+        stage: Stage = "none",
+        artifacts: Iterable[str] = (),
+        note: str = "",
+    ) -> str:
+        """Register what a job, or a sweep's best trial, left behind as a model's next version.
+
+        Args:
+            source: A job, or the id of a job or sweep.
+            model: The model's name.
+            stage: Its stage; which had that before is archived.
+            artifacts: Names of files that the job kept; none: all of them.
+            note: What should be known about it.
+
+        Returns:
+            Its reference, such as `model://wine@3`. Raises as `submit`.
+        """
+        ident = source if isinstance(source, str) else source.id
+        which = {"sweep" if ident.startswith("s") else "job": ident}
+        made = self.client.promote(model, **which, artifacts=tuple(artifacts), stage=stage, note=note)
+        return f"model://{made['model']}@{made['version']}"
+
+    def models(self) -> list[dict[str, Any]]:
+        """Return the registered models by name. Raises as `submit`."""
+        return list(self.client.models())
+
+    def get_model(self, reference: str, folder: Path | str | None = None) -> list[Path]:
+        """Bring the files of `wine@production` or `model://wine@3` into a folder, by default `./wine`.
+
+        Raises:
+            ValueError: If the reference cannot be understood.
+            RequestRefused: If there is none.
+            HqUnreachable: If REST does not answer.
+        """
+        from idlehands.client.outputs import fetch_model
+        from schemas.registry import parse_reference
+
+        asked = parse_reference(reference)
+        version = self.client.model(reference)
+        return fetch_model(self.client.rest, version, Path(folder or asked.name), only=asked.path)
 
     # --- what others need -----------------------------------------------------------
 

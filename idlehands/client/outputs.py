@@ -1,4 +1,4 @@
-"""Brings what a job left behind into a folder: its result, its log and its artifacts.
+"""Brings what a job left behind into a folder, its result, log and artifacts, or the files of a model.
 
     DIR/result.json        how it ended, with the script's own result
     DIR/log.txt            what it printed
@@ -10,15 +10,17 @@ DIR, through whatever links lie in there, and every file has its sha256.
 
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from idlehands.client.errors import ClientError
-from idlehands.client.files import get_file
+from idlehands.client.files import OnBytes, get_file, ignore
 from idlehands.client.following import lines_of
 from idlehands.client.reading import Reading
+from idlehands.client.rest import Rest
 from schemas.paths import is_path_below
 
 
@@ -27,7 +29,11 @@ class NameRefused(ClientError):
 
 
 def fetch_outputs(
-    client: Reading, job: dict[str, Any], folder: Path, on_file: Callable[[str], None] = lambda _: None
+    client: Reading,
+    job: dict[str, Any],
+    folder: Path,
+    on_file: Callable[[str], None] = lambda _: None,
+    on_bytes: OnBytes = ignore,
 ) -> list[Path]:
     """Write a job's outputs below `folder`, which is made, and return the files in the order of writing.
 
@@ -51,9 +57,49 @@ def fetch_outputs(
         place = _place(folder, f"artifacts/{artifact['name']}")
         if not _is_there(place, artifact["sha256"], artifact["bytes"]):
             on_file(f"artifacts/{artifact['name']}")
-            get_file(client.rest, artifact["sha256"], place)
+            get_file(client.rest, artifact["sha256"], place, on_bytes)
         written.append(place)
     return written
+
+
+def fetch_model(
+    rest: Rest, version: dict[str, Any], folder: Path, on_bytes: OnBytes = ignore, only: str = ""
+) -> list[Path]:
+    """Write the files of a model's version into `folder`, which is made; return them in their order.
+
+    Files that are there with the right content are not fetched again; others are replaced.
+
+    Args:
+        rest: Where from.
+        version: As `GET /models/NAME/versions/VERSION` answers it.
+        folder: Where to.
+        on_bytes: Told now and then how much of all of them is there.
+        only: The name of the one file that is wanted.
+
+    Raises:
+        NameRefused: If a name leads out of the folder, or there is no file `only`.
+        RequestRefused: With the server's code and words.
+        HqUnreachable: If REST does not answer.
+        OSError: If the disk does not take it.
+    """
+    wanted = [file for file in version["files"] if only in ("", file["name"])]
+    if not wanted:
+        raise NameRefused(f"{version['model']}@{version['version']} has no file {only[:200]!r}")
+    written: list[Path] = []
+    done, total = 0, sum(file["bytes"] for file in wanted)
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in wanted:
+        place = _place(folder, file["name"])
+        if not _is_there(place, file["sha256"], file["bytes"]):
+            get_file(rest, file["sha256"], place, partial(_add, on_bytes, done, total))
+        done += file["bytes"]
+        on_bytes(done, total)
+        written.append(place)
+    return written
+
+
+def _add(on_bytes: OnBytes, before: int, total: int, size: int, _: int) -> None:
+    on_bytes(before + size, total)
 
 
 def _counting_result(job: dict[str, Any]) -> dict[str, Any] | None:

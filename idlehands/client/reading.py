@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from idlehands.client.rest import Rest
+from schemas.registry import parse_reference
 
 
 class Reading:
@@ -49,6 +50,19 @@ class Reading:
     def results(self, **query: Any) -> Iterator[dict[str, Any]]:
         """Yield results, best first for a sweep with a metric; filter by sweep, sort by any number."""
         return self.rest.pages("/results", "results", **query)
+
+    def models(self) -> Iterator[dict[str, Any]]:
+        """Yield the registered models by name."""
+        return self.rest.pages("/models", "models")
+
+    def model(self, reference: str) -> dict[str, Any]:
+        """Return one version of a model, with files and lineage: `wine`, `wine@3`, `wine@production`.
+
+        Raises:
+            ValueError: If the reference cannot be understood.
+        """
+        asked = parse_reference(reference)
+        return dict(self.rest.get(f"/models/{asked.name}/versions/{asked.version or 'default'}"))
 
     def agents(self) -> list[dict[str, Any]]:
         """Return every machine: what it is and what it said last."""

@@ -15,11 +15,13 @@ from bus.port import Inbound
 from bus.router import route
 from bus.topics import DEFAULT_ROOT
 from hq.core.authority import Authority
+from hq.core.decide.models import Source
 from hq.core.evolve import apply
-from hq.core.outputs import Answer, LookUp, LookUpSweep, Publish, RecordProgress
+from hq.core.outputs import Answer, LookUp, LookUpModel, LookUpSweep, Publish, RecordProgress
 from hq.core.scheduler import AHEAD_SECONDS
-from hq.core.state import Job, State
+from hq.core.state import Job, State, StoredResult
 from schemas.events import AnyEvent, Decision, EpochBegan
+from schemas.facts import AttemptResult
 from schemas.specs import JobSpec
 
 INSTANCE = "a" * 32
@@ -64,6 +66,9 @@ class WireHq:
         #: Whether appends and pings succeed, so that HQ can prove that it leads.
         self.leads = True
         self._specs: dict[str, JobSpec] = {}
+        self._jobs: dict[str, Job] = {}
+        #: Jobs with their results that count, and who ran them.
+        self._ended: dict[str, tuple[Job, AttemptResult, str]] = {}
         state = State()
         for decision in self.log:
             apply(state, decision)
@@ -106,6 +111,9 @@ class WireHq:
         for change in self.authority.committed(self.now):
             if isinstance(change, Job):
                 self._specs[change.id] = change.spec
+                self._jobs[change.id] = change
+            elif isinstance(change, StoredResult) and change.verdict == "accepted":
+                self._ended[change.job] = (self._jobs[change.job], change.result, change.agent)
         self._perform()
 
     def later(self, seconds: float) -> None:
@@ -132,12 +140,21 @@ class WireHq:
                         request, {job: self._specs[job] for job in jobs if job in self._specs}
                     )
                     self.step()
+                case LookUpModel(request=request):
+                    self.authority.found_model(request, self._source_of(request.data))
+                    self.step()
                 case LookUpSweep(request=request, sweep=sweep):
                     jobs = tuple(job for job, spec in self._specs.items() if spec.sweep == sweep)
                     self.authority.found_sweep(request, jobs or None)
                     self.step()
                 case RecordProgress():
                     self.recorded.append(output.data)
+
+    def _source_of(self, request: Any) -> Source:
+        if request.job not in self._ended:
+            return Source(self._jobs.get(request.job))
+        job, result, agent = self._ended[request.job]
+        return Source(job, result, agent, stored=frozenset(file.sha256 for file in result.artifacts))
 
     def _send(self, name: str, payload: bytes) -> None:
         self.sent.append(Sent(name, json.loads(payload)["data"]))

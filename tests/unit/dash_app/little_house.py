@@ -22,10 +22,11 @@ from dash_app.patience import PatientProtocol
 from hq.core.authority import Authority
 from hq.core.evolve import apply
 from hq.core.outputs import Answer as AnswerOutput
-from hq.core.outputs import LookUp, LookUpSweep, Publish
+from hq.core.outputs import LookUp, LookUpModel, LookUpSweep, Publish
 from hq.core.state import Change, Deleted, Job, State
 from hq.log.connection import connect
 from hq.log.mongo import MongoLog
+from hq.promoting import read_source
 from hq.read_models.indexes import ensure_indexes
 from hq.read_models.writer import Changes, ReadModelWriter, read_checkpoint
 from schemas.events import Decision, EpochBegan
@@ -121,6 +122,8 @@ class LittleHq:
                 case LookUp():
                     specs = {job: self._specs[job] for job in output.jobs if job in self._specs}
                     self.authority.retry(output.request, specs)
+                case LookUpModel(request=request, job=job, sweep=sweep):
+                    self.authority.found_model(request, read_source(self._database, job, sweep))
                 case LookUpSweep():
                     known = self._database.sweeps.find_one({"_id": output.sweep})
                     self.authority.found_sweep(output.request, None if known is None else ())

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from agents.runner.isolation import Isolations, find_isolations
+from schemas.facts import ModelUse
 from schemas.specs import Needs
 from schemas.states import Outcome
 from tests.unit.agents.runner.attempts import Bench
@@ -134,3 +135,79 @@ def test_a_wrong_hash_is_a_named_failure_and_nothing_is_left(bench: Bench, rest:
     assert result.failure is not None
     assert result.failure.kind == "dataset_broken"
     assert list((bench.home / "datasets").iterdir()) == []
+
+
+def register_model(rest: BlobServer, *files: str, version: int = 3) -> None:
+    """Let REST know a model whose files all have the same content."""
+    described = [{"name": name, "sha256": SHA256, "bytes": len(CONTENT)} for name in files]
+    document = {
+        "model": "wine",
+        "version": version,
+        "stage": "production",
+        "sha256": SHA256,
+        "files": described,
+    }
+    for word in ("default", "production", str(version)):
+        rest.documents[f"models/wine/versions/{word}"] = json.dumps(document).encode()
+
+
+@pytest.mark.parametrize("named", ["model://wine", "model://wine@production", "model://wine@3/model.pt"])
+def test_a_model_becomes_the_path_of_its_file_and_the_result_says_which(
+    bench: Bench, rest: BlobServer, named: str
+) -> None:
+    register_model(rest, "model.pt")
+
+    result = bench.run(READ, params={"data": named})
+
+    assert result.outcome is Outcome.SUCCEEDED, result.failure
+    assert result.result is not None
+    assert result.result["content"] == CONTENT.decode()
+    assert result.result["path"].endswith("/wine-v3/model.pt")
+    assert result.models == (ModelUse("wine", 3, SHA256),)
+
+
+def test_a_model_of_several_files_becomes_a_folder_also_in_strict(strict: Bench, rest: BlobServer) -> None:
+    register_model(rest, "model.pt", "out/labels.txt")
+    script = (
+        "import json, os, sys\npath = sys.argv[2]\n"
+        "found = sorted(os.path.relpath(os.path.join(a, f), path) for a, _, c in os.walk(path) for f in c)\n"
+        "print(json.dumps({'found': found, 'text': open(os.path.join(path, found[1])).read()}))"
+    )
+
+    for needs in (Needs(isolation="strict"), Needs()):
+        # A dataset brought the same content here before, under another name.
+        result = strict.run(script, params={"model": "model://wine", "data": "data://wine"}, needs=needs)
+
+        assert result.outcome is Outcome.SUCCEEDED, result.failure
+        assert result.result == {"found": ["model.pt", "out/labels.txt"], "text": CONTENT.decode()}
+
+
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [
+        ("model://beer", "no model beer@default"),
+        ("model://wine@staging", "no model wine@staging"),
+        ("model://wine/other.pt", "has no file 'other.pt'"),
+        ("model://Wine", "is no model"),
+        ("model://wine@3/../x", "is no model"),
+    ],
+)
+def test_a_model_that_there_is_not_is_a_named_failure(
+    bench: Bench, rest: BlobServer, named: str, said: str
+) -> None:
+    register_model(rest, "model.pt")
+
+    result = bench.run(READ, params={"data": named})
+
+    assert result.failure is not None
+    assert result.failure.kind == "model_missing"
+    assert said in result.failure.message
+
+
+def test_a_model_whose_file_would_lie_outside_is_refused(bench: Bench, rest: BlobServer) -> None:
+    register_model(rest, "../../x")
+
+    result = bench.run(READ, params={"data": "model://wine"})
+
+    assert result.failure is not None
+    assert result.failure.kind == "model_missing"
