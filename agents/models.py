@@ -55,9 +55,10 @@ def resolve_model(
         said = blobs.read_json(f"models/{name}/versions/{version}", patience_seconds, wait)
         found = convert(said, ModelFiles)
     except BlobRefused as error:
+        why = "" if " 404 " in str(error) else f" ({error})"
+        which = f"{name}@{version}" if reference.version else name
         raise DatasetFailure(
-            "model_missing",
-            f"there is no model {name}@{version} ({error}): see `idlehands models show {name}`",
+            "model_missing", f"there is no model {which}{why}: `idlehands models list` shows which there are"
         ) from None
     except BlobUnavailable as error:
         raise BundleUnreachable(f"model {name} could not be looked up: {error}") from None

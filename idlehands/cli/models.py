@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 
 from idlehands.cli import options
+from idlehands.cli.exits import REFUSED, USAGE, Stop, say
 from schemas.registry import Stage
 
 if TYPE_CHECKING:
@@ -50,7 +51,6 @@ def promote(
 
     Example: idlehands models promote j7q2 --name wine --stage production --artifact model.pt
     """
-    from idlehands.cli.exits import say
     from idlehands.cli.finding import find_job, find_sweep
     from idlehands.cli.opening import open_client
     from idlehands.cli.printing import print_json
@@ -111,7 +111,6 @@ def show_model(name: Reference, json: options.Json = False) -> None:
 
     Example: idlehands models show wine@production
     """
-    from idlehands.cli.exits import REFUSED, Stop
     from idlehands.cli.opening import open_client
     from idlehands.cli.printing import print_json
     from schemas.registry import parse_reference
@@ -138,7 +137,6 @@ def stage_model(
 
     Example: idlehands models stage wine@3 production
     """
-    from idlehands.cli.exits import say
     from idlehands.cli.opening import open_client
     from idlehands.cli.printing import print_json
 
@@ -158,7 +156,6 @@ def remove_model(name: Reference, json: options.Json = False) -> None:
 
     Example: idlehands models remove wine@2
     """
-    from idlehands.cli.exits import say
     from idlehands.cli.opening import open_client
     from idlehands.cli.printing import print_json
 
@@ -176,7 +173,6 @@ def remove_model(name: Reference, json: options.Json = False) -> None:
 
 
 def _find(client: "Client", name: str) -> dict[str, Any]:
-    from idlehands.cli.exits import REFUSED, USAGE, Stop
 
     if "@" not in name:
         raise Stop(USAGE, f"which version? {name}@3, {name}@staging, {name}@production or {name}@latest")
@@ -187,7 +183,8 @@ def _find(client: "Client", name: str) -> dict[str, Any]:
 
 
 def _checked_stage(stage: str) -> Stage:
-    options.check_word("stage", stage, STAGES)
+    if stage not in STAGES:
+        raise Stop(USAGE, f"there is no stage {stage!r}: it is none, staging, production or archived")
     return stage  # type: ignore[return-value]
 
 
@@ -240,6 +237,7 @@ def _print_version(one: dict[str, Any]) -> None:
             f"{script.get('name') or script['entry']} {script['bundle'][:12]}",
         ),
         ("commit", commit),
+        ("words", " ".join(spec.get("argv") or ())),
         ("parameters", spec.get("params")),
         ("result", lineage.get("metrics")),
         ("datasets", {name: sha256[:12] for name, sha256 in (lineage.get("datasets") or {}).items()} or ""),

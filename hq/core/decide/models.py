@@ -172,7 +172,7 @@ def _stage(model: Model, by: str, version: int, stage: Stage) -> Decided:
         raise _unknown_version(model, version)
     if found.stage == stage:
         where = "in no stage" if stage == "none" else stage if stage == "archived" else f"in {stage}"
-        raise Refused("already_there", f"{model.name}@{version} is {where} already")
+        raise Refused("already_there", f"version {version} of {model.name} is {where} already")
     event = ModelStaged(model.name, version, stage, by)
     stepped = [one.version for one in model.versions if one.stage == stage and stage != "none"]
     return [event], {
@@ -192,7 +192,7 @@ def _remove(model: Model, by: str, version: int | None) -> Decided:
     if held:
         raise Refused(
             "in_production",
-            f"{model.name}@{held[0]} is in production: `idlehands models stage {model.name}@{held[0]} "
+            f"version {held[0]} of {model.name} is in production: `idlehands models stage {model.name}@{held[0]} "
             "archived` takes it out, then it can be removed",
         )
     numbers = tuple(one.version for one in gone)
@@ -201,4 +201,4 @@ def _remove(model: Model, by: str, version: int | None) -> Decided:
 
 def _unknown_version(model: Model, version: int) -> Refused:
     there = ", ".join(str(one.version) for one in model.versions[-20:])
-    return Refused("unknown_version", f"{model.name} has no version {version}; there are {there}")
+    return Refused("unknown_version", f"model {model.name} has no version {version}; there are {there}")

@@ -185,7 +185,7 @@ def test_a_model_of_several_files_becomes_a_folder_also_in_strict(strict: Bench,
 @pytest.mark.parametrize(
     ("named", "said"),
     [
-        ("model://beer", "no model beer@default"),
+        ("model://beer", "no model beer"),
         ("model://wine@staging", "no model wine@staging"),
         ("model://wine/other.pt", "has no file 'other.pt'"),
         ("model://Wine", "is no model"),
