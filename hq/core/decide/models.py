@@ -192,8 +192,8 @@ def _remove(model: Model, by: str, version: int | None) -> Decided:
     if held:
         raise Refused(
             "in_production",
-            f"version {held[0]} of {model.name} is in production: `idlehands models stage {model.name}@{held[0]} "
-            "archived` takes it out, then it can be removed",
+            f"version {held[0]} of {model.name} is in production: "
+            f"`idlehands models stage {model.name}@{held[0]} archived` takes it out, then it can be removed",
         )
     numbers = tuple(one.version for one in gone)
     return [ModelRemoved(model.name, numbers, by)], {"model": model.name, "removed": list(numbers)}
