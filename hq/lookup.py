@@ -13,7 +13,9 @@ from pymongo.errors import PyMongoError
 
 from hq.core.decide.deletion import MAX_DELETED
 from hq.core.decide.models import Source
+from hq.core.dependents import Ended
 from hq.core.state import Job
+from hq.ends import read_ends
 from hq.log.documents import RAW_CODEC
 from hq.log.port import LogUnreadable
 from hq.promoting import read_source
@@ -87,6 +89,24 @@ class SpecLookUp:
         def look_up() -> None:
             self._await_read_models()
             done(read_source(self._database, job, sweep))
+
+        self._requests.put(look_up)
+
+    def submit_parents(
+        self, parents: tuple[str, ...], is_there: Callable[[], bool], done: Callable[[dict[str, Ended]], None]
+    ) -> None:
+        """Call `done` with how jobs and sweeps stand, once `is_there` says that all of it can be read.
+
+        When it does not in time, nothing is called: whoever asked asks again.
+        """
+
+        def look_up() -> None:
+            deadline = time.monotonic() + _CATCH_UP_SECONDS
+            while not is_there():
+                if time.monotonic() > deadline:
+                    return
+                time.sleep(_STEP_SECONDS)
+            done(read_ends(self._database, parents))
 
         self._requests.put(look_up)
 

@@ -20,10 +20,12 @@ from hq import publishing
 from hq.announcing import Announcer
 from hq.core.authority import Authority
 from hq.core.decide.models import Source
+from hq.core.dependents import Ended
 from hq.core.outputs import (
     Answer,
     LookUp,
     LookUpModel,
+    LookUpParents,
     LookUpSeries,
     LookUpSweep,
     Output,
@@ -90,6 +92,13 @@ class FoundSeries(Struct, frozen=True):
 
     request: Inbound
     result: dict[str, Any]
+
+
+class FoundParents(Struct, frozen=True):
+    """The look-up: how jobs and sweeps stand that others wait for."""
+
+    asked: LookUpParents
+    ends: dict[str, Ended]
 
 
 class Tidy(Struct, frozen=True):
@@ -207,6 +216,8 @@ class Loop:
                 self._authority.found_model(request, source)
             case FoundSeries(request=request, result=result):
                 self._authority.found_series(request, result)
+            case FoundParents(asked=asked, ends=ends):
+                self._authority.found_parents(asked, ends)
             case Tidy(jobs=jobs, sweeps=sweeps):
                 self._authority.tidy(jobs, sweeps)
             case Connected():
@@ -260,6 +271,8 @@ class Loop:
                 self._look_up_model(request, job, sweep)
             case LookUpSeries(request=request, metric=metric):
                 self._look_up_series(request, metric)
+            case LookUpParents():
+                self._look_up_parents(output)
 
     def _complete(self, grants: Grants) -> Grants:
         return self._seal_secrets(self._sign_scripts(grants))
@@ -274,6 +287,15 @@ class Loop:
 
     def _look_up_model(self, request: Inbound, job: str | None, sweep: str | None) -> None:
         self._specs.submit_model(job, sweep, lambda found: self._inbox.put(FoundModel(request, found)))
+
+    def _look_up_parents(self, asked: LookUpParents) -> None:
+        # What has ended is not in memory from its decision on, and in the read models after its commit.
+        position = self._authority.state.position
+        self._specs.submit_parents(
+            asked.parents,
+            lambda: self._projector.position >= position,
+            lambda ends: self._inbox.put(FoundParents(asked, ends)),
+        )
 
     def _look_up_series(self, request: Inbound, metric: str) -> None:
         wanted = request.data

@@ -20,6 +20,7 @@ from schemas.names import (
     ModelName,
     Name,
     Nonce,
+    ParentId,
     Seconds,
     Sha256,
     ShortText,
@@ -51,6 +52,18 @@ class JobSubmitted(Event, frozen=True):
     job: JobId
     spec: JobSpec
     submitter: Name
+    #: Jobs and sweeps that had not ended, or whose end it has not been told yet.
+    waits_for: tuple[ParentId, ...] = ()
+
+
+class ParentEnded(Event, frozen=True):
+    """What a job waited for ended as it should. The last one lets the job be queued."""
+
+    job: JobId
+    parent: ParentId
+    status: ShortText
+    #: By reference, as they stand in its spec: what takes their places when nothing more is waited for.
+    values: JsonObject = {}
 
 
 class JobClaimed(Event, frozen=True):
@@ -185,6 +198,17 @@ class SweepSubmitted(Event, frozen=True):
     sweep: SweepId
     spec: SweepSpec
     submitter: Name
+    #: As in `JobSubmitted`.
+    waits_for: tuple[ParentId, ...] = ()
+
+
+class SweepParentEnded(Event, frozen=True):
+    """What a sweep waited for ended as it should. The last one lets trials be proposed."""
+
+    sweep: SweepId
+    parent: ParentId
+    status: ShortText
+    values: JsonObject = {}
 
 
 class TrialProposed(Event, frozen=True):
@@ -250,6 +274,7 @@ class SweepFinished(Event, frozen=True):
 class SweepCancelled(Event, frozen=True):
     sweep: SweepId
     by: Name
+    why: Text = ""
 
 
 class JobDeleted(Event, frozen=True):
@@ -369,6 +394,7 @@ class RequestAnswered(Event, frozen=True):
 
 JobEvent = (
     JobSubmitted
+    | ParentEnded
     | JobClaimed
     | JobHeld
     | JobReleased
@@ -388,6 +414,7 @@ JobEvent = (
 )
 SweepEvent = (
     SweepSubmitted
+    | SweepParentEnded
     | TrialProposed
     | SweepPaused
     | SweepResumed

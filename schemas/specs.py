@@ -13,6 +13,7 @@ from schemas.names import (
     JobId,
     JsonObject,
     Name,
+    ParentId,
     PythonVersion,
     SecretName,
     Sha256,
@@ -110,6 +111,10 @@ class Serves(Spec, frozen=True):
     concurrency: Annotated[int, Meta(ge=1, le=64)] = 1
 
 
+#: In a sweep's job they are the sweep's: no trial is proposed before they have ended.
+Parents = Annotated[tuple[ParentId, ...], Meta(max_length=1000)]
+
+
 class JobSpec(Spec, frozen=True):
     """One run of a script with one set of parameters."""
 
@@ -147,6 +152,10 @@ class JobSpec(Spec, frozen=True):
     #: No machine runs it: somebody's own loop asks for it and tells what came of it. Of sweeps only.
     #: `limits.wall_seconds` is then how long the loop may say nothing of it.
     asked: bool = False
+    #: Must have succeeded first. When one did not, the job is cancelled. What parameters refer to counts too.
+    after: Parents = ()
+    #: Must have ended first, however they end.
+    after_any: Parents = ()
 
     @property
     def starts_allowed(self) -> int:

@@ -18,6 +18,7 @@ KINDS: dict[str, dict[str, str]] = {
         "JobCancelled": "Cancelled",
         "JobDeleted": "Deleted",
         "CheckpointStored": "Checkpoint stored",
+        "ParentEnded": "What it waited for has ended",
     },
     "results": {
         "JobSucceeded": "Succeeded",
@@ -42,6 +43,7 @@ KINDS: dict[str, dict[str, str]] = {
         "SweepStuck": "Sweep is stuck",
         "SweepFinished": "Sweep finished",
         "SweepCancelled": "Sweep cancelled",
+        "SweepParentEnded": "What it waited for has ended",
         "SweepPaused": "Sweep paused",
         "SweepResumed": "Sweep goes on",
         "SweepChanged": "Sweep changed",

@@ -22,6 +22,7 @@ from hq.core.decide.requests import (
 )
 from hq.core.decide.services import decide_service
 from hq.core.decide.sweeps import CONTROLS, decide_control
+from hq.core.dependents import FoundParents
 from hq.core.explain import explain
 from hq.core.outputs import Answer, Output, Publish, RecordProgress
 from hq.core.recording import Recording
@@ -53,8 +54,8 @@ from schemas.states import JobStatus, SweepStatus
 #: The only principal that may act for others: it has authenticated them.
 ON_BEHALF = "web"
 _AGENTS_SHOWN = 500
-#: What was looked up for a request: specs by job, a sweep's jobs, what is to be a model, or nothing.
-Found = dict[str, JobSpec] | tuple[str, ...] | Source | None
+#: What was looked up for a request: specs by job, a sweep's jobs, what is to be a model, parents, or nothing.
+Found = dict[str, JobSpec] | tuple[str, ...] | Source | FoundParents | None
 #: One answer must fit one message.
 _SWEEPS_BYTES = 200 * 1024
 #: Some news of each sweep that is told: whoever asks gets on.
@@ -152,6 +153,9 @@ class Answering:
 
     def decide_looked_up(self, recording: Recording, message: Inbound, found: Found) -> None:
         """Record what follows from a request for which read models were looked up."""
+        if isinstance(found, FoundParents) and found.specs is not None:
+            self.decide_retry(recording, message, found.specs, found)
+            return
         if isinstance(found, dict) and isinstance(message.data, Retry):
             self.decide_retry(recording, message, found)
             return
@@ -160,7 +164,9 @@ class Answering:
         except Refused as refused:
             self._refuse(recording, message, refused)
 
-    def decide_retry(self, recording: Recording, message: Inbound, specs: dict[str, JobSpec]) -> None:
+    def decide_retry(
+        self, recording: Recording, message: Inbound, specs: dict[str, JobSpec], found: Found = None
+    ) -> None:
         """Record new jobs with the specs of old ones."""
         request: Retry = message.data
         missing = [job for job in request.jobs if job not in specs]
@@ -177,7 +183,7 @@ class Answering:
             if size > MAX_RETRY_BYTES:
                 why = f"their specs have {size} bytes, at most {MAX_RETRY_BYTES}: retry fewer jobs at once"
                 raise Refused("too_big", why)
-            self._decide_change(recording, message, Submit(jobs=again, key=request.key), request)
+            self._decide_change(recording, message, Submit(jobs=again, key=request.key), request, found)
         except Refused as refused:
             self._refuse(recording, message, refused)
 
@@ -206,9 +212,10 @@ class Answering:
         elif isinstance(found, Source):
             raise Refused("not_possible", f"HQ cannot carry out {type(change).__name__} here")
         elif isinstance(change, Delete):
-            events, answer = decide_deletion(self._state, change.jobs, found or (), submitter)
+            known = found if isinstance(found, dict) else ()
+            events, answer = decide_deletion(self._state, change.jobs, known, submitter)
         elif isinstance(change, DeleteSweep):
-            jobs = None if found is None else tuple(found)
+            jobs = found if isinstance(found, tuple) else None
             events, answer = decide_sweep_deletion(self._state, change.sweep, jobs, submitter)
         elif isinstance(change, AskTrial):
             events, answer = decide_ask(self._state, submitter, change, self._books.scheduler.give_token)
@@ -227,11 +234,14 @@ class Answering:
             events, answer = decide_service(self._state, submitter, change)
         else:
             check_secrets(change, self.read_secrets)
+            parents = found.ends if isinstance(found, FoundParents) else {}
             events, answer = decide_request(
-                self._state, submitter, message.names["client"], change, recording.ids
+                self._state, submitter, message.names["client"], change, recording.ids, parents
             )
         for event in events:
             recording.record(event)
+        if isinstance(found, FoundParents):
+            self._books.dependents.found(found.ends, found.ends)
         recording.record(RequestAnswered(submitter, key, digest, answer))
         recording.answer(message, Reply(message.id, True, recording.position, answer))
 
@@ -307,7 +317,7 @@ class Answering:
                 "why": sweep.why,
                 "added": sweep.added,
                 "changes": sweep.changes,
-                "paused": sweep.status is SweepStatus.PAUSED,
+                "paused": sweep.status is SweepStatus.PAUSED or bool(sweep.waits_for),
             }
             room -= len(msgspec.json.encode(view))
             if shown and room < 0:

@@ -26,11 +26,14 @@ from hq.core.decide.deletion import decide_tidying
 from hq.core.decide.models import Source
 from hq.core.decide.requests import Refused
 from hq.core.decide.stopping import TimedRules, decide_stop
+from hq.core.decide.waiting import find_absent, specs_in
+from hq.core.dependents import Ended, FoundParents
 from hq.core.forgeries import Forgeries
 from hq.core.outputs import (
     Answer,
     LookUp,
     LookUpModel,
+    LookUpParents,
     LookUpSeries,
     LookUpSweep,
     Output,
@@ -41,6 +44,7 @@ from hq.core.recording import Recording
 from hq.core.scheduler import AHEAD_SECONDS
 from hq.core.showing_services import read_services
 from hq.core.state import Change, State
+from hq.core.telling import tell_dependents
 from hq.core.timing import CLAIM_SECONDS, LOOP_GAP_SECONDS
 from hq.core.waiting import Tidying, Waiting
 from hq.core.waking import Waking
@@ -153,7 +157,11 @@ class Authority:
 
     def retry(self, request: Inbound, specs: dict[str, JobSpec]) -> None:
         """Go on with a request whose jobs were looked up. Jobs that were not found are missing."""
-        self._waiting.put((request, specs))
+        absent = find_absent(self.state, specs.values()) if isinstance(request.data, Retry) else ()
+        if absent:
+            self._outputs.append(LookUpParents(absent, request, specs))
+        else:
+            self._waiting.put((request, specs))
 
     def found_sweep(self, request: Inbound, jobs: tuple[str, ...] | None) -> None:
         """Go on with the deletion of a sweep that was looked up; None when there is no such one."""
@@ -162,6 +170,13 @@ class Authority:
     def found_model(self, request: Inbound, source: Source) -> None:
         """Go on with the promotion of a job that was looked up."""
         self._waiting.put((request, source))
+
+    def found_parents(self, asked: LookUpParents, ends: dict[str, Ended]) -> None:
+        """Go on with what waits for what was looked up. Of those left out there is nothing."""
+        if asked.request is None:
+            self.books.dependents.found(asked.parents, ends)
+        else:
+            self._waiting.put((asked.request, FoundParents(ends, asked.specs)))
 
     def found_series(self, request: Inbound, result: dict[str, Any]) -> None:
         """Answer a question about a sweep's values, which were looked up."""
@@ -237,6 +252,7 @@ class Authority:
                 self._contact.decide(recording, message, now)
             self._keep(batch, recording)
         self._decide_workers(batch, now, wall)
+        self._tell_dependents(batch, now, wall)
         self._grant_ahead(batch, now, wall)
         while not batch and self._release(now):
             # Whose turn it was to be asked has its offer now; others may have claimed ahead.
@@ -311,6 +327,17 @@ class Authority:
         for event in self._workers.decide(recording.ids, now):
             recording.record(event)
         self._keep(batch, recording)
+
+    def _tell_dependents(self, batch: list[Decision], now: float, wall: float) -> None:
+        """Decide what follows from the ends of what others wait for, and of these the ends in turn."""
+        dependents = self.books.dependents
+        if lost := dependents.take_lost(now):
+            self._outputs.append(LookUpParents(lost))
+        while dependents.untold and len(batch) < MAX_BATCH:
+            recording = Recording(self.books, self._instance, now, wall)
+            for event in tell_dependents(self.state, dependents):
+                recording.record(event)
+            self._keep(batch, recording)
 
     def take_outputs(self) -> list[Output]:
         """Return what is to be done now, in order, and forget it."""
@@ -391,7 +418,10 @@ class Authority:
         else:
             if isinstance(request, DeployService | RollBackService | StopService):
                 self._workers.look_again()
-            self._waiting.put(message)
+            if absent := find_absent(self.state, specs_in(request)):
+                self._outputs.append(LookUpParents(absent, message))
+            else:
+                self._waiting.put(message)
 
     def _on_call(self, message: Inbound, now: float) -> None:
         try:

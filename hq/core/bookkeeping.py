@@ -9,6 +9,7 @@ from collections import Counter
 from msgspec import Struct
 
 from hq.core.asked import Asked
+from hq.core.dependents import Dependents
 from hq.core.leases import AttemptKey, Leases
 from hq.core.scheduler import AHEAD_SECONDS, Scheduler
 from hq.core.sightings import Sighting
@@ -58,6 +59,7 @@ class Bookkeeping:
         self.refused: Counter[str] = Counter()
         #: Machines that were asked to wake and not heard from since.
         self.woken: dict[str, Woken] = {}
+        self.dependents = Dependents(state)
         self._led_at = now
         self._second = 0
         self._forwarded: Counter[str] = Counter()
@@ -72,7 +74,7 @@ class Bookkeeping:
         if job.spec.asked:
             self.asked.note(job, now)
             return
-        if job.status is JobStatus.QUEUED:
+        if job.is_ready:
             self.scheduler.note_queued(job, now, self._ready_at(job, now))
         elif job.status is JobStatus.RUNNING:
             self.scheduler.note_running(job)
@@ -120,6 +122,7 @@ class Bookkeeping:
         """Bring the tables in step with one event of a job."""
         self.in_flight.add(after.id)
         self._note_serving(after)
+        self.dependents.note(before.waits_for if before else (), after)
         if before is not None:
             self.counts[before.status] -= 1
         if not after.status.is_final:
@@ -139,11 +142,12 @@ class Bookkeeping:
             self.scheduler.note_running(after)
         if was_running and not is_running:
             self.scheduler.note_stopped(after)
-        if after.status is JobStatus.QUEUED and (before is None or before.status is not JobStatus.QUEUED):
+        if after.is_ready and (before is None or not before.is_ready):
             self.scheduler.note_queued(after, now, self._ready_at(after, now))
-            if before is None or after.spec.expires <= self.wall:
-                # The second time for a job whose time came while it ran: it was passed over then.
-                self._note_expiry(after)
+        queued = after.status is JobStatus.QUEUED and (before is None or before.status is not after.status)
+        if queued and (before is None or after.spec.expires <= self.wall):
+            # The second time for a job whose time came while it ran: it was passed over then.
+            self._note_expiry(after)
         if isinstance(event, JobSucceeded):
             self.scheduler.note_duration(after.spec.script.bundle, event.result.duration_seconds)
             self._forgive(after.attempt(event.token))
@@ -220,6 +224,8 @@ class Bookkeeping:
 
     def next_wake(self, now: float) -> float:
         """Return for how many seconds nothing happens by itself, at most one."""
+        if self.dependents.untold:
+            return 0.0
         times = (self.leases.next_end(), self.asked.next_end(), self.scheduler.next_wake())
         soonest = min((t for t in times if t is not None), default=now + LONGEST_SLEEP)
         return min(LONGEST_SLEEP, max(0.0, soonest - now), OFFER_SECONDS)

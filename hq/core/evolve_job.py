@@ -6,12 +6,15 @@ held |                 '---returned, interrupted, lost, failed with retries left
   v  |                          '--> QUEUED --died--> DEAD
  HELD                any non-terminal --cancelled--> CANCELLED
                      RUNNING --prune decided--> RUNNING --pruned--> PRUNED
+
+While it waits for others (`waits_for`) a QUEUED job cannot be claimed.
 """
 
 from msgspec.structs import replace
 
 from hq.core.moment import InvalidTransition, Moment
 from hq.core.state import Attempt, Job, Pruning
+from hq.core.waits import without_parent, words_for
 from schemas.events import (
     AttemptFailed,
     AttemptInterrupted,
@@ -29,10 +32,12 @@ from schemas.events import (
     JobReleased,
     JobSubmitted,
     JobSucceeded,
+    ParentEnded,
     PruneDecided,
     ResultSuperseded,
 )
 from schemas.facts import AttemptResult
+from schemas.references import fill_in
 from schemas.states import AttemptState, JobStatus
 
 
@@ -54,6 +59,8 @@ def evolve_job(job: Job | None, event: JobEvent, moment: Moment) -> Job:
             revision=1,
             order=moment.position * 2**20 + moment.index,
             submitted_at=moment.at,
+            waits_for=event.waits_for,
+            why=words_for(event.waits_for),
         )
     if isinstance(event, JobSubmitted) or (job.status.is_final and not isinstance(event, ResultSuperseded)):
         raise InvalidTransition(f"{type(event).__name__} for job {job.id}, which is {job.status}")
@@ -64,7 +71,7 @@ def evolve_job(job: Job | None, event: JobEvent, moment: Moment) -> Job:
 def _evolve_live(job: Job, event: JobEvent, moment: Moment) -> Job:
     match event:
         case JobClaimed():
-            if job.status is not JobStatus.QUEUED or event.token <= job.token:
+            if not job.is_ready or event.token <= job.token:
                 raise InvalidTransition(
                     f"claim {event.token} of job {job.id}: {job.status}, token {job.token}"
                 )
@@ -81,6 +88,8 @@ def _evolve_live(job: Job, event: JobEvent, moment: Moment) -> Job:
                 claimed_at=moment.at,
                 why="",
             )
+        case ParentEnded():
+            return _note_parent(job, event)
         case JobHeld(by=by):
             if job.status is not JobStatus.QUEUED:
                 raise InvalidTransition(f"job {job.id} cannot be held: it is {job.status}")
@@ -88,7 +97,7 @@ def _evolve_live(job: Job, event: JobEvent, moment: Moment) -> Job:
         case JobReleased():
             if job.status is not JobStatus.HELD:
                 raise InvalidTransition(f"job {job.id} cannot be released: it is {job.status}")
-            return replace(job, status=JobStatus.QUEUED, why="", delay_seconds=0)
+            return replace(job, status=JobStatus.QUEUED, why=words_for(job.waits_for), delay_seconds=0)
         case AttemptReturned(token=token, why=why):
             # Nothing of it ran or will report: dropped, so that handing back
             # many times does not make the job grow.
@@ -147,6 +156,14 @@ def _evolve_live(job: Job, event: JobEvent, moment: Moment) -> Job:
             return _close(job, token) if job.attempt(token) and token != job.token else job
         case _:
             raise InvalidTransition(f"{type(event).__name__} is not an event of a live job")
+
+
+def _note_parent(job: Job, event: ParentEnded) -> Job:
+    waits_for, received = without_parent(job, event)
+    # All at once, when nothing is missing: what one parent brought is never read for references.
+    spec = job.spec if waits_for else fill_in(job.spec, received)
+    why = words_for(waits_for) if job.status is JobStatus.QUEUED else job.why
+    return replace(job, spec=spec, waits_for=waits_for, received=received, why=why)
 
 
 def _mark(job: Job, token: int, state: AttemptState) -> Job:

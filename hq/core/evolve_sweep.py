@@ -4,12 +4,14 @@ from msgspec.structs import replace
 
 from hq.core.moment import InvalidTransition, Moment
 from hq.core.state import Sweep
+from hq.core.waits import without_parent, words_for
 from schemas.events import (
     SweepCancelled,
     SweepChanged,
     SweepEvent,
     SweepExhausted,
     SweepFinished,
+    SweepParentEnded,
     SweepPaused,
     SweepResumed,
     SweepStopped,
@@ -17,6 +19,7 @@ from schemas.events import (
     SweepSubmitted,
     TrialProposed,
 )
+from schemas.references import fill_in
 from schemas.states import SweepStatus
 
 
@@ -39,6 +42,8 @@ def evolve_sweep(sweep: Sweep | None, event: SweepEvent, moment: Moment) -> Swee
             position=moment.position,
             revision=1,
             submitted_at=moment.at,
+            waits_for=event.waits_for,
+            why=words_for(event.waits_for),
         )
     if sweep.status.is_final:
         raise InvalidTransition(f"{type(event).__name__} for sweep {sweep.id}, which is {sweep.status}")
@@ -49,6 +54,8 @@ def evolve_sweep(sweep: Sweep | None, event: SweepEvent, moment: Moment) -> Swee
             added = sweep.added + (by is not None)
             why = sweep.why if sweep.status is SweepStatus.PAUSED else ""
             changed = replace(sweep, proposed=trial + 1, live=sweep.live + 1, added=added, why=why)
+        case SweepParentEnded():
+            changed = _note_parent(sweep, event, moment)
         case SweepStuck(why=why):
             changed = replace(sweep, why=why)
         case SweepPaused(by=by):
@@ -58,7 +65,8 @@ def evolve_sweep(sweep: Sweep | None, event: SweepEvent, moment: Moment) -> Swee
         case SweepResumed():
             if sweep.status is not SweepStatus.PAUSED:
                 raise InvalidTransition(f"sweep {sweep.id} cannot be resumed: it is {sweep.status}")
-            changed = replace(sweep, status=SweepStatus.RUNNING, why="", settled=_ended(sweep))
+            why = words_for(sweep.waits_for)
+            changed = replace(sweep, status=SweepStatus.RUNNING, why=why, settled=_ended(sweep))
         case SweepChanged():
             changed = _change(sweep, event)
         case SweepStopped(rule=rule, why=why):
@@ -67,13 +75,23 @@ def evolve_sweep(sweep: Sweep | None, event: SweepEvent, moment: Moment) -> Swee
             changed = replace(sweep, exhausted=True)
         case SweepFinished(why=why):
             changed = replace(sweep, status=SweepStatus.FINISHED, why=why, ended_at=moment.at)
-        case SweepCancelled(by=by):
-            changed = replace(
-                sweep, status=SweepStatus.CANCELLED, why=f"cancelled by {by}", ended_at=moment.at
-            )
+        case SweepCancelled(by=by, why=why):
+            why = why or f"cancelled by {by}"
+            changed = replace(sweep, status=SweepStatus.CANCELLED, why=why, ended_at=moment.at)
         case _:
             raise InvalidTransition(f"{type(event).__name__} for sweep {sweep.id}, which exists")
     return replace(changed, position=moment.position, revision=sweep.revision + 1)
+
+
+def _note_parent(sweep: Sweep, event: SweepParentEnded, moment: Moment) -> Sweep:
+    waits_for, received = without_parent(sweep, event)
+    changed = replace(sweep, waits_for=waits_for, received=received)
+    if sweep.status is SweepStatus.RUNNING:
+        changed = replace(changed, why=words_for(waits_for))
+    if waits_for:
+        return changed
+    spec = replace(sweep.spec, job=fill_in(sweep.spec.job, received))
+    return replace(changed, spec=spec, began_at=moment.at)
 
 
 def _change(sweep: Sweep, event: SweepChanged) -> Sweep:

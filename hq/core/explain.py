@@ -5,6 +5,8 @@ from hq.core.sightings import Sighting
 from hq.core.state import Job
 from schemas.states import JobStatus
 
+_PARENTS_SHOWN = 5
+
 
 def explain(job_id: str, books: Bookkeeping, now: float) -> str:
     """Return why a job stands where it stands, in words for a person."""
@@ -23,6 +25,9 @@ def explain(job_id: str, books: Bookkeeping, now: float) -> str:
         return "no machine runs it: it waits for a loop of its own to ask for it"
     if job.status is JobStatus.RUNNING:
         return f"it is running on {job.agent}"
+    if job.waits_for:
+        held = f"{job.why}, and " if job.status is JobStatus.HELD else ""
+        return f"{held}it {_why_it_waits(job, books)}"
     if job.status is JobStatus.HELD:
         return f"{job.why}: release it to let it run"
     if books.scheduler.queue.is_delayed(job_id):
@@ -31,6 +36,18 @@ def explain(job_id: str, books: Bookkeeping, now: float) -> str:
     if offer is not None:
         return f"it is offered to {offer[0]} right now"
     return _why_no_agent(job, books, now)
+
+
+def _why_it_waits(job: Job, books: Bookkeeping) -> str:
+    state = books.state
+    parts: list[str] = []
+    for parent in job.waits_for[:_PARENTS_SHOWN]:
+        one = state.jobs.get(parent) or state.sweeps.get(parent)
+        kind = "sweep" if parent.startswith("s") else "job"
+        stands = "has ended just now" if one is None else f"is {one.status}"
+        parts.append(f"{kind} {parent}, which {stands}")
+    more = len(job.waits_for) - len(parts)
+    return "waits for " + "; ".join(parts) + (f"; and {more} more" if more else "")
 
 
 def _why_no_agent(job: Job, books: Bookkeeping, now: float) -> str:

@@ -7,6 +7,7 @@ from msgspec import Struct
 from bus.port import Inbound, Refusal
 from bus.topics import Topic
 from schemas.messages import Reply
+from schemas.specs import JobSpec
 
 
 class Publish(Struct, frozen=True):
@@ -36,6 +37,16 @@ class LookUpSweep(Struct, frozen=True):
 
     request: Inbound
     sweep: str
+
+
+class LookUpParents(Struct, frozen=True):
+    """Read how jobs and sweeps ended that others wait for, then call `Authority.found_parents` with all."""
+
+    parents: tuple[str, ...]
+    #: Who submits what waits for them; None: HQ itself wants to know.
+    request: Inbound | None = None
+    #: Of a retry, the specs that were looked up before.
+    specs: dict[str, JobSpec] | None = None
 
 
 class Wake(Struct, frozen=True):
@@ -68,4 +79,14 @@ class RecordProgress(Struct, frozen=True):
     data: Any
 
 
-Output = Publish | Answer | LookUp | LookUpSweep | LookUpModel | LookUpSeries | RecordProgress | Wake
+Output = (
+    Publish
+    | Answer
+    | LookUp
+    | LookUpSweep
+    | LookUpModel
+    | LookUpSeries
+    | LookUpParents
+    | RecordProgress
+    | Wake
+)

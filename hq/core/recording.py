@@ -11,12 +11,22 @@ from hq.core.decide.pruning import decide_pruned
 from hq.core.decide.requests import Ids
 from hq.core.decide.stopping import decide_stop, find_rule
 from hq.core.decide.sweeps import holder_of
+from hq.core.dependents import end_of_job, end_with_history
 from hq.core.evolve import evolve
 from hq.core.leases import AttemptKey
 from hq.core.moment import Moment
 from hq.core.outputs import Answer, Output, Publish
 from hq.core.state import Change, Deleted, Job, Sweep
-from schemas.events import JOB_EVENTS, AnyEvent, Decision, JobHeld, PruneDecided, SweepFinished
+from schemas.events import (
+    JOB_EVENTS,
+    SWEEP_EVENTS,
+    AnyEvent,
+    Decision,
+    JobHeld,
+    PruneDecided,
+    SweepCancelled,
+    SweepFinished,
+)
 from schemas.messages import Ack, DeletionNotice, JobNotice, Order, Reply, SweepNotice
 from schemas.states import AttemptState, Command, JobStatus, SweepStatus
 
@@ -43,6 +53,9 @@ class Recording:
         before = state.jobs.get(event.job) if isinstance(event, JOB_EVENTS) else None  # type: ignore[union-attr]
         index = len(self._events)
         self._events.append(event)
+        parent = _ending_sweep(event)
+        history = state.histories.get(parent) if parent else None
+        swept = state.sweeps.get(event.sweep) if isinstance(event, SWEEP_EVENTS) else None  # type: ignore[union-attr]
         changes = evolve(state, event, Moment(self.position, index, self._wall))
         self.changes.extend(changes)
         for change in changes:
@@ -51,12 +64,17 @@ class Recording:
                 notice = JobNotice(self.position, index, change.revision, change.status, event)  # type: ignore[arg-type]
                 self.publish(topics.JOB_EVENT, notice, job=change.id)
                 self._follow_job(before, change, getattr(event, "token", None))
+                if change.status.is_final and self.books.dependents.has(change.id):
+                    self.books.dependents.tell(end_of_job(change, getattr(event, "result", None)))
                 if isinstance(event, PruneDecided):
                     self._wind_down(change)
             elif isinstance(change, Sweep):
                 if not isinstance(event, JOB_EVENTS):
                     sweep_notice = SweepNotice(self.position, index, change.revision, change.status, event)  # type: ignore[arg-type]
                     self.publish(topics.SWEEP_EVENT, sweep_notice, sweep=change.id)
+                    self.books.dependents.note(swept.waits_for if swept else (), change)
+                    if parent and self.books.dependents.has(parent):
+                        self.books.dependents.tell(end_with_history(change, history))
                 self._sweeps[change.id] = None
             elif isinstance(change, Deleted):
                 self._tell_deletion(change, DeletionNotice(self.position, index, event.by))  # type: ignore[union-attr,arg-type]
@@ -126,3 +144,8 @@ class Recording:
         state.position = self.position
         op = f"{self._instance}-{self.position}"
         return Decision(self.position, state.epoch, op, self._wall, tuple(self._events))
+
+
+def _ending_sweep(event: AnyEvent) -> str:
+    """Return the sweep that ends with an event, or ""."""
+    return event.sweep if isinstance(event, SweepFinished | SweepCancelled) else ""

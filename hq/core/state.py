@@ -82,6 +82,15 @@ class Job(Struct, frozen=True, kw_only=True):
     #: It is to end early, or did: whatever its attempts bring, it is never started again.
     pruning: Pruning | None = None
     ended_at: float | None = None
+    #: Jobs and sweeps that have not ended, or not as they should. While there are any it is not offered.
+    waits_for: tuple[str, ...] = ()
+    #: What its parameters refer to, by reference. In their places when nothing more is waited for.
+    received: JsonObject = {}
+
+    @property
+    def is_ready(self) -> bool:
+        """Tell whether it waits for nothing but a time and a machine."""
+        return self.status is JobStatus.QUEUED and not self.waits_for
 
     def attempt(self, token: int) -> Attempt | None:
         """Return the attempt with this token, or None if it was never granted."""
@@ -142,6 +151,11 @@ class Sweep(Struct, frozen=True, kw_only=True):
     #: How many trials had ended when the sweep itself was last changed: whatever is proposed after that is
     #: chosen knowing these at least.
     settled: int = 0
+    #: As in `Job`. While there are any no trial is proposed.
+    waits_for: tuple[str, ...] = ()
+    received: JsonObject = {}
+    #: When it had nothing more to wait for; None for one that never waited.
+    began_at: float | None = None
 
 
 class ServiceVersion(Struct, frozen=True, kw_only=True):

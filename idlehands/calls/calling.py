@@ -41,6 +41,12 @@ class Wishes(Struct, frozen=True):
     retry_on_failure: int = 0
     max_starts: int = 3
     secrets: tuple[str, ...] = ()
+    #: Jobs and sweeps that must have succeeded first, or ended.
+    after: tuple[str, ...] = ()
+    after_any: tuple[str, ...] = ()
+    #: Unix seconds.
+    not_before: float = 0
+    expires: float = 0
 
 
 class Caller:
@@ -123,6 +129,10 @@ class Caller:
             retry_on_failure=wishes.retry_on_failure,
             max_starts=wishes.max_starts,
             secrets=wishes.secrets,
+            after=wishes.after,
+            after_any=wishes.after_any,
+            not_before=wishes.not_before,
+            expires=wishes.expires,
         )
 
     def _sign(self, reference: ScriptRef, payload: str, varied: tuple[str, ...]) -> ScriptRef:

@@ -84,6 +84,28 @@ Secret = Annotated[
 SecretFiles = Annotated[
     bool, typer.Option("--secret-files", help="Secrets as files $IDLEHANDS_SECRETS/NAME, not as variables.")
 ]
+After = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--after",
+        metavar="ID",
+        help="A job or sweep that must have succeeded first; repeatable. If it does not, this is cancelled.",
+    ),
+]
+AfterAny = Annotated[
+    list[str] | None,
+    typer.Option("--after-any", metavar="ID", help="A job or sweep that must have ended first, however."),
+]
+NotBefore = Annotated[
+    str,
+    typer.Option(
+        "--not-before", metavar="WHEN", help="Begin no earlier: 22:30, 2026-12-01T08:00, or +2h from now."
+    ),
+]
+Expires = Annotated[
+    str,
+    typer.Option("--expires", metavar="WHEN", help="Cancel it if it has not begun by then; as --not-before."),
+]
 LeastIsolation = Annotated[
     str | None,
     typer.Option(
@@ -142,7 +164,13 @@ def limits_of(seconds: float) -> Limits:
 
 def spec_options(**given: Any) -> dict[str, Any]:
     """Return the keyword arguments of `build_spec` that come from shared options."""
+    from idlehands.cli.moments import parse_moment
+
     return {
+        "after": tuple(given["after"] or ()),
+        "after_any": tuple(given["after_any"] or ()),
+        "not_before": parse_moment("--not-before", given["not_before"]),
+        "expires": parse_moment("--expires", given["expires"]),
         "arguments": given["arguments"],
         "name": given["name"],
         "needs": needs_of(

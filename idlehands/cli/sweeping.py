@@ -130,6 +130,10 @@ def sweep(
     exclusive: options.Exclusive = False,
     retry_on_failure: options.Retries = 0,
     time_limit: options.Wall = 0,
+    after: options.After = None,
+    after_any: options.AfterAny = None,
+    not_before: options.NotBefore = "",
+    expires: options.Expires = "",
     force: options.Force = False,
     json: options.Json = False,
 ) -> None:

@@ -129,6 +129,10 @@ def build_spec(
     secrets_as: str = "environment",
     artifacts: tuple[str, ...] = (),
     source: Source | None = None,
+    after: tuple[str, ...] = (),
+    after_any: tuple[str, ...] = (),
+    not_before: float = 0,
+    expires: float = 0,
 ) -> JobSpec:
     """Return a job spec, checked against the schema.
 
@@ -150,6 +154,10 @@ def build_spec(
         "secrets_as": secrets_as,
         "artifacts": artifacts,
         "source": source,
+        "after": after,
+        "after_any": after_any,
+        "not_before": not_before,
+        "expires": expires,
     }
     spec: JobSpec = checked(given, JobSpec)
     return spec

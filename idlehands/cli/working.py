@@ -44,6 +44,10 @@ def run(
     exclusive: options.Exclusive = False,
     retry_on_failure: options.Retries = 0,
     time_limit: options.Wall = 0,
+    after: options.After = None,
+    after_any: options.AfterAny = None,
+    not_before: options.NotBefore = "",
+    expires: options.Expires = "",
     force: options.Force = False,
 ) -> None:
     """Run SCRIPT on a machine of the house: follow it live, print its result as JSON, exit with its code.
@@ -92,6 +96,10 @@ def submit(
     exclusive: options.Exclusive = False,
     retry_on_failure: options.Retries = 0,
     time_limit: options.Wall = 0,
+    after: options.After = None,
+    after_any: options.AfterAny = None,
+    not_before: options.NotBefore = "",
+    expires: options.Expires = "",
     force: options.Force = False,
     key: Annotated[
         str | None, typer.Option("--key", help="Idempotency key: the same key submits once, for seven days.")

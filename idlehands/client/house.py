@@ -154,6 +154,10 @@ class House:
             retry_on_failure=asked.retry_on_failure,
             max_starts=asked.max_starts,
             secrets=asked.secrets,
+            after=asked.after,
+            after_any=asked.after_any,
+            not_before=asked.not_before,
+            expires=asked.expires,
         )
         return self.submit_specs([spec])[0]
 

@@ -91,6 +91,7 @@ def play() -> list[Decision]:
     _play_losses(house)
     _play_deletions(house)
     _play_audit(house)
+    _play_dependencies(house)
     _play_claims_ahead(house)
     missing = {kind.__name__ for kind in AnyEvent.__args__} - {type(event).__name__ for event in house.events}
     assert not missing, f"no {missing} in this log"
@@ -233,6 +234,25 @@ def _play_claims_ahead(house: SmallHouse) -> None:
     house.settle()
     house.boot("attic", boot=2)
     assert house.job(other).starts == 0
+
+
+def _play_dependencies(house: SmallHouse) -> None:
+    (first,) = house.submit(JobSpec(SCRIPT, {"rows": 5}))
+    needs = {"rows": f"result://{first}/table/rows", "$ref": [f"artifact://{first}/a.csv"]}
+    second, third = house.submit(
+        JobSpec(SCRIPT, needs, needs=Needs(gpus=8)), JobSpec(SCRIPT, {"x": f"result://{first}/nothing"})
+    )
+    spec = SweepSpec(JobSpec(SCRIPT, after=(first,)), {"x": FloatRange(0, 1)}, metric="loss")
+    sweep = house.request(SubmitSweep(sweep=spec)).result["sweep"]
+    spec = SweepSpec(JobSpec(SCRIPT, after=(third,)), {"x": FloatRange(0, 1)}, metric="loss")
+    house.request(SubmitSweep(sweep=spec))
+    house.submit(JobSpec(SCRIPT, after=(second,), after_any=(sweep,), needs=Needs(gpus=8)))
+    result = {"table": {"rows": 7}}
+    files = (Artifact("a.csv", "12" * 32, 5),)
+    house.deliver(AttemptResult(*_take(house, first), Outcome.SUCCEEDED, 0, result, artifacts=files))
+    house.settle()
+    house.request(FinishSweep(sweep=sweep))
+    assert house.job(second).spec.params == {"rows": 7, "$ref": [f"blob://{'12' * 32}/5"]}
 
 
 def _play_deletions(house: SmallHouse) -> None:

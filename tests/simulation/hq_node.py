@@ -8,11 +8,12 @@ from bus import topics
 from bus.port import Inbound
 from hq.core.authority import Authority
 from hq.core.evolve import apply
-from hq.core.outputs import Answer, LookUp, Publish
+from hq.core.outputs import Answer, LookUp, LookUpParents, Publish
 from hq.core.state import State
 from schemas.events import Decision, EpochBegan
 from tests.simulation.network import Clock, Network, World
 from tests.simulation.store import Store
+from tests.unit.hq.core.ends import ends_in
 
 PING_SECONDS = 3.0
 #: A standby takes over when it has not heard the leader for this long.
@@ -26,6 +27,8 @@ class HqNode:
     fences = True
     #: How short jobs must be to be granted ahead: here mostly all of them.
     ahead_seconds = math.inf
+    #: How many look-ups of parents are never answered.
+    lookups_lost = 0.1
     #: Stops when another HQ has taken its position.
     steps_down = True
 
@@ -208,6 +211,18 @@ class HqNode:
                 self._deliver(to, topics.REPLY, {"client": to}, output.reply)
             elif isinstance(output, LookUp):
                 self.authority.retry(output.request, {})
+            elif isinstance(output, LookUpParents):
+                self._look_up(output, self.authority.state.position, self._life)
+
+    def _look_up(self, asked: LookUpParents, position: int, life: int) -> None:
+        """Answer when all that HQ knew when it asked can be read; sometimes never."""
+        if life != self._life or self.authority is None or self.world.random.random() < self.lookups_lost:
+            return
+        if self.paused or self.store.is_away(self.name) or self.store.tail < position:
+            self.world.after(0.3, lambda: self._look_up(asked, position, life))
+            return
+        self.authority.found_parents(asked, ends_in(self.store.decisions, asked.parents))
+        self._step()
 
     def _publish(self, output: Publish) -> None:
         if output.topic in topics.TO_AGENT:

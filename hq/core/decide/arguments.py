@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from schemas.references import is_reference
 from schemas.specs import Choice, Dimension, Fixed, FloatRange, IntRange, JobSpec, SweepSpec
 from trust.arguments import Argument, why_refused
 
@@ -20,7 +21,7 @@ class _Said(msgspec.Struct, frozen=True):
 def why_not_signed(spec: JobSpec) -> str:
     """Return why the script's author did not sign it for what this job gives it, or ""."""
     arguments = _arguments_of(spec)
-    return "" if arguments is None else why_refused(arguments, spec.params, spec.argv)
+    return "" if arguments is None else why_refused(arguments, _known(spec.params), spec.argv)
 
 
 def why_space_not_signed(spec: SweepSpec) -> str:
@@ -28,8 +29,19 @@ def why_space_not_signed(spec: SweepSpec) -> str:
     arguments = _arguments_of(spec.job)
     if arguments is None:
         return ""
-    params = spec.job.params | {name: _samples(dimension) for name, dimension in spec.space.items()}
+    params = _known(spec.job.params) | {name: _samples(dimension) for name, dimension in spec.space.items()}
     return why_refused(arguments, params, spec.job.argv)
+
+
+def _known(params: dict[str, Any]) -> dict[str, Any]:
+    """Return parameters without the references in them: of these only the names can be looked at yet."""
+    return {name: _without_references(value) for name, value in params.items()}
+
+
+def _without_references(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return [_without_references(one) for one in value]
+    return None if is_reference(value) else value
 
 
 def _samples(dimension: Dimension) -> list[Any]:

@@ -1,7 +1,8 @@
 """What follows from requests of clients."""
 
 import hashlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -9,6 +10,9 @@ from msgspec.structs import replace
 
 from hq.core.decide.arguments import why_not_signed, why_space_not_signed
 from hq.core.decide.early import why_not_early
+from hq.core.decide.refused import Refused as Refused
+from hq.core.decide.waiting import check_parents, parents_of
+from hq.core.dependents import Ended
 from hq.core.state import State, Sweep
 from schemas.calls import CALL_ENTRY
 from schemas.events import (
@@ -58,19 +62,6 @@ SEARCH = "search"
 AUDITOR = "web"
 
 
-class Refused(Exception):
-    """A request that is not carried out; nothing changes.
-
-    Attributes:
-        code: A stable word for programs.
-    """
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-
-
 Decided = tuple[list[AnyEvent], dict[str, Any]]
 
 
@@ -97,15 +88,30 @@ def digest_of(request: Change) -> str:
     return hashlib.sha256(msgspec.json.encode(replace(request, key=None))).hexdigest()
 
 
-def decide_request(state: State, submitter: str, client: str, request: Change, ids: Ids) -> Decided:
+def decide_request(
+    state: State,
+    submitter: str,
+    client: str,
+    request: Change,
+    ids: Ids,
+    found: Mapping[str, Ended] = MappingProxyType({}),
+) -> Decided:
     """Return the events and the answer of a request.
+
+    Args:
+        state: What HQ knows.
+        submitter: For whom.
+        client: Who asks.
+        request: What for.
+        ids: Makes ids of what is new.
+        found: Parents that are not in memory, as they were looked up.
 
     Raises:
         Refused: With a code and words for whoever asked.
     """
     match request:
         case Submit(jobs=specs):
-            return _submit(specs, submitter, ids)
+            return _submit(state, specs, submitter, ids, found)
         case Cancel(jobs=jobs):
             return _on_jobs(state, jobs, submitter, "cancel")
         case Hold(jobs=jobs):
@@ -114,8 +120,10 @@ def decide_request(state: State, submitter: str, client: str, request: Change, i
             return _on_jobs(state, jobs, submitter, "release")
         case SubmitSweep(sweep=spec):
             check_sweep(spec)
+            parents = parents_of(spec.job)
+            check_parents(state, parents, found)
             sweep = ids.make("s")
-            return [SweepSubmitted(sweep, spec, submitter)], {"sweep": sweep}
+            return [SweepSubmitted(sweep, spec, submitter, parents)], {"sweep": sweep}
         case CancelSweep(sweep=sweep):
             return _cancel_sweep(state, sweep, submitter)
         case Audit(note=note):
@@ -155,15 +163,20 @@ def check_secrets(request: Change, read_known: Callable[[], Collection[str]]) ->
         )
 
 
-def _submit(specs: tuple[JobSpec, ...], submitter: str, ids: Ids) -> Decided:
+def _submit(
+    state: State, specs: tuple[JobSpec, ...], submitter: str, ids: Ids, found: Mapping[str, Ended]
+) -> Decided:
     events: list[AnyEvent] = []
     jobs: list[str] = []
     for spec in specs:
         check_spec(spec)
+        parents = parents_of(spec)
+        if parents:
+            check_parents(state, parents, found)
         if why := why_not_signed(spec):
             raise Refused("bad_spec", f"the script cannot be run like this: {why}")
         jobs.append(ids.make("j"))
-        events.append(JobSubmitted(jobs[-1], spec, submitter))
+        events.append(JobSubmitted(jobs[-1], spec, submitter, parents))
     return events, {"jobs": jobs}
 
 
@@ -279,8 +292,8 @@ def _propose(state: State, client: str, request: Propose, ids: Ids) -> Decided:
     if request.first != sweep.proposed or sweep.exhausted:
         # The search process saw an older position: it reads again and asks anew.
         raise Refused("stale", f"sweep {sweep.id} stands at trial {sweep.proposed}, not {request.first}")
-    if sweep.status is SweepStatus.PAUSED or request.changes != sweep.changes:
-        raise Refused("stale", f"sweep {sweep.id} was paused or changed meanwhile")
+    if sweep.status is SweepStatus.PAUSED or sweep.waits_for or request.changes != sweep.changes:
+        raise Refused("stale", f"sweep {sweep.id} waits for others, or was paused or changed meanwhile")
     if sweep.proposed - sweep.added + len(request.trials) > sweep.spec.trials:
         raise Refused("too_many", f"sweep {sweep.id} has {sweep.spec.trials} trials in all")
     size = len(msgspec.json.encode(request.trials))
@@ -310,5 +323,7 @@ def describe_trial(sweep: Sweep, trial: int, params: dict[str, Any]) -> JobSpec:
         params={**sweep.spec.job.params, **params},
         sweep=sweep.id,
         trial=trial,
+        after=(),
+        after_any=(),
         name=sweep.spec.job.name or f"{sweep.spec.name or sweep.id} {trial}"[:200],
     )

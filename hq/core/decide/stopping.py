@@ -36,8 +36,10 @@ def find_rule(state: State, sweep: Sweep, wall: float) -> tuple[str, str] | None
                 "machine_hours",
                 f"its trials have used {hours:.3g} machine hours of {rules.machine_hours:g}",
             )
-    if rules.wall_seconds is not None and wall - sweep.submitted_at >= rules.wall_seconds:
-        return "wall_seconds", f"its time is over: {rules.wall_seconds:g} s since it was submitted"
+    since = sweep.submitted_at if sweep.began_at is None else sweep.began_at
+    if rules.wall_seconds is not None and not sweep.waits_for and wall - since >= rules.wall_seconds:
+        began = "it was submitted" if sweep.began_at is None else "it could begin"
+        return "wall_seconds", f"its time is over: {rules.wall_seconds:g} s since {began}"
     return None
 
 

@@ -112,6 +112,8 @@ def _change(sweep: Sweep, request: ChangeSweep, by: str) -> list[AnyEvent]:
 
 def _add(sweep: Sweep, request: AddTrials, by: str, ids: Ids) -> Decided:
     _refuse_stopped(sweep, "add trials to")
+    if sweep.waits_for:
+        raise Refused("not_begun", f"sweep {sweep.id} {sweep.why}: add trials when it has begun")
     size = len(msgspec.json.encode(request.trials))
     if size > MAX_PROPOSAL_BYTES:
         raise Refused(

@@ -27,6 +27,7 @@ from schemas.events import (
     JobReleased,
     JobSubmitted,
     JobSucceeded,
+    ParentEnded,
     PruneDecided,
     ResultSuperseded,
 )
@@ -35,6 +36,7 @@ from schemas.specs import JobSpec, ScriptRef
 from schemas.states import JobStatus, Outcome
 
 JOB = "jaaaaaaaaaaaa"
+PARENT = "jbbbbbbbbbbbb"
 #: Tokens of an attempt that was interrupted and of the one after it.
 OLD, CURRENT, NEXT = 1, 2, 3
 SPEC = JobSpec(ScriptRef("0" * 64, "script.py"))
@@ -61,6 +63,7 @@ def _events() -> Iterator[JobEvent]:
     yield from (JobSubmitted(JOB, SPEC, "cli"), JobHeld(JOB, "cli"), JobReleased(JOB, "cli"))
     yield from (JobCancelled(JOB, "cli"), JobDied(JOB, "why"), JobFailed(JOB, "why"))
     yield JobPruned(JOB, "why")
+    yield ParentEnded(JOB, PARENT, "succeeded")
     for token in (OLD, CURRENT, NEXT):
         result = AttemptResult(JOB, token, Outcome.FAILED)
         yield JobClaimed(JOB, token, "attic", 1, "0" * 32)
@@ -101,7 +104,19 @@ def _jobs_of_every_status() -> list[Job]:
     )
     pruning = (*running, PruneDecided(JOB, CURRENT, "why"))
     left = (*pruning, AttemptInterrupted(JOB, CURRENT, "why", 1.0, unheard=True))
-    histories = [submitted, first, queued, running, again, (*again, JobHeld(JOB, "cli")), pruning, left]
+    waiting = (JobSubmitted(JOB, SPEC, "cli", (PARENT,)),)
+    histories = [
+        waiting,
+        (*waiting, JobHeld(JOB, "cli")),
+        submitted,
+        first,
+        queued,
+        running,
+        again,
+        (*again, JobHeld(JOB, "cli")),
+        pruning,
+        left,
+    ]
     histories.append((*pruning, JobPruned(JOB, "why")))
     jobs = [_fold(*history) for history in (*histories, *((*running, end) for end in ends))]
     assert {job.status for job in jobs} == set(JobStatus)

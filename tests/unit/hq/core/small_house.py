@@ -13,7 +13,7 @@ from bus.port import Inbound
 from bus.topics import Topic
 from hq.core.authority import Authority
 from hq.core.evolve import apply
-from hq.core.outputs import Answer, LookUp, Output, Publish
+from hq.core.outputs import Answer, LookUp, LookUpParents, Output, Publish
 from hq.core.state import Change, Job, State, StoredResult
 from schemas.events import AnyEvent, Decision, EpochBegan
 from schemas.facts import AttemptResult, Checkpoint, Failure, GuestState, MachineFacts
@@ -34,6 +34,7 @@ from schemas.messages import (
 from schemas.requests import Submit
 from schemas.specs import JobSpec, ScriptRef
 from schemas.states import Outcome, Phase
+from tests.unit.hq.core.ends import ends_in
 
 SCRIPT = ScriptRef("0" * 64, "train.py")
 NONCE = "c" * 32
@@ -67,6 +68,8 @@ class SmallHouse:
 
     #: How short jobs must be to be granted ahead to whoever claims ahead: here all of them.
     ahead_seconds = math.inf
+    #: Whether parents that are not in memory are looked up at once, in the log.
+    looks_up = True
 
     def __init__(self, decisions: tuple[Decision, ...] = (), epoch: int = EPOCH, now: float = 1000.0) -> None:
         self.now = now
@@ -218,7 +221,11 @@ class SmallHouse:
     # --- out ----------------------------------------------------------------------
 
     def _take(self) -> None:
-        self.outputs.extend(self.authority.take_outputs())
+        outputs = self.authority.take_outputs()
+        self.outputs.extend(outputs)
+        for output in outputs if self.looks_up else ():
+            if isinstance(output, LookUpParents):
+                self.authority.found_parents(output, ends_in(self.decisions, output.parents))
 
     @property
     def events(self) -> list[AnyEvent]:

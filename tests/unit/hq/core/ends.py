@@ -1,0 +1,36 @@
+"""How jobs and sweeps ended, from a log in memory: what the look-up reads from the read models."""
+
+from collections.abc import Iterable
+
+from hq.core.dependents import Ended, end_of_job, end_of_sweep
+from hq.core.evolve import apply
+from hq.core.state import Job, State, StoredResult, Sweep
+from schemas.events import Decision
+
+
+def ends_in(decisions: Iterable[Decision], parents: Iterable[str]) -> dict[str, Ended]:
+    """Return how those of the parents stand that there are."""
+    state = State()
+    jobs: dict[str, Job] = {}
+    sweeps: dict[str, Sweep] = {}
+    results: dict[str, StoredResult] = {}
+    for decision in decisions:
+        for change in apply(state, decision):
+            match change:
+                case Job(id=name):
+                    jobs[name] = change
+                case Sweep(id=name):
+                    sweeps[name] = change
+                case StoredResult(verdict="accepted", job=name):
+                    results[name] = change
+    ends: dict[str, Ended] = {}
+    for parent in parents:
+        if parent in jobs:
+            result = results.get(parent)
+            ends[parent] = end_of_job(jobs[parent], result.result if result else None)
+        elif parent in sweeps:
+            sweep = sweeps[parent]
+            found = (j for j in jobs.values() if j.spec.sweep == parent and j.spec.trial == sweep.best_trial)
+            best = next(found, None)
+            ends[parent] = end_of_sweep(sweep, best.id if best else None, best.spec.params if best else None)
+    return ends
