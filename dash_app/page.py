@@ -95,6 +95,9 @@ class Page:
         sweep_callbacks.register(dash, SweepLooking(self._house), Changing(self._house))
         app.add_middleware(CheckedCalls, dash=dash)
         self.policy = _policy(dash)
+        # Dash looks for our assets at the first request for "/" or its own paths. A server that starts anew
+        # is asked for any page first, and gave it without them.
+        dash._setup_server()  # type: ignore[no-untyped-call]
 
     async def _reach(self, position: int) -> None:
         await queries.catch_up(self._house.database, position)

@@ -15,11 +15,15 @@ _PAGES = (
     ("Jobs", "/jobs", ("jobs", "job")),
     ("Sweeps", "/sweeps", ("sweeps", "sweep")),
     ("Results", "/results", ("results",)),
-    ("Data", "/data", ("data", "dataset")),
+)
+#: On a phone these are behind a button, as a bar at the bottom has room for five.
+_FURTHER = (
     ("New", "/new", ("new",)),
+    ("Data", "/data", ("data", "dataset")),
     ("Events", "/events", ("events",)),
     ("Settings", "/settings", ("settings",)),
 )
+_LIVE = "Live: this page shows what happens as it happens."
 
 
 def layout() -> Any:
@@ -27,36 +31,21 @@ def layout() -> Any:
     frame = html.Div(
         [
             dcc.Location(id=component_ids.URL, refresh="callback-nav"),
+            html.A("Skip to content", href="#page", className="skip"),
             html.Header(
                 [
                     html.A([html.Span(className="mark"), "Idlehands"], href="/", className="brand"),
-                    html.Nav(id=component_ids.NAVIGATION, className="navigation"),
-                    html.Div(
-                        [
-                            html.Span(
-                                className="live", title="Live: this page shows what happens as it happens."
-                            ),
-                            dmc.ColorSchemeToggle(
-                                id=component_ids.THEME,
-                                lightIcon=html.Span("\N{WHITE SUN WITH RAYS}"),
-                                darkIcon=html.Span("\N{LAST QUARTER MOON}"),
-                                variant="subtle",
-                                color="gray",
-                                **pieces.attributes(aria_label="Light or dark"),
-                            ),
-                            html.Button(
-                                "Log out",
-                                id=component_ids.LOG_OUT,
-                                className="log-out",
-                                title="Of this browser",
-                            ),
-                        ],
-                        className="tools",
+                    html.Nav(
+                        id=component_ids.NAVIGATION,
+                        className="navigation",
+                        **pieces.attributes(aria_label="Pages"),
                     ),
+                    html.Div(_tools(), className="tools"),
                 ],
                 className="top",
             ),
-            html.Main(id=component_ids.PAGE, className="page"),
+            # Focus comes here from the link that skips the way to the pages.
+            html.Main(id=component_ids.PAGE, className="page", tabIndex="-1"),
             html.Div(id=component_ids.NOTE, className="note", role="status"),
         ],
         className="frame",
@@ -73,14 +62,50 @@ def layout() -> Any:
     )
 
 
+def _tools() -> list[Any]:
+    return [
+        html.Span(className="live", title=_LIVE, role="status"),
+        html.Button(
+            html.Span(className="icon icon-find"),
+            className="tool",
+            title="Go to a page, job, sweep or machine (Ctrl K)",
+            **pieces.attributes(aria_label="Go to", data_palette="yes"),
+        ),
+        dmc.ColorSchemeToggle(
+            id=component_ids.THEME,
+            lightIcon=html.Span(className="icon icon-light"),
+            darkIcon=html.Span(className="icon icon-dark"),
+            variant="subtle",
+            color="gray",
+            **pieces.attributes(aria_label="Light or dark"),
+        ),
+        html.Button(
+            [html.Span(className="icon icon-out"), html.Span("Log out")],
+            id=component_ids.LOG_OUT,
+            className="log-out",
+            title="Of this browser",
+        ),
+    ]
+
+
 def navigation(view: View) -> list[Component]:
     """Return the ways to the pages, the present one marked."""
+    is_further = any(view.kind in kinds for _, _, kinds in _FURTHER)
     return [
-        html.A(
-            [html.Span(className=f"icon icon-{name.lower()}"), html.Span(name)],
-            href=address,
-            className="way is-here" if view.kind in kinds else "way",
-            **(pieces.attributes(aria_current="page") if view.kind in kinds else {}),
-        )
-        for name, address, kinds in _PAGES
+        *(_way(view, *one) for one in _PAGES),
+        html.Button(
+            [html.Span(className="icon icon-more"), html.Span("More")],
+            className="more-button is-here" if is_further else "more-button",
+            **pieces.attributes(aria_expanded="false", aria_controls="more"),
+        ),
+        html.Div([_way(view, *one) for one in _FURTHER], id="more", className="more"),
     ]
+
+
+def _way(view: View, name: str, address: str, kinds: tuple[str, ...]) -> Component:
+    return html.A(
+        [html.Span(className=f"icon icon-{name.lower()}"), html.Span(name)],
+        href=address,
+        className="way is-here" if view.kind in kinds else "way",
+        **(pieces.attributes(aria_current="page") if view.kind in kinds else {}),
+    )

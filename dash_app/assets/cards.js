@@ -27,6 +27,10 @@
     made.href = "/jobs/" + encodeURIComponent(one.id);
     const since = element("span", "card-job-since since");
     since.dataset.since = one.since;
+    if (one.serves) {
+      made.append(element("span", "card-job-name", one.name), since);
+      return made;
+    }
     const bar = element("div", one.percent === null ? "bar is-unknown" : "bar");
     bar.dataset.bar = one.id;
     const fill = element("div", "bar-fill");
@@ -90,7 +94,7 @@
 
   function fill(made, card, place) {
     const head = element("div", "card-head");
-    head.append(element("span", "lamp is-" + card.state), element("h3", "", card.name),
+    head.append(element("span", "lamp is-" + card.state), element("h2", "", card.name),
       element("span", "card-state", card.word));
     const rest = card.jobs.length ? element("div", "card-jobs") : element("p", "card-why", card.why);
     card.jobs.forEach((one) => rest.append(job(one)));

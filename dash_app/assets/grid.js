@@ -20,7 +20,7 @@
   function link(name, address) {
     return function (props) {
       // A row that is still on its way, or has none.
-      if (!props.data || !props.value) {
+      if (!props.data || props.value === null || props.value === undefined || props.value === "") {
         return null;
       }
       return React.createElement("a", { href: address(props.data) }, String(props.value));

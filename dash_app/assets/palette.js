@@ -115,6 +115,8 @@
     done.focus();
   }
 
+  window.idlehands = Object.assign(window.idlehands || {}, { openPalette: openPalette });
+
   function go(address) {
     close();
     window.idlehands.go(address);

@@ -36,6 +36,7 @@ async def page(house: House, view: View) -> list[Any]:
             for name in ("", *KINDS)
         ],
         className="filters",
+        **pieces.attributes(aria_label="Kinds of events"),
     )
     search = dmc.TextInput(
         id="events-about",

@@ -19,7 +19,12 @@ async def page(house: House, percents: dict[str, float], may_change: bool) -> li
     agents = await read_house(house)
     return [
         pieces.head("House", *([pieces.button("New job", "/new")] if may_change else [])),
-        html.Nav(counts.tiles(found), id=component_ids.HOUSE_COUNTS, className="tiles"),
+        html.Nav(
+            counts.tiles(found),
+            id=component_ids.HOUSE_COUNTS,
+            className="tiles",
+            **pieces.attributes(aria_label="Jobs by status"),
+        ),
         *([] if found else [_nothing_ran_yet(may_change)]),
         # The data is drawn by `assets/cards.js`, and kept up to date by the live feed.
         html.Div(

@@ -32,7 +32,7 @@ async def page(house: House, job: str, percents: dict[str, float], may_change: b
         html.Section(
             [
                 html.Div(html.H2("Log"), className="panel-head"),
-                html.Pre(id=ids.JOB_LOG, className="log is-empty"),
+                html.Pre(id=ids.JOB_LOG, className="log is-empty", tabIndex="0"),
             ],
             className="panel",
         ),

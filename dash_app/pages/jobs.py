@@ -20,7 +20,12 @@ async def page(house: House, view: View, percents: dict[str, float], may_change:
     )
     return [
         pieces.head("Jobs", *([pieces.button("New job", "/new")] if may_change else [])),
-        html.Nav(counts.filters(known, view.status), id=component_ids.JOBS_COUNTS, className="filters"),
+        html.Nav(
+            counts.filters(known, view.status),
+            id=component_ids.JOBS_COUNTS,
+            className="filters",
+            **pieces.attributes(aria_label="By status"),
+        ),
         grids.grid(component_ids.JOBS_GRID, grids.job_columns(), rows, nothing),
         _further(view, rows),
     ]

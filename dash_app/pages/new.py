@@ -33,7 +33,9 @@ async def page(house: House, folders: ScriptFolders, chosen: str, may_change: bo
         return [pieces.head("New job"), form.no_scripts([str(folder) for folder in folders.folders])]
     others = html.A("Other scripts", href="/new", className="script-others")
     choices = [*form.choices(scripts, chosen), *([others] if found else [])]
-    picking = html.Nav(choices, className="scripts", id=ids.SCRIPT_CHOICE)
+    picking = html.Nav(
+        choices, className="scripts", id=ids.SCRIPT_CHOICE, **pieces.attributes(aria_label="Scripts")
+    )
     if found is None:
         why = "Choose a script." if not chosen else f"There is no script {plain(chosen, 100)!r}; choose one."
         return [pieces.head("New job"), html.P(why, className="quiet lead"), picking]

@@ -113,6 +113,7 @@ async def page(house: House, asked: Asked) -> list[Any]:
                 results.snippet("\N{HORIZONTAL ELLIPSIS}", asked.where, asked.sweep),
                 className="snippet",
                 id="results-snippet",
+                tabIndex="0",
             ),
             html.Button(
                 "Copy", className="button is-plain", **pieces.attributes(data_copy="results-snippet")

@@ -29,8 +29,13 @@ async def page(house: House, is_admin: bool) -> list[Any]:
     noted = await read_audit(house.database, limit=_ENTRIES)
     return [
         pieces.head("Settings"),
-        pieces.panel("Add a computer", id=ids.PAIRING),
-        pieces.panel("Who got in, and who tried to", audit.table(noted["entries"]), id=ids.AUDIT),
+        html.Div(
+            [
+                pieces.panel("Add a computer", id=ids.PAIRING),
+                pieces.panel("Who got in, and who tried to", audit.table(noted["entries"]), id=ids.AUDIT),
+            ],
+            className="stack",
+        ),
         dcc.Store(id=ids.PAIRING_SHOWN),
         dcc.Interval(id=ids.PAIRING_CLOCK, interval=_LOOK_MILLISECONDS),
     ]

@@ -18,7 +18,17 @@ def table(entries: Sequence[dict[str, Any]]) -> list[Any]:
     if not entries:
         return [html.P("Nothing yet.", className="quiet"), more]
     head = html.Thead(html.Tr([html.Th(name) for name in _COLUMNS]))
-    rows = [html.Tr([html.Td(cell) for cell in _cells(entry)], className=_kind(entry)) for entry in entries]
+    # On a phone each cell stands in a line of its own, with the name of its column before it.
+    rows = [
+        html.Tr(
+            [
+                html.Td(cell, **pieces.attributes(data_name=name))
+                for name, cell in zip(_COLUMNS, _cells(entry), strict=True)
+            ],
+            className=_kind(entry),
+        )
+        for entry in entries
+    ]
     return [html.Table([head, html.Tbody(rows)], className="audit"), more]
 
 

@@ -40,7 +40,7 @@ def listed(rows: Sequence[Document]) -> Component:
     ]
     head = html.Thead(html.Tr([html.Th(one) for one in heads]))
     table = html.Table([head, html.Tbody(body)], className="numbers is-list")
-    return html.Div(table, className="sideways panel")
+    return pieces.sideways(table, kind="panel")
 
 
 def versions(rows: Sequence[Document], shown: str) -> Component:
@@ -94,7 +94,7 @@ def columns(found: Sequence[Profile]) -> Component:
         [html.Thead(html.Tr([html.Th(one) for one in heads])), html.Tbody([_column(one) for one in found])],
         className="numbers",
     )
-    return html.Div(table, className="sideways")
+    return pieces.sideways(table)
 
 
 def _column(one: Profile) -> Component:
@@ -128,9 +128,7 @@ def rows(table: Table) -> Component:
         html.Tr([html.Td("" if value is None else plain(value, 120)) for value in row])
         for row in table.rows[:_ROWS_SHOWN]
     ]
-    return html.Div(
-        html.Table([html.Thead(head), html.Tbody(body)], className="numbers is-list"), className="sideways"
-    )
+    return pieces.sideways(html.Table([html.Thead(head), html.Tbody(body)], className="numbers is-list"))
 
 
 def correlation(names: Sequence[str], matrix: list[list[float | None]]) -> figures.Figure:

@@ -16,6 +16,14 @@ _THEME = (
     "selectedRowBackgroundColor: 'var(--hover)'})"
 )
 Column = dict[str, Any]
+_CHOOSING: Column = {
+    "pinned": "left",
+    "width": 44,
+    "resizable": False,
+    # Heard, not seen: the boxes below say what the column is.
+    "headerName": "Chosen",
+    "headerClass": "only-heard",
+}
 
 
 def grid(identity: str, columns: list[Column], rows: list[dict[str, Any]], nothing: str) -> dag.AgGrid:
@@ -31,6 +39,8 @@ def grid(identity: str, columns: list[Column], rows: list[dict[str, Any]], nothi
             "animateRows": False,
             "asyncTransactionWaitMillis": 0,
             "suppressCellFocus": False,
+            # Columns that are out of sight are there for those who do not look.
+            "suppressColumnVirtualisation": True,
             "overlayNoRowsTemplate": None,
             "localeText": {"noRowsToShow": nothing},
             "tooltipShowDelay": 400,
@@ -55,7 +65,8 @@ def paged_grid(identity: str, columns: list[Column], nothing: str) -> dag.AgGrid
         "maxConcurrentDatasourceRequests": 2,
         "blockLoadDebounceMillis": 60,
         "rowSelection": {"mode": "multiRow", "headerCheckbox": False, "enableClickSelection": False},
-        "selectionColumnDef": {"pinned": "left", "width": 44, "resizable": False},
+        "suppressColumnVirtualisation": False,
+        "selectionColumnDef": _CHOOSING,
         "rowHeight": 36,
     }
     return shown
@@ -64,6 +75,7 @@ def paged_grid(identity: str, columns: list[Column], nothing: str) -> dag.AgGrid
 def let_choose(table: dag.AgGrid, chosen: list[str]) -> None:
     """Let rows be chosen, several of them, by a box before each; these are at the start."""
     table.dashGridOptions["rowSelection"] = {"mode": "multiRow", "headerCheckbox": False}
+    table.dashGridOptions["selectionColumnDef"] = {"headerName": "Chosen", "headerClass": "only-heard"}
     table.selectedRows = {"ids": chosen}
 
 

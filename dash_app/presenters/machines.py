@@ -56,6 +56,8 @@ def card(agent: Document, running: list[Document], percents: dict[str, float]) -
     """Return what is on a machine's card, as plain data; `assets/cards.js` draws it."""
     state, why = state_of(agent, running)
     slots = min(24, (agent.get("heard") or agent).get("slots", 0))
+    # Workers of services hold none.
+    busy = sum(not job["spec"].get("serves") for job in running)
     return {
         "name": agent["name"],
         "state": state,
@@ -63,8 +65,8 @@ def card(agent: Document, running: list[Document], percents: dict[str, float]) -
         "why": why,
         "about": _about(agent.get("facts") or {}),
         "slots": slots,
-        "busy": len(running),
-        "slots_words": f"{len(running)} of {words.count(slots, 'slot')} busy",
+        "busy": busy,
+        "slots_words": f"{busy} of {words.count(slots, 'slot')} busy",
         # What it was asked for through HQ, and whether it can be asked now.
         "wish": guest_of(agent).get("house_wish", ""),
         "can_be_asked": bool(agent.get("heard") and agent.get("online")),
@@ -96,6 +98,8 @@ def _running(job: Document, percent: float | None) -> Document:
         "name": words.job_name(job["spec"]),
         "since": round(job.get("claimed_at") or 0, 3),
         "percent": None if percent is None else max(0.0, min(100.0, percent)),
+        # It waits for calls and is never nearer to an end.
+        "serves": bool(job["spec"].get("serves")),
     }
 
 

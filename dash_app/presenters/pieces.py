@@ -64,6 +64,11 @@ def panel(title: str, *children: Any, id: str | None = None, kind: str = "", asi
     )
 
 
+def sideways(*children: Any, kind: str = "") -> Component:
+    """Return what may be wider than the screen; it scrolls by itself, with a finger or the arrow keys."""
+    return html.Div(list(children), className=f"sideways {kind}".strip(), tabIndex="0")
+
+
 def facts(rows: Sequence[tuple[str, Any]]) -> Component:
     """Return names and values."""
     return html.Dl([html.Div([html.Dt(name), html.Dd(value)]) for name, value in rows], className="facts")

@@ -7,7 +7,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from dash_app.addresses import of_job
-from dash_app.presenters import words
+from dash_app.presenters import pieces, words
 from dash_app.presenters.plain import plain
 from dash_app.presenters.scatter import is_number
 from hq.rest.conditions import PARAMS, PRINTED
@@ -126,7 +126,7 @@ def groups_table(rows: Sequence[Document], by: str, of: str) -> list[Component]:
     table = html.Table(
         [html.Thead(html.Tr([html.Th(head) for head in heads])), html.Tbody(body)], className="numbers"
     )
-    said: list[Component] = [html.Div(table, className="sideways")]
+    said: list[Component] = [pieces.sideways(table)]
     if len(rows) > MOST_GROUPS:
         said.append(html.P(f"The first {MOST_GROUPS} of more groups.", className="quiet"))
     return said
@@ -149,7 +149,7 @@ def comparison(rows: Sequence[Document], names: Sequence[str]) -> list[Component
     ]
     said = words.count(same, "column is", "columns are")
     return [
-        html.Div(html.Table([html.Thead(head), html.Tbody(body)], className="numbers"), className="sideways"),
+        pieces.sideways(html.Table([html.Thead(head), html.Tbody(body)], className="numbers")),
         html.P(f"{said} the same in all of them.", className="quiet"),
     ]
 

@@ -164,7 +164,7 @@ def coordinates(
     )
     figure = parallel(values, metric, is_minimized(sweep, metric), logarithmic, brush)
     wide = html.Div(charts.chart("parallel", figure, 300), style={"minWidth": f"{width(values)}px"})
-    drawn: list[Component] = [html.Div(wide, className="sideways")]
+    drawn: list[Component] = [pieces.sideways(wide)]
     if brush is None:
         drawn.append(html.P(_HOW_TO_BRUSH, className="quiet explained for-mouse"))
         return drawn, None

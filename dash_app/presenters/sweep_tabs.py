@@ -121,7 +121,7 @@ def compare(found: Document) -> list[Component]:
     lines.append(_facts("Took", [words.duration(one["seconds"]) for one in chosen]))
     table = html.Table([html.Thead(html.Tr([html.Th(""), *head])), html.Tbody(lines)], className="compared")
     same = [plain(one["name"], 60) for one in found["params"] if not one["differs"]]
-    parts: list[Component] = [html.Div(table, className="sideways")]
+    parts: list[Component] = [pieces.sideways(table)]
     if same:
         parts.append(_quiet(f"The same in all: {', '.join(same)}."))
     if found["curves"]:

@@ -392,7 +392,7 @@ class Authority:
         elif isinstance(request, ReportTrial):
             self._outputs.extend(self._answering.hear_trial(message, now))
         elif isinstance(request, ReadServices):
-            result = read_services(request, self.books, self._calls, self._workers)
+            result = read_services(request, self.books, self._calls, self._workers, now)
             self._outputs.append(Answer(message, Reply(message.id, True, self.books.committed, result)))
         elif self._waiting.is_full or (isinstance(request, CHANGES) and self.log_is_silent):
             self._outputs.append(self._answering.refuse(message, "unavailable", _UNAVAILABLE))

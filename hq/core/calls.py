@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from bus import topics
 from bus.port import Inbound
 from hq.core.bookkeeping import Bookkeeping
+from hq.core.call_figures import Figures
 from hq.core.decide.requests import MAX_SPEC_BYTES, Refused
 from hq.core.decide.services import find_service
 from hq.core.leases import AttemptKey
@@ -32,7 +33,6 @@ from schemas.requests import CallService
 #: A worker that says nothing for so long after a deadline has lost the call, or its answer was lost.
 GRACE_SECONDS = 10.0
 _ANSWERS_KEPT = 500
-_TIMES_KEPT = 200
 _LOOK_SECONDS = 0.05
 
 
@@ -59,16 +59,6 @@ class Answered(Struct, frozen=True):
     pending: Pending
     event: ServiceCalled
     reply: Reply
-
-
-class Figures(Struct):
-    """What a service did since this HQ began."""
-
-    calls: int = 0
-    failures: int = 0
-    refused: int = 0
-    #: From the request to the answer, the latest ones.
-    seconds: deque[float] = msgspec.field(default_factory=lambda: deque(maxlen=_TIMES_KEPT))
 
 
 class Calls:
@@ -308,14 +298,12 @@ class Calls:
             self._answers.popitem(last=False)
 
     def _note(self, pending: Pending, answer: ServiceAnswer, now: float) -> None:
-        figures = self.figures.setdefault(pending.service, Figures())
-        figures.calls += 1
-        figures.failures += not answer.ok
         asked_at = pending.ends_at - (
             pending.message.data.deadline_seconds
             or self._state.services[pending.service].spec.deadline_seconds
         )
-        figures.seconds.append(max(0.0, now - asked_at))
+        figures = self.figures.setdefault(pending.service, Figures())
+        figures.note(now - asked_at, ok=answer.ok, now=now)
 
     def _reply(self, pending: Pending, answer: ServiceAnswer) -> Reply:
         said: dict[str, Any] = {"call": pending.id, "agent": pending.agent, "seconds": answer.seconds}

@@ -5,7 +5,8 @@ from typing import Any
 import msgspec
 
 from hq.core.bookkeeping import Bookkeeping
-from hq.core.calls import Calls, Figures
+from hq.core.call_figures import Figures
+from hq.core.calls import Calls
 from hq.core.state import Service
 from hq.core.workers import Workers
 from schemas.requests import ReadServices
@@ -15,7 +16,7 @@ _BYTES_AT_MOST = 200 * 1024
 
 
 def read_services(
-    request: ReadServices, books: Bookkeeping, calls: Calls, workers: Workers
+    request: ReadServices, books: Bookkeeping, calls: Calls, workers: Workers, now: float
 ) -> dict[str, Any]:
     """Return the services by name, or the one that was asked for; an unknown one is left out."""
     wanted = [
@@ -24,7 +25,7 @@ def read_services(
     shown: list[dict[str, Any]] = []
     room = _BYTES_AT_MOST
     for service in wanted:
-        view = _view(service, books, calls, workers)
+        view = _view(service, books, calls, workers, now)
         if request.service is not None:
             view["spec"] = msgspec.to_builtins(service.spec)
         room -= len(msgspec.json.encode(view))
@@ -34,7 +35,7 @@ def read_services(
     return {"services": shown, "more": len(shown) < len(wanted)}
 
 
-def _view(service: Service, books: Bookkeeping, calls: Calls, workers: Workers) -> dict[str, Any]:
+def _view(service: Service, books: Bookkeeping, calls: Calls, workers: Workers, now: float) -> dict[str, Any]:
     name, spec = service.name, service.spec
     figures = calls.figures.get(name, Figures())
     ready = {key[0]: sighting.name for sighting, key, _ in calls.ready_workers(name)}
@@ -66,12 +67,5 @@ def _view(service: Service, books: Bookkeeping, calls: Calls, workers: Workers) 
         ],
         "running": calls.running(name),
         "waiting": calls.waiting(name),
-        "calls": figures.calls,
-        "failures": figures.failures,
-        "refused": figures.refused,
-        "median_seconds": _median(figures),
+        **figures.show(now),
     }
-
-
-def _median(figures: Figures) -> float | None:
-    return sorted(figures.seconds)[len(figures.seconds) // 2] if figures.seconds else None

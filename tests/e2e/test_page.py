@@ -18,6 +18,7 @@ from idlehands.house.running import RunningHouse, start_house
 from idlehands.house.tokens import TokenRole
 from schemas.specs import Choice, IntRange, JobSpec, SweepSpec
 from tests.e2e.page_scripts import EVIL, HOSTILE, KEEPER, SCRIPTS, script_of, submit
+from tests.fixtures.axe import violations
 from tests.fixtures.broker import eventually
 from tests.fixtures.browser import DESKTOP, PHONE, Scheme, Visitor, log_in, open_browser, watch
 
@@ -477,11 +478,43 @@ def test_every_page_fits_every_screen(
         assert page.evaluate("document.documentElement.scrollWidth") <= size[0], path
         paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
         assert paper == ("rgb(246, 247, 247)" if scheme == "light" else "rgb(18, 22, 23)"), path
+        assert violations(page) == [], path
     expect(page.locator(".trouble")).to_contain_text("There is no job")
     page.click("#theme")
     expect(page.locator("html")).to_have_attribute(
         "data-mantine-color-scheme", "dark" if scheme == "light" else "light"
     )
+    visitor.check()
+    visitor.context.close()
+
+
+def test_the_keyboard_alone_gets_everywhere(
+    browser: Browser, house: RunningHouse, done: tuple[str, str]
+) -> None:
+    visitor = log_in(browser, house.home, role=TokenRole.VIEWER, size=PHONE)
+    page = visitor.open("/events").page
+    focus = page.locator("*:focus")
+    page.keyboard.press("Tab")
+    expect(focus).to_have_text("Skip to content")
+    page.keyboard.press("Enter")
+    expect(focus).to_have_id("page")
+    page.keyboard.press("Tab")
+    expect(focus).to_have_text("All")
+
+    # The pages that a phone's bar has no room for.
+    more = page.get_by_role("button", name="More")
+    more.press("Enter")
+    expect(page.get_by_role("link", name="Settings")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("link", name="Settings")).to_be_hidden()
+    expect(more).to_be_focused()
+
+    # Into the table, and from a cell to where it leads.
+    page.locator(f'[row-id]:has-text("{done[0]}") [col-id="job"]').first.focus()
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(f"/jobs/{done[0]}$"))
+    expect(page).to_have_title(re.compile("Idlehands$"))
+    expect(focus).to_have_id("page")
     visitor.check()
     visitor.context.close()
 

@@ -119,6 +119,19 @@ def test_strangers_are_led_to_the_login_and_see_nothing_else(door: Door) -> None
             assert program.get(path).status_code == 401, path
 
 
+def test_the_first_page_that_a_new_server_gives_is_whole(mongod_server: MongodServer, tmp_path: Path) -> None:
+    opened = Door(mongod_server.uri_of(f"test_{uuid4().hex[:12]}"), tmp_path)
+    opened.server.start()
+    try:
+        with opened.browser(cookie=opened.cookie()) as browser:
+            # A reload after a restart, of no page that Dash knows of.
+            page = browser.get("/jobs").text
+    finally:
+        opened.server.stop()
+    assert "assets/live.js" in page
+    assert "assets/style.css" in page
+
+
 def test_a_session_opens_the_page_and_nothing_of_the_api(door: Door) -> None:
     with door.browser(cookie=door.cookie("admin")) as browser:
         assert browser.get("/").status_code == 200

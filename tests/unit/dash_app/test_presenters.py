@@ -221,10 +221,21 @@ def test_a_machine_that_rests_says_it_once(guest: dict[str, Any], says: str) -> 
     assert machines.state_of(agent(guest={"accepting": False, **guest}), [job()]) == ("resting", says)
 
 
+def test_a_worker_of_a_service_takes_no_slot_on_the_card() -> None:
+    serving = job()
+    serving["spec"] = {**serving["spec"], "serves": {"service": "encode", "version": 1}}
+    card = machines.card(agent(), [job(), serving], {})
+
+    assert [one["serves"] for one in card["jobs"]] == [False, True]
+    assert (card["busy"], card["slots_words"]) == (1, "1 of 2 slots busy")
+
+
 def test_a_card_is_plain_data() -> None:
     card = machines.card(agent(), [job(claimed_at=1.0)], {"jaaaaaaaaaaaa": 140.0})
 
-    assert card["jobs"] == [{"id": "jaaaaaaaaaaaa", "name": "t", "since": 1.0, "percent": 100.0}]
+    assert card["jobs"] == [
+        {"id": "jaaaaaaaaaaaa", "name": "t", "since": 1.0, "percent": 100.0, "serves": False}
+    ]
     assert (card["slots"], card["busy"], card["about"]) == (2, 1, "8 cores")
     assert json.loads(json.dumps(card)) == card
 
