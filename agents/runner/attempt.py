@@ -93,7 +93,10 @@ class Attempt:
             self._serving.call(call)
 
     def run(self) -> RunEnded | RunStopped:
-        """Run the script and return the report that ends the attempt; never raises."""
+        """Run the script and return the report that ends the attempt; never raises.
+
+        Its folder is there until `remove`: the next script need not wait for a disk that frees this one's files.
+        """
         why = ""
         try:
             result = self._run()
@@ -118,10 +121,15 @@ class Attempt:
         )
         self._inputs.give_back()
         self._site.environments.give_back(self._chosen)
-        self._workspace.remove(with_checkpoints=is_done)
+        if is_done:
+            self._workspace.remove_checkpoints()
         if stopped or why:
             return RunStopped(self.grant.job, self.grant.token, "" if stopped else why[:1000])
         return RunEnded(result)
+
+    def remove(self) -> None:
+        """Remove the attempt's folder; once, after `run`."""
+        self._workspace.remove()
 
     def _run(self) -> AttemptResult:
         level = self._choose_level()

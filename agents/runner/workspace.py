@@ -145,19 +145,22 @@ class Workspace:
                 taken[name] = self.outgoing / name if stat.S_ISREG(mode) else "it is no plain file"
         return taken
 
-    def remove(self, *, with_checkpoints: bool = False) -> None:
+    def remove_checkpoints(self) -> None:
+        """Remove what the job's script wrote to go on from, if there is any: the job is done."""
+        if self.checkpoints.exists():
+            _remove_tree(self.checkpoints)
+            self.checkpoint_token.unlink(missing_ok=True)
+
+    def remove(self) -> None:
         """Remove the attempt's folder; what cannot be removed is left to the next start of the agent."""
         with self._lock:
             if self._private is not None:
                 os.close(self._private)
                 self._private = None
         _remove_tree(self.folder)
-        # Most attempts have neither.
+        # Most attempts have none.
         if self.outgoing.exists():
             _remove_tree(self.outgoing)
-        if with_checkpoints and self.checkpoints.exists():
-            _remove_tree(self.checkpoints)
-            self.checkpoint_token.unlink(missing_ok=True)
 
     def keep(self, name: str, content: Path) -> Path:
         """Move a file to where a person finds it, and return that place.
