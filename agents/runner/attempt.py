@@ -95,7 +95,7 @@ class Attempt:
     def run(self) -> RunEnded | RunStopped:
         """Run the script and return the report that ends the attempt; never raises.
 
-        Its folder is there until `remove`: the next script need not wait for a disk that frees this one's files.
+        Its folder is there until `remove`, for which nobody need wait.
         """
         why = ""
         try:

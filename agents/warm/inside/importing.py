@@ -14,9 +14,11 @@ import weakref
 from importlib import import_module
 from typing import Any
 
+from .first_uses import FirstUses
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 #: Of jemalloc, which pyarrow brings and pandas imports where it is installed: its own handlers see to it
 #: that a fork finds a whole heap, and the child does without the thread.
@@ -45,17 +47,13 @@ class Importer:
         self.variables: dict[str, str] = {}
         #: Functions that take a number of threads.
         self.setters: list[Any] = []
+        self._uses = FirstUses()
         self.arguments_room, self.variables_room = _find_rooms()
 
     def take(self, names: "list[str]") -> "dict[str, Any]":
         """Import modules and return the report for the agent."""
-        spoiled: tuple[str, str] | None = None
         before = _read_descriptors()
-        for name in names:
-            why = self._import(name)
-            if why:
-                spoiled = (name, why)
-                break
+        spoiled = self._watch_all(names, import_module) or self._watch_all(self._uses.wait(), self._uses.use)
         self.descriptors |= _read_descriptors() - before
         self.setters = _find_setters()
         _keep_libraries()
@@ -65,8 +63,14 @@ class Importer:
             "rss_kb": _read_resident(),
         }
 
-    def _import(self, name: str) -> str:
-        """Return why the import must not be inherited, or ""."""
+    def _watch_all(self, names: "Iterable[str]", act: "Callable[[str], object]") -> "tuple[str, str] | None":
+        for name in names:
+            if why := self._watch(name, act):
+                return name, why
+        return None
+
+    def _watch(self, name: str, act: "Callable[[str], object]") -> str:
+        """Import a module, or use it first, and return why that must not be inherited, or ""."""
         variables, folder = dict(os.environ), os.getcwd()
         handlers = [signal.getsignal(number) for number in signal.valid_signals()]
         held = [os.dup(1), os.dup(2)]
@@ -75,7 +79,7 @@ class Importer:
         try:
             for descriptor in (1, 2):
                 os.dup2(said, descriptor)
-            import_module(name)
+            act(name)
         except ModuleNotFoundError as error:
             # The script will be told the same.
             is_it = error.name in (name, name.partition(".")[0])

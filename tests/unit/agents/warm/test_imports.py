@@ -103,5 +103,10 @@ def test_what_cannot_be_parsed_imports_nothing(tmp_path: Path) -> None:
         ("import os, torch\nos.environ['OMP_NUM_THREADS'] = '1'\ntorch.optim.Adam([])", False),
     ],
 )
-def test_what_a_library_imports_when_it_is_used_comes_too(tmp_path: Path, source: str, brings: bool) -> None:
+def test_an_optimizer_brings_what_torch_imports_for_it(tmp_path: Path, source: str, brings: bool) -> None:
     assert ("torch._dynamo" in find_imports(source.encode(), tmp_path).names) is brings
+
+
+def test_random_numbers_bring_the_part_of_numpy_that_makes_them(tmp_path: Path) -> None:
+    assert "numpy.random" in find_imports(b"import numpy as np\nnp.random.default_rng(1)", tmp_path).names
+    assert "numpy.random" not in find_imports(b"import numpy as np\nnp.ones(1)", tmp_path).names

@@ -62,6 +62,11 @@ def test_a_script_finds_nothing_of_the_one_before(runs: Runs) -> None:
     ]
 
 
+def test_what_a_library_sets_up_at_its_first_use_is_there_already(runs: Runs) -> None:
+    # pandas imports it with the first sum.
+    assert _read(runs, _print("'pyarrow.pandas_compat' in sys.modules", "import pandas"))
+
+
 def test_a_module_that_covers_one_of_the_library_gets_a_fresh_interpreter(runs: Runs) -> None:
     _read(runs, _print("1", "import random"))
     script = Script("import json, random\nprint(random.mine)", beside=(("random.py", "mine = 1\n"),))
