@@ -13,6 +13,8 @@ _JOB = re.compile(JOB_PATTERN)
 _DATASET = re.compile(DATASET_PATTERN)
 _SWEEP = re.compile(SWEEP_PATTERN)
 _NUMBER = re.compile(r"\d{1,16}")
+#: What the address of the list of jobs says besides.
+_OF_JOBS = ("where", "sort", "group", "page", "columns")
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,10 @@ def parse(path: Any, query: Any) -> View:
                 "jobs",
                 status=status if status in set(JobStatus) else None,
                 before=int(before) if _NUMBER.fullmatch(before) else None,
+                given=(
+                    *((("status", status),) if status == "hanging" else ()),
+                    *((name, given[name][:2000]) for name in _OF_JOBS if given.get(name)),
+                ),
             )
         case ["jobs", job] if _JOB.match(job):
             return View("job", job)

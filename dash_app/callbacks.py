@@ -50,6 +50,14 @@ def register(app: Dash, pages: Pages, changing: Changing, submitting: Submitting
         prevent_initial_call=True,
     )
 
+    app.clientside_callback(  # type: ignore[no-untyped-call]
+        ClientsideFunction("idlehands_jobs", "addressed"),
+        Output(ids.URL, "search", allow_duplicate=True),
+        Input(ids.JOBS_WHERE, "value"),
+        Input(ids.JOBS_GROUP, "value"),
+        prevent_initial_call=True,
+    )
+
     @app.callback(Output(ids.JOB_ACTIONS, "children"), Input(ids.JOB_STATUS, "data-status"))
     async def show_job_actions(status: str) -> Any:
         return job_words.actions(status, may_change())

@@ -15,6 +15,9 @@ HOUSE_MACHINES = "house-machines"
 
 JOBS_GRID = "jobs-grid"
 JOBS_COUNTS = "jobs-counts"
+JOBS_WHERE = "jobs-where"
+JOBS_GROUP = "jobs-group"
+JOBS_GROUPS = "jobs-groups"
 
 JOB_STATUS = "job-status"
 JOB_ACTIONS = "job-actions"

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from dash_app import (
     artifacts_route,
+    bulk_route,
     callbacks,
     data_route,
     login_routes,
@@ -68,6 +69,7 @@ class Page:
         resting_route.add_routes(app, self._house)
         results_route.add_routes(app, self._house)
         data_route.add_routes(app, self._house)
+        bulk_route.add_routes(app, self._house, self._hearing)
         palette_route.add_routes(app, self._house)
         dash = Dash(
             __name__,
@@ -93,6 +95,9 @@ class Page:
             self._pairing,
         )
         sweep_callbacks.register(dash, SweepLooking(self._house), Changing(self._house))
+        # By itself Dash looks for its assets at the first request for "/" or of its own: whoever came to
+        # another address before that got a page without them.
+        dash._setup_server()  # type: ignore[no-untyped-call]
         app.add_middleware(CheckedCalls, dash=dash)
         self.policy = _policy(dash)
         # Dash looks for our assets at the first request for "/" or its own paths. A server that starts anew

@@ -27,6 +27,7 @@
     };
   }
   components.JobLink = link("job", (data) => "/jobs/" + encodeURIComponent(data.job || data.id));
+  components.SweepOfJob = link("sweep", (data) => "/sweeps/" + encodeURIComponent(data.sweep));
   components.SweepLink = link("sweep", (data) => "/sweeps/" + encodeURIComponent(data.id));
 
   components.Status = function (props) {

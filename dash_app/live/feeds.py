@@ -3,13 +3,14 @@
 from collections.abc import Callable, Sequence
 
 from dash_app.addresses import View
+from dash_app.jobs_asked import jobs_asked
 from dash_app.live.curves_feed import CurvesFeed
 from dash_app.live.happenings_feed import HappeningsFeed
 from dash_app.live.hearing import Hearing
 from dash_app.live.house_feed import MachinesFeed
 from dash_app.live.hub import Feed
 from dash_app.live.job_feed import JobFeed
-from dash_app.live.jobs_feed import CountsFeed, JobRowsFeed
+from dash_app.live.jobs_feed import CountsFeed, GroupsFeed, JobRowsFeed
 from dash_app.live.log_feed import LogFeed
 from dash_app.live.sweep_feed import SweepFiguresFeed, SweepsFeed, TrialsFeed
 from hq.rest.house import House
@@ -21,9 +22,11 @@ def feeds_of(house: House, hearing: Hearing) -> Callable[[View], Sequence[Feed]]
     def make(view: View) -> Sequence[Feed]:
         match view.kind:
             case "house":
-                return [MachinesFeed(house, hearing), CountsFeed(house, view)]
+                return [MachinesFeed(house, hearing), CountsFeed(house, view, hearing)]
             case "jobs":
-                return [JobRowsFeed(house, hearing, view), CountsFeed(house, view)]
+                asked = jobs_asked(view)
+                rows: list[Feed] = [JobRowsFeed(house, hearing, asked), CountsFeed(house, view, hearing)]
+                return [*rows, GroupsFeed(house, hearing, asked)] if asked.group else rows
             case "job":
                 job = view.identity
                 return [JobFeed(house, hearing, job), LogFeed(house, job), CurvesFeed(house, job)]

@@ -1,7 +1,8 @@
 """What was heard on the bus since it was last asked, in a form that repeats do not make longer.
 
 Fed by the bus's thread, emptied by the server's. Keeps nothing but what is in no
-database: how far each running job is, and what was deleted just now, whose documents go a moment later.
+database: how far each running job is, which may hang, and what was deleted just now, whose documents go a
+moment later.
 """
 
 import asyncio
@@ -24,6 +25,8 @@ from bus.topics import (
 )
 from schemas.events import TrialProposed
 from schemas.messages import DeletionNotice, JobLog, JobNotice, JobProgress, LogLines, Progress, SweepNotice
+from schemas.resources import CPU, QUIET
+from schemas.states import JobStatus
 
 _PERCENTS_KEPT = 20_000
 _DELETED_KEPT = 50_000
@@ -44,6 +47,8 @@ class Changes:
     deleted: set[str] = field(default_factory=set)
     agents: set[str] = field(default_factory=set)
     percents: dict[str, float] = field(default_factory=dict)
+    #: Jobs that may hang since now, or do so no more.
+    quiet: set[str] = field(default_factory=set)
     progress: list[Progress] = field(default_factory=list)
     logs: list[LogLines] = field(default_factory=list)
     #: Something may have been missed: everything is to be read again.
@@ -62,6 +67,7 @@ class Hearing:
         self._lock = threading.Lock()
         self._changes = Changes()
         self._percents: OrderedDict[str, float] = OrderedDict()
+        self._quiet: OrderedDict[str, float] = OrderedDict()
         self._deleted: OrderedDict[str, None] = OrderedDict()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake: asyncio.Event | None = None
@@ -97,6 +103,11 @@ class Hearing:
         with self._lock:
             return dict(self._percents)
 
+    def quiet(self) -> dict[str, float]:
+        """Return the running jobs that may hang, and for how many seconds each has been quiet."""
+        with self._lock:
+            return dict(self._quiet)
+
     def is_deleted(self, identity: str) -> bool:
         """Tell whether a job or sweep was deleted, though a document of it may still be there."""
         with self._lock:
@@ -111,6 +122,8 @@ class Hearing:
                 job = what.names["job"]
                 changes.jobs.add(job)
                 self._note_position(notice.position)
+                if notice.status is not JobStatus.RUNNING:
+                    self._note_quiet(job, None)
                 if notice.status.is_final:
                     self._percents.pop(job, None)
             case Inbound(data=SweepNotice() as notice):
@@ -154,8 +167,22 @@ class Hearing:
             self._percents.move_to_end(progress.job)
             while len(self._percents) > _PERCENTS_KEPT:
                 self._percents.popitem(last=False)
+        for point in progress.points:
+            # What the agent measures comes with the seconds of quiet, once they are many.
+            if CPU in point.metrics:
+                self._note_quiet(progress.job, point.metrics.get(QUIET))
         if progress.points:
             self._bounded(changes.progress, progress)
+
+    def _note_quiet(self, job: str, seconds: float | None) -> None:
+        before = self._quiet.pop(job, None)
+        if seconds:
+            self._quiet[job] = seconds
+            while len(self._quiet) > _PERCENTS_KEPT:
+                self._quiet.popitem(last=False)
+        # In minutes: more often nobody needs to be told.
+        if (before or 0) // 60 != (seconds or 0) // 60:
+            self._changes.quiet.add(job)
 
     def _bounded(self, waiting: list[Any], one: Any) -> None:
         if len(waiting) < _WAITING_MOST:

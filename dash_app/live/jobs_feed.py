@@ -1,14 +1,27 @@
-"""The list of jobs, live: rows that changed, and how many jobs stand where."""
+"""The list of jobs, live: rows that changed, their groups, and how many jobs stand where."""
 
 from typing import Any
 
 from dash_app import component_ids
 from dash_app.addresses import View
+from dash_app.jobs_asked import JobsAsked, jobs_asked, readable
 from dash_app.live.hearing import Changes, Hearing
 from dash_app.live.push import Push, Sent
-from dash_app.presenters import counts, jobs
-from hq.rest import board, queries
+from dash_app.presenters import counts, job_list, jobs
+from hq.rest import board, job_table, queries
+from hq.rest.database import Document
 from hq.rest.house import House
+from hq.rest.job_table import NEWEST
+
+
+async def read_shown(house: House, asked: JobsAsked, quiet: dict[str, float]) -> list[Document]:
+    """Return the jobs of a page of the list."""
+    wanted, _ = readable(asked, quiet)
+    match = job_table.match_of(wanted)
+    if asked.before is not None and asked.sort == NEWEST:
+        match = {"$and": [match, {"order": {"$lt": asked.before}}]}
+    skip = 0 if asked.sort == NEWEST else asked.page * board.MOST_ROWS
+    return await job_table.read_page(house.database, match, sort=asked.sort, skip=skip, limit=board.MOST_ROWS)
 
 
 class JobRowsFeed:
@@ -17,25 +30,23 @@ class JobRowsFeed:
     pause = 0.05
     unfinished = False
 
-    def __init__(self, house: House, hearing: Hearing, view: View) -> None:
-        self._house, self._hearing, self._view = house, hearing, view
+    def __init__(self, house: House, hearing: Hearing, asked: JobsAsked) -> None:
+        self._house, self._hearing, self._asked = house, hearing, asked
         self._jobs: set[str] = set()
         self._percents: dict[str, float] = {}
         self._position = 0
 
     def touch(self, changes: Changes) -> bool:
-        self._jobs |= changes.jobs
+        self._jobs |= changes.jobs | changes.quiet
         self._percents |= changes.percents
         self._position = max(self._position, changes.position)
-        return bool(changes.jobs or changes.percents)
+        return bool(self._jobs or changes.percents)
 
     async def whole(self) -> Push:
-        found = await board.read_newest(
-            self._house.database, status=self._view.status, before=self._view.before
-        )
-        percents = self._hearing.percents()
+        percents, quiet = self._hearing.percents(), self._hearing.quiet()
+        found = await read_shown(self._house, self._asked, quiet)
         there = [job for job in found if not self._hearing.is_deleted(job["id"])]
-        rows = [jobs.row(job, percents.get(job["id"])) for job in there]
+        rows = [jobs.row(job, percents.get(job["id"]), quiet.get(job["id"])) for job in there]
         return Push(rows={component_ids.JOBS_GRID: {"all": rows}})
 
     async def push(self) -> Push:
@@ -54,21 +65,57 @@ class JobRowsFeed:
 
     async def _read(self, wanted: set[str]) -> dict[str, list[Any]]:
         await queries.catch_up(self._house.database, self._position)
-        known = self._hearing.percents()
-        put: list[Any] = []
+        percents, quiet = self._hearing.percents(), self._hearing.quiet()
         # What was deleted need not be read: its document is gone, or goes in a moment.
         drop: list[Any] = [job for job in wanted if self._hearing.is_deleted(job)]
-        for job in await board.read_jobs_by_id(self._house.database, wanted.difference(drop)):
-            if self._belongs(job):
-                put.append(jobs.row(job, known.get(job["id"])))
-            else:
-                drop.append(job["id"])
-        return {name: found for name, found in (("put", put), ("drop", drop)) if found}
+        asked_for = wanted.difference(drop)
+        of_list, _ = readable(self._asked, quiet)
+        found = await board.read_jobs_by_id(
+            self._house.database, asked_for, job_table.match_of(of_list) if of_list.where else None
+        )
+        put: list[Any] = []
+        for job in found:
+            if self._belongs(job, of_list.jobs):
+                put.append(jobs.row(job, percents.get(job["id"]), quiet.get(job["id"])))
+        shown = {row["id"] for row in put}
+        drop += [job for job in asked_for if job not in shown]
+        return {name: some for name, some in (("put", put), ("drop", drop)) if some}
 
-    def _belongs(self, job: dict[str, object]) -> bool:
-        before = self._view.before
+    def _belongs(self, job: dict[str, object], among: tuple[str, ...] | None) -> bool:
+        before = self._asked.before
         in_time = before is None or int(str(job["order"])) < before
-        return in_time and self._view.status in (None, job["status"])
+        return (
+            in_time and self._asked.status in (None, job["status"]) and (among is None or job["id"] in among)
+        )
+
+
+class GroupsFeed:
+    """Groups of the jobs that are looked at, counted anew as jobs change."""
+
+    pause = 2.0
+    unfinished = False
+
+    def __init__(self, house: House, hearing: Hearing, asked: JobsAsked) -> None:
+        self._house, self._hearing, self._asked = house, hearing, asked
+        self._position = 0
+        self._sent = Sent()
+
+    def touch(self, changes: Changes) -> bool:
+        self._position = max(self._position, changes.position)
+        return bool(changes.jobs)
+
+    async def whole(self) -> Push:
+        self._sent.forget()
+        return await self.push()
+
+    async def push(self) -> Push:
+        await queries.catch_up(self._house.database, self._position)
+        wanted, _ = readable(self._asked, self._hearing.quiet())
+        groups = await job_table.read_groups(
+            self._house.database, job_table.match_of(wanted), self._asked.group
+        )
+        shown = job_list.groups(groups, self._asked)
+        return Push(props=self._sent.only_new({component_ids.JOBS_GROUPS: {"children": shown}}))
 
 
 class CountsFeed:
@@ -76,8 +123,8 @@ class CountsFeed:
 
     pause = 0.5
 
-    def __init__(self, house: House, view: View) -> None:
-        self._house, self._view = house, view
+    def __init__(self, house: House, view: View, hearing: Hearing) -> None:
+        self._house, self._view, self._hearing = house, view, hearing
         self._position = 0
         self._sent = Sent()
         # The documents of what was deleted go a moment later: then it is counted once more.
@@ -87,7 +134,7 @@ class CountsFeed:
     def touch(self, changes: Changes) -> bool:
         self._position = max(self._position, changes.position)
         self._recount |= bool(changes.deleted)
-        return bool(changes.jobs)
+        return bool(changes.jobs or changes.quiet)
 
     async def whole(self) -> Push:
         self._sent.forget()
@@ -102,4 +149,6 @@ class CountsFeed:
         found = await board.count_jobs(self._house.database)
         if self._view.kind == "house":
             return {component_ids.HOUSE_COUNTS: {"children": counts.tiles(found)}}
-        return {component_ids.JOBS_COUNTS: {"children": counts.filters(found, self._view.status)}}
+        asked = jobs_asked(self._view)
+        shown = counts.filters(found, asked, len(self._hearing.quiet()))
+        return {component_ids.JOBS_COUNTS: {"children": shown}}

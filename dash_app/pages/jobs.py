@@ -1,41 +1,72 @@
-"""The list of jobs: newest first, by status, live in place."""
+"""The list of jobs: newest first or in another order, filtered, grouped, live in place."""
 
 from dash import html
 from dash.development.base_component import Component
 
-from dash_app import addresses, component_ids
+from dash_app import component_ids as ids
 from dash_app.addresses import View
-from dash_app.presenters import counts, grids, jobs, pieces, words
-from hq.rest import board
+from dash_app.jobs_asked import JobsAsked, jobs_asked, readable
+from dash_app.live.hearing import Hearing
+from dash_app.live.jobs_feed import read_shown
+from dash_app.presenters import counts, grids, job_list, jobs, pieces, words
+from hq.rest import board, job_table
 from hq.rest.house import House
+from hq.rest.job_table import NEWEST
 
 
-async def page(house: House, view: View, percents: dict[str, float], may_change: bool) -> list[Component]:
+async def page(house: House, view: View, hearing: Hearing, user: str, may_change: bool) -> list[Component]:
     """Return the page."""
-    found = await board.read_newest(house.database, status=view.status, before=view.before)
+    asked, percents, quiet = jobs_asked(view), hearing.percents(), hearing.quiet()
+    wanted, error = readable(asked, quiet)
+    found = await read_shown(house, asked, quiet)
     known = await board.count_jobs(house.database)
-    rows = [jobs.row(job, percents.get(job["id"])) for job in found]
-    nothing = (
-        "No job yet." if view.status is None else f"No job is {words.STATUS_WORDS[view.status].lower()}."
-    )
+    rows = [jobs.row(job, percents.get(job["id"]), quiet.get(job["id"])) for job in found]
+    table = grids.grid(ids.JOBS_GRID, job_list.columns(asked), rows, _nothing(asked))
+    if may_change:
+        grids.let_choose(table, [])
+    grouped = []
+    if asked.group:
+        groups = await job_table.read_groups(house.database, job_table.match_of(wanted), asked.group)
+        grouped = [
+            pieces.panel(
+                f"By {asked.group}", job_list.groups(groups, asked), id=ids.JOBS_GROUPS, kind="grouped"
+            )
+        ]
+    said = job_list.scan_words(asked.sort) if rows and job_table.scans(wanted, asked.sort) else ""
     return [
         pieces.head("Jobs", *([pieces.button("New job", "/new")] if may_change else [])),
         html.Nav(
-            counts.filters(known, view.status),
-            id=component_ids.JOBS_COUNTS,
+            counts.filters(known, asked, len(quiet)),
+            id=ids.JOBS_COUNTS,
             className="filters",
             **pieces.attributes(aria_label="By status"),
         ),
-        grids.grid(component_ids.JOBS_GRID, grids.job_columns(), rows, nothing),
-        _further(view, rows),
+        job_list.controls(asked, error, user),
+        *grouped,
+        html.Div(
+            [html.Span(said, className="quiet"), job_list.many(may_change)],
+            className="above-table is-of-jobs",
+        ),
+        table,
+        _further(asked, rows),
     ]
 
 
-def _further(view: View, rows: list[dict[str, object]]) -> Component:
+def _nothing(asked: JobsAsked) -> str:
+    if asked.is_hanging:
+        return "No job seems to hang."
+    if asked.where:
+        return "No job meets the filter."
+    return "No job yet." if asked.status is None else f"No job is {words.STATUS_WORDS[asked.status].lower()}."
+
+
+def _further(asked: JobsAsked, rows: list[dict[str, object]]) -> Component:
     links = []
-    if view.before is not None:
-        links.append(html.A("Newest", href=addresses.of_jobs(view.status)))
+    if asked.before is not None or asked.page:
+        links.append(html.A("Newest" if asked.sort == NEWEST else "First", href=asked.address()))
     if len(rows) == board.MOST_ROWS:
-        oldest = int(str(rows[-1]["order"]))
-        links.append(html.A("Older", href=addresses.of_jobs(view.status, oldest)))
+        if asked.sort == NEWEST:
+            links.append(html.A("Older", href=asked.address(before=str(rows[-1]["order"]))))
+        elif (asked.page + 1) * board.MOST_ROWS < job_table.MOST_SKIPPED:
+            links.append(html.A("More", href=asked.address(page=str(asked.page + 1))))
     return html.Div(links, className="further")

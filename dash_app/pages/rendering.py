@@ -59,7 +59,7 @@ class Pages:
             case "house":
                 return await house_page.page(house, percents, may_change())
             case "jobs":
-                return await jobs_page.page(house, view, percents, may_change())
+                return await jobs_page.page(house, view, self._hearing, visitor().name, may_change())
             case "job":
                 return await job_page.page(house, view.identity, percents, may_change())
             case "sweeps":

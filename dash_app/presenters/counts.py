@@ -4,6 +4,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from dash_app import addresses
+from dash_app.jobs_asked import HANGING, JobsAsked
 from dash_app.presenters import pieces
 from dash_app.presenters.words import STATUS_WORDS
 
@@ -27,21 +28,27 @@ def tiles(counts: dict[str, int]) -> list[Component]:
     ]
 
 
-def filters(counts: dict[str, int], chosen: str | None) -> list[Component]:
-    """Return the filters of the list of jobs, each with how many it shows."""
+def filters(counts: dict[str, int], asked: JobsAsked, hanging: int = 0) -> list[Component]:
+    """Return the filters of the list of jobs, each with how many it shows; what else is asked for stays."""
+    chosen = asked.status
     shown = [status for status in _ORDER if status in _ALWAYS or counts.get(status) or status == chosen]
-    return [
-        _filter("All", sum(counts.values()), None, chosen),
-        *(_filter(STATUS_WORDS[status], counts.get(status, 0), status, chosen) for status in shown),
+    is_all = chosen is None and not asked.is_hanging
+    found = [_filter("All", sum(counts.values()), asked.address(status=""), is_all)]
+    found += [
+        _filter(STATUS_WORDS[status], counts.get(status, 0), asked.address(status=status), status == chosen)
+        for status in shown
     ]
+    if hanging or asked.is_hanging:
+        found.append(_filter("May hang", hanging, asked.address(status=HANGING), asked.is_hanging))
+    return found
 
 
-def _filter(word: str, count: int, status: str | None, chosen: str | None) -> Component:
+def _filter(word: str, count: int, address: str, is_chosen: bool) -> Component:
     return html.A(
         [word, html.Span(_grouped(count), className="filter-count")],
-        href=addresses.of_jobs(status),
-        className="filter" + (" is-chosen" if status == chosen else ""),
-        **(pieces.attributes(aria_current="true") if status == chosen else {}),
+        href=address,
+        className="filter" + (" is-chosen" if is_chosen else ""),
+        **(pieces.attributes(aria_current="true") if is_chosen else {}),
     )
 
 

@@ -75,49 +75,13 @@ def paged_grid(identity: str, columns: list[Column], nothing: str) -> dag.AgGrid
 def let_choose(table: dag.AgGrid, chosen: list[str]) -> None:
     """Let rows be chosen, several of them, by a box before each; these are at the start."""
     table.dashGridOptions["rowSelection"] = {"mode": "multiRow", "headerCheckbox": False}
-    table.dashGridOptions["selectionColumnDef"] = {"headerName": "Chosen", "headerClass": "only-heard"}
+    table.dashGridOptions["selectionColumnDef"] = {
+        "headerName": "Chosen",
+        "headerClass": "only-heard",
+        "width": 46,
+        "resizable": False,
+    }
     table.selectedRows = {"ids": chosen}
-
-
-def job_columns() -> list[Column]:
-    """Return the columns of the list of jobs; newest first."""
-    return [
-        {"field": "order", "hide": True, "sort": "desc"},
-        {"field": "name", "headerName": "Job", "cellRenderer": "JobLink", "flex": 3, "minWidth": 150},
-        {"field": "status", "headerName": "Status", "cellRenderer": "Status", "width": 132},
-        {"field": "percent", "headerName": "Progress", "cellRenderer": "Progress", "width": 130},
-        {"field": "machine", "headerName": "Machine", "width": 120, "cellClass": "quiet"},
-        {
-            "field": "params",
-            "headerName": "Parameters",
-            "flex": 3,
-            "minWidth": 140,
-            "cellClass": "mono",
-            "tooltipField": "params",
-        },
-        {
-            "field": "why",
-            "headerName": "Why",
-            "flex": 2,
-            "minWidth": 120,
-            "cellClass": "quiet",
-            "tooltipField": "why",
-        },
-        {
-            "field": "seconds",
-            "headerName": "Took",
-            "width": 100,
-            "cellClass": "number",
-            "valueFormatter": {"function": "duration(params.value)"},
-        },
-        {
-            "field": "submitted",
-            "headerName": "Submitted",
-            "width": 130,
-            "cellClass": "quiet",
-            "valueFormatter": {"function": "moment(params.value)"},
-        },
-    ]
 
 
 def event_columns() -> list[Column]:

@@ -8,8 +8,14 @@ from dash_app.presenters.plain import plain
 Document = dict[str, Any]
 
 
-def row(job: Document, percent: float | None = None) -> Document:
-    """Return a job's row. Its id is a string; whatever the grid shows is text or a number."""
+def row(job: Document, percent: float | None = None, quiet: float | None = None) -> Document:
+    """Return a job's row. Its id is a string; whatever the grid shows is text or a number.
+
+    Args:
+        job: As it is stored.
+        percent: How far it is, if it runs and that is known.
+        quiet: Seconds in which it neither printed nor computed, if those are many.
+    """
     spec = job["spec"]
     ended = job.get("ended_at")
     claimed = job.get("claimed_at")
@@ -21,14 +27,27 @@ def row(job: Document, percent: float | None = None) -> Document:
         "status": str(job["status"]),
         "percent": 100.0 if job["status"] == "succeeded" else percent if job["status"] == "running" else None,
         "machine": machine_of(job),
-        "why": plain(job.get("why", ""), 300),
+        "why": why(job, quiet),
+        "hangs": bool(quiet) and job["status"] == "running",
         "params": params(spec.get("params") or {}),
         "submitter": job["submitter"],
         "submitted": job["submitted_at"],
         "began": claimed if job["status"] == "running" else None,
         "seconds": ended - claimed if ended and claimed else None,
+        "ended": ended,
         "sweep": spec.get("sweep") or "",
+        "trial": spec.get("trial"),
+        "script": plain(spec["script"].get("name") or spec["script"].get("entry", ""), 120),
+        "priority": spec.get("priority", 0),
+        "attempts": job.get("token") or 0,
     }
+
+
+def why(job: Document, quiet: float | None = None) -> str:
+    """Return why a job stands where it stands; of one that may hang, that it may."""
+    if quiet and job["status"] == "running":
+        return f"May hang: nothing printed and no CPU used for {quiet / 60:.0f} min"
+    return plain(job.get("why", ""), 300)
 
 
 def machine_of(job: Document) -> str:

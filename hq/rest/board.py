@@ -10,10 +10,17 @@ MOST_ROWS = 500
 _RESULTS_LOOKED_AT = 20_000
 
 
-async def read_jobs_by_id(database: Database, jobs: Iterable[str]) -> list[Document]:
-    """Return these jobs, attempts included, in no order; those that there are not are left out."""
+async def read_jobs_by_id(
+    database: Database, jobs: Iterable[str], match: Document | None = None
+) -> list[Document]:
+    """Return these jobs, attempts included, in no order; those that there are not are left out.
+
+    So are those that do not match, where a query is given.
+    """
     wanted = list(jobs)
-    rows = await find(database, "jobs", {"_id": {"$in": wanted}}, sort=[("_id", 1)], limit=len(wanted) or 1)
+    query: Document = {"_id": {"$in": wanted}}
+    query = query if match is None else {"$and": [query, match]}
+    rows = await find(database, "jobs", query, sort=[("_id", 1)], limit=len(wanted) or 1)
     return [named(row, "id") for row in rows]
 
 

@@ -6,6 +6,7 @@ Knows where each column lies in a stored result; reads nothing.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,8 +72,23 @@ def fields_of(name: str) -> list[str]:
     )
 
 
-def parse_conditions(text: str) -> tuple[Condition, ...]:
+def part_of(name: str) -> str:
+    """Return a name that can be a field of a document.
+
+    Raises:
+        Problem: 422 when it cannot.
+    """
+    if _PART.fullmatch(name):
+        return name
+    raise Problem(422, "bad_column", f"{name[:80]!r} is no column: a name without . $ and signs in it.")
+
+
+def parse_conditions(text: str, check: Callable[[str], object] | None = None) -> tuple[Condition, ...]:
     """Return the conditions in a text, with commas between.
+
+    Args:
+        text: As people write it.
+        check: Raises where there can be no such column; without it the columns are those of results.
 
     Raises:
         Problem: 422 with words about the first that cannot be understood.
@@ -103,7 +119,9 @@ def parse_conditions(text: str) -> tuple[Condition, ...]:
                 f"{one.name[:60]} {one.sign} {one.value[:60]}: {one.sign} compares numbers; for text "
                 "there are = != and ~.",
             )
-        if one.name != NAME:
+        if check is not None:
+            check(one.name)
+        elif one.name != NAME:
             fields_of(one.name)
         found.append(one)
         at = match.end()

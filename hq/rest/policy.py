@@ -133,6 +133,8 @@ DATA_PIECE = f"{DATA_PIECES}/{{offset}}"
 DATA_SET = f"{DATA}/sets/{{dataset}}/{{sha256}}"
 #: What the command palette offers to go to.
 PALETTE = "/palette"
+#: Many jobs at once: not below `/jobs`, where an id might be meant.
+BULK = "/bulk/jobs"
 RESULTS = "/results"
 RESULTS_ROWS = f"{RESULTS}/rows"
 RESULTS_CSV = f"{RESULTS}/table.csv"
@@ -156,6 +158,7 @@ PAGE_RULES: tuple[Rule, ...] = (
         Rule(f"{MACHINE}/{verb}", {"POST": WRITERS}, body=4096, page=True)
         for verb in ("pause", "drain", "resume")
     ),
+    Rule(BULK, {"POST": WRITERS}, page=True),
     _look(ARTIFACT),
     _look(ARTIFACT_PICTURE),
     *(_look(path) for path in ("/_dash-layout", "/_dash-dependencies", "/_favicon.ico")),

@@ -100,6 +100,49 @@ def test_jobs_appear_and_change_without_a_reload(operator: Visitor, client: Clie
     assert page.evaluate("window.same") is True
 
 
+def test_many_jobs_are_found_cancelled_and_run_again_at_once(
+    operator: Visitor, client: Client, tmp_path: Path
+) -> None:
+    script = script_of(client, tmp_path)
+    jobs = client.submit([JobSpec(script, params={"steps": 1000 + n}, name="of many") for n in range(3)]).jobs
+    page = operator.open("/jobs").page
+    page.locator("#jobs-where").fill("name = of many, steps >= 1001")
+    page.locator("#jobs-where").press("Enter")
+    rows = page.locator(".ag-center-cols-container [row-id]")
+    expect(rows).to_have_count(2)
+
+    page.get_by_role("button", name="Cancel all").click()
+    dialog = page.locator("dialog")
+    expect(dialog).to_contain_text("Cancel 2 jobs?")
+    dialog.get_by_role("button", name="Cancel", exact=True).click()
+    for job in jobs[1:]:
+        expect(page.locator(ROW.format(job)).locator(".pill")).to_have_text("Cancelled")
+    page.locator(f'.ag-row[row-id="{jobs[1]}"] .ag-checkbox-input').check()
+    page.get_by_role("button", name="Try again", exact=True).click()
+    expect(dialog).to_contain_text("Run again 1 job?")
+    dialog.get_by_role("button", name="Run again").click()
+    # The new one meets the filter, too: it comes by itself.
+    expect(rows).to_have_count(3)
+
+    page.locator("summary", has_text="Columns").click()
+    page.locator("[data-column=submitter]").click()
+    page.locator("summary", has_text="Views").click()
+    page.click("#jobs-save-view")
+    page.get_by_label("Name of the view").fill("mine")
+    page.keyboard.press("Enter")
+    page.goto(operator.home.web_url + "/jobs?group=script")
+    expect(page.locator("#jobs-groups tbody tr").first).to_contain_text("train")
+    page.locator("summary", has_text="Views").click()
+    page.locator("#jobs-views a", has_text="mine").click()
+    expect(rows).to_have_count(3)
+    expect(page.locator(".ag-header-cell[col-id=submitter]")).to_be_visible()
+    with page.expect_response("**/bulk/jobs"):
+        page.get_by_role("button", name="Cancel all").click()
+    dialog.get_by_role("button", name="Cancel", exact=True).click()
+    expect(dialog).to_have_count(0)
+    client.cancel([jobs[0]])
+
+
 def test_a_machine_shows_what_it_runs(operator: Visitor, client: Client, tmp_path: Path) -> None:
     page = operator.open("/").page
 

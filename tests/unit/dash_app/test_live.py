@@ -18,7 +18,7 @@ from websockets.sync.client import connect as connect_socket
 from bus.memory_bus import MemoryBus, MemoryHub
 from bus.port import Connected, Inbound
 from bus.topics import JOB_PROGRESS
-from dash_app.addresses import View
+from dash_app.jobs_asked import JobsAsked
 from dash_app.live.hearing import Changes, Hearing
 from dash_app.live.job_feed import JobFeed
 from dash_app.live.jobs_feed import JobRowsFeed
@@ -30,6 +30,7 @@ from hq.rest.sessions import Entry, Sessions, write_entry
 from hq.rest.tokens import TokenFile
 from schemas.facts import MetricPoint
 from schemas.messages import JobProgress, Progress
+from schemas.resources import CPU, QUIET
 from tests.fixtures.mongod import MongodServer
 from tests.unit.dash_app.little_house import LittleAgent, LittleHq, Server, eventually
 
@@ -204,7 +205,7 @@ def test_what_changes_while_a_feed_reads_is_in_its_next_push(house: LiveHouse) -
 
     async def push_twice() -> list[Any]:
         reading = build_house(MemoryBus(MemoryHub(), CLIENT), house.uri)
-        feeds = (JobRowsFeed(reading, Hearing(), View("jobs")), JobFeed(reading, Hearing(), job))
+        feeds = (JobRowsFeed(reading, Hearing(), JobsAsked()), JobFeed(reading, Hearing(), job))
         pushes = []
         for feed in feeds:
             feed.touch(Changes(jobs={job}))
@@ -254,3 +255,21 @@ def test_nobody_who_left_is_still_read_for(house: LiveHouse) -> None:
     # Gone: the next who looks begins with everything again.
     with house.look_at("/jobs") as socket:
         assert eventually(lambda: read_until(socket, lambda message: "rows" in message))
+
+
+def test_a_job_that_may_hang_is_known_until_it_does_something_or_ends() -> None:
+    job = "jaaaaaaaaaaaa"
+    hearing = Hearing()
+
+    def measured(number: int, **metrics: float) -> None:
+        point = MetricPoint(number, 1.0, {CPU: 0.0, **metrics}, step=float(number))
+        told = Progress(job, 1, None, (point,))
+        hearing.handle(Inbound(JOB_PROGRESS, {"job": job}, "1", JobProgress("attic", told)))
+
+    measured(1, **{QUIET: 320.0})
+    assert (hearing.quiet(), hearing.take().quiet) == ({job: 320.0}, {job})
+    measured(2, **{QUIET: 340.0})
+    # In the same minute: nobody needs to be told.
+    assert (hearing.quiet(), hearing.take().quiet) == ({job: 340.0}, set())
+    measured(3)
+    assert (hearing.quiet(), hearing.take().quiet) == ({}, {job})

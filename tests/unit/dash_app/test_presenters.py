@@ -8,6 +8,7 @@ from plotly.io.json import to_json_plotly
 
 from dash_app import addresses
 from dash_app.addresses import View, parse
+from dash_app.jobs_asked import JobsAsked
 from dash_app.live.log_feed import LINES_KEPT, Lines
 from dash_app.presenters import artifacts, charts, counts, figures, jobs, machines, series, sweep, words
 from dash_app.presenters import job as job_words
@@ -258,7 +259,7 @@ def test_a_card_says_how_well_jobs_are_isolated(isolation: list[str], words: str
 def test_counts_show_what_matters() -> None:
     assert len(counts.tiles({})) == 4
     assert len(counts.tiles({"dead": 1, "held": 2})) == 6
-    assert "is-chosen" in shown(counts.filters({}, "dead"))
+    assert "is-chosen" in shown(counts.filters({}, JobsAsked(status="dead")))
 
 
 def test_points_become_series_of_the_latest_attempt_each_once() -> None:

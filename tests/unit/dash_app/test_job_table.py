@@ -1,0 +1,162 @@
+"""The list of jobs as the database filters, sorts and groups it, and what is done with many of them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+import pytest
+from pymongo import MongoClient
+
+from dash_app.addresses import parse
+from dash_app.bulk_route import Many
+from dash_app.jobs_asked import JobsAsked, jobs_asked, readable
+from dash_app.presenters import counts, job_list, jobs
+from hq.read_models.indexes import ensure_indexes
+from hq.rest import job_table
+from hq.rest.conditions import parse_conditions
+from hq.rest.database import Database, Document, open_database
+from hq.rest.house import House
+from hq.rest.job_table import NEWEST, Wanted
+from hq.rest.problems import Problem
+from schemas.requests import Cancel, Retry
+
+
+def job(number: int, **other: Any) -> Document:
+    spec = {
+        "script": {"name": "train" if number % 2 else "fit", "entry": "x.py"},
+        "name": f"fold {number}",
+        "params": {"lr": number / 10},
+    }
+    stored: Document = {
+        "_id": f"j{'a' * 11}{'abcdefgh'[number]}",
+        "spec": spec,
+        "status": "succeeded" if number < 4 else "queued",
+        "submitter": "olga",
+        "order": number,
+        "revision": 1,
+        "token": 1,
+        "agent": None,
+        "submitted_at": 1.0,
+        "claimed_at": 10.0 if number < 4 else None,
+        "ended_at": 10.0 + number * number if number < 4 else None,
+        "attempts": [{"agent": "attic" if number < 2 else "cellar", "token": 1}] if number < 4 else [],
+    }
+    return {**stored, **other}
+
+
+@pytest.fixture
+def uri(mongodb_uri: str) -> str:
+    with MongoClient[dict[str, Any]](mongodb_uri) as mongo:
+        database = mongo.get_default_database()
+        ensure_indexes(database)
+        database["jobs"].insert_many([job(number) for number in range(6)])
+    return mongodb_uri
+
+
+def look(uri: str, ask: Callable[[Database], Awaitable[Any]]) -> Any:
+    async def inside() -> Any:
+        database = open_database(uri)
+        try:
+            return await ask(database)
+        finally:
+            await database.client.close()
+
+    return asyncio.run(inside())
+
+
+def numbers(uri: str, where: str = "", sort: str = NEWEST, skip: int = 0, **wanted: Any) -> list[int]:
+    match = job_table.match_of(Wanted(where=parse_conditions(where, job_table.check_column), **wanted))
+
+    async def ask(database: Database) -> list[int]:
+        page = await job_table.read_page(database, match, sort=sort, skip=skip, limit=10)
+        return [one["order"] for one in page]
+
+    return cast(list[int], look(uri, ask))
+
+
+def test_jobs_are_filtered_by_what_they_are_and_were_given(uri: str) -> None:
+    assert numbers(uri, "script = train") == [5, 3, 1]
+    assert numbers(uri, "lr >= 0.3, params.lr < 0.5") == [4, 3]
+    assert numbers(uri, "name ~ FOLD 2") == [2]
+    assert numbers(uri, "machine = attic") == [1, 0]
+    assert numbers(uri, "machine != attic", status="succeeded") == [3, 2]
+    assert numbers(uri, "seconds > 2") == [3, 2]
+    assert numbers(uri, jobs=("jaaaaaaaaaaaa",)) == [0]
+    for wrong in ("seconds = 3", "a.b = 1", "$where = 1", "nonsense"):
+        with pytest.raises(Problem, match="422"):
+            numbers(uri, wrong)
+
+
+def test_jobs_are_sorted_and_paged_by_the_database(uri: str) -> None:
+    assert numbers(uri, sort="submitted") == [0, 1, 2, 3, 4, 5]
+    assert numbers(uri, sort="-seconds") == [3, 2, 1, 0]
+    assert numbers(uri, sort="name", skip=4) == [4, 5]
+    assert [number % 2 for number in numbers(uri, sort="-script")] == [1, 1, 1, 0, 0, 0]
+    assert not job_table.scans(Wanted("failed"), NEWEST)
+    assert job_table.scans(Wanted(), "-seconds")
+
+
+def test_jobs_are_counted_in_groups_and_each_leads_to_its_jobs(uri: str) -> None:
+    async def ask(database: Database) -> list[Document]:
+        return await job_table.read_groups(database, {}, "script")
+
+    groups = look(uri, ask)
+
+    assert [(one["value"], one["count"], one["statuses"]) for one in groups] == [
+        ("train", 3, {"queued": 1, "succeeded": 2}),
+        ("fit", 3, {"queued": 1, "succeeded": 2}),
+    ]
+    shown = str(job_list.groups(groups, JobsAsked(where="lr < 1", group="script")))
+    assert "where=lr+%3C+1%2C+script+%3D+%22train%22" in shown
+
+
+def test_the_address_says_what_is_asked_for_and_what_it_cannot_say_is_left_out() -> None:
+    asked = jobs_asked(
+        parse("/jobs", "?status=failed&where=lr<1&sort=-seconds&group=script&columns=name,id&page=2")
+    )
+
+    assert asked == JobsAsked("failed", "lr<1", "-seconds", "script", ("name", "id"), None, 2)
+    assert asked.address(group="") == "/jobs?status=failed&where=lr%3C1&sort=-seconds&columns=name%2Cid"
+    hanging = jobs_asked(parse("/jobs", "?status=hanging&sort=x&group=y&page=-1"))
+    assert hanging == JobsAsked(is_hanging=True)
+    assert readable(hanging, {"jb": 1.0})[0].jobs == ("jb",)
+    assert "422" not in readable(JobsAsked(where="!"), {})[1]
+    assert "Not filtered" in readable(JobsAsked(where="!"), {})[1]
+    columns = {one["field"]: one["hide"] for one in job_list.columns(asked)}
+    assert (columns["name"], columns["id"], columns["status"]) == (False, False, True)
+
+
+def test_a_job_that_may_hang_says_so_in_its_row_and_has_a_filter() -> None:
+    running = job(5, id="j1", status="running", claimed_at=1.0, agent="attic")
+
+    assert jobs.row(running, None, 700.0)["why"] == "May hang: nothing printed and no CPU used for 12 min"
+    assert (jobs.row(running)["why"], jobs.row(running)["hangs"]) == ("", False)
+    assert "May hang" in str(counts.filters({}, JobsAsked(), 1))
+    assert "May hang" not in str(counts.filters({}, JobsAsked(), 0))
+
+
+class Asking:
+    """Stands where HQ is: does all of a request, or nothing when one of its jobs has ended."""
+
+    def __init__(self, ended: set[str]) -> None:
+        self.ended, self.done = ended, list[str]()
+
+    async def change(self, request: Cancel | Retry) -> dict[str, Any]:
+        if self.ended & set(request.jobs):
+            raise Problem(409, "already_final", "too late")
+        self.done += request.jobs
+        return {"position": 3}
+
+
+def test_of_many_jobs_those_for_which_it_is_too_late_are_left_out_and_counted() -> None:
+    asking = Asking({"j7", "j900"})
+
+    class Standing:
+        def __init__(self) -> None:
+            self.asking = asking
+
+    many = Many(cast(House, Standing()), "olga", "cancel")
+    asyncio.run(many.do([f"j{number}" for number in range(1000)]))
+
+    assert (many.done, many.left_out, many.position) == (998, 2, 3)
+    assert sorted(asking.done) == sorted(f"j{number}" for number in range(1000) if number not in (7, 900))
