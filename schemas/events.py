@@ -29,6 +29,7 @@ from schemas.names import (
     Token,
 )
 from schemas.registry import Files, Lineage, Stage
+from schemas.schedules import ScheduleSpec
 from schemas.specs import Dimension, JobSpec, ServiceSpec, SweepSpec
 
 #: Raised only when a change makes old readers wrong. Newer logs are refused.
@@ -383,6 +384,54 @@ class ModelRemoved(Event, frozen=True):
     by: Name
 
 
+class ScheduleAdded(Event, frozen=True):
+    """A job or sweep is to be submitted again and again; in place of what had the name before."""
+
+    schedule: Name
+    spec: ScheduleSpec
+    by: Name
+
+
+class ScheduleRemoved(Event, frozen=True):
+    schedule: Name
+    by: Name
+
+
+class SchedulePaused(Event, frozen=True):
+    schedule: Name
+    by: Name
+
+
+class ScheduleResumed(Event, frozen=True):
+    """It goes on; what was due meanwhile is not made up for."""
+
+    schedule: Name
+    by: Name
+
+
+class ScheduleFired(Event, frozen=True):
+    """A schedule was due, or somebody did not wait; what it submits follows in the same decision."""
+
+    schedule: Name
+    #: Unix seconds. No later time up to now is due any more.
+    due: Seconds
+    job: JobId | None = None
+    sweep: SweepId | None = None
+    #: Who did not wait. None: it was due.
+    by: Name | None = None
+    #: How many times before this one passed while HQ was away.
+    missed: Count = 0
+
+
+class ScheduleSkipped(Event, frozen=True):
+    """A schedule was due and submitted nothing."""
+
+    schedule: Name
+    due: Seconds
+    why: Text
+    missed: Count = 0
+
+
 class RequestAnswered(Event, frozen=True):
     """The answer stored under (submitter, key), in the same decision as what it did."""
 
@@ -428,12 +477,16 @@ SweepEvent = (
 #: No events of a job or sweep that there is: nothing follows them, and there is no status to tell.
 DeletionEvent = JobDeleted | SweepDeleted
 ModelEvent = ModelRegistered | ModelStaged | ModelRemoved
+ScheduleEvent = (
+    ScheduleAdded | ScheduleRemoved | SchedulePaused | ScheduleResumed | ScheduleFired | ScheduleSkipped
+)
 ServiceEvent = ServiceDeployed | ServiceRolledBack | ServiceStopped
 AnyEvent = (
     JobEvent
     | SweepEvent
     | ServiceEvent
     | ServiceCalled
+    | ScheduleEvent
     | ModelEvent
     | DeletionEvent
     | EpochBegan
@@ -443,6 +496,7 @@ AnyEvent = (
 )
 
 JOB_EVENTS: tuple[type[Event], ...] = JobEvent.__args__
+SCHEDULE_EVENTS: tuple[type[Event], ...] = ScheduleEvent.__args__
 SERVICE_EVENTS: tuple[type[Event], ...] = ServiceEvent.__args__
 MODEL_EVENTS: tuple[type[Event], ...] = ModelEvent.__args__
 SWEEP_EVENTS: tuple[type[Event], ...] = SweepEvent.__args__

@@ -26,6 +26,7 @@ from schemas.names import (
     Token,
 )
 from schemas.registry import ModelVersion, Stage
+from schemas.schedules import ScheduleSpec
 from schemas.specs import Dimension, JobSpec, ServiceSpec, SweepSpec
 from schemas.trials import KnownTrials
 
@@ -127,6 +128,34 @@ class RemoveModel(Request, tag="remove_model", kw_only=True, frozen=True):
 
     model: ModelName
     version: ModelVersion | None = None
+
+
+class AddSchedule(Request, tag="add_schedule", kw_only=True, frozen=True):
+    """Submit something again and again; in place of the schedule of that name, if there is one."""
+
+    schedule: ScheduleSpec
+
+
+class RemoveSchedule(Request, tag="remove_schedule", kw_only=True, frozen=True):
+    """Forget a schedule. What it submitted goes on."""
+
+    schedule: Name
+
+
+class PauseSchedule(Request, tag="pause_schedule", kw_only=True, frozen=True):
+    """Submit nothing until it is resumed."""
+
+    schedule: Name
+
+
+class ResumeSchedule(Request, tag="resume_schedule", kw_only=True, frozen=True):
+    schedule: Name
+
+
+class RunSchedule(Request, tag="run_schedule", kw_only=True, frozen=True):
+    """Submit now what a schedule submits, for its owner, whatever runs and also while it is paused."""
+
+    schedule: Name
 
 
 class Propose(Request, tag="propose", kw_only=True, frozen=True):
@@ -311,6 +340,13 @@ class ReadServices(Request, tag="read_services", kw_only=True, frozen=True):
     service: Name | None = None
 
 
+class ReadSchedules(Request, tag="read_schedules", kw_only=True, frozen=True):
+    """The schedules, with when each is due next."""
+
+    #: Only this one.
+    schedule: Name | None = None
+
+
 Change = (
     Submit
     | Cancel
@@ -324,6 +360,11 @@ Change = (
     | DeployService
     | RollBackService
     | StopService
+    | AddSchedule
+    | RemoveSchedule
+    | PauseSchedule
+    | ResumeSchedule
+    | RunSchedule
     | PromoteModel
     | StageModel
     | RemoveModel
@@ -349,6 +390,7 @@ Question = (
     | ReportTrial
     | CallService
     | ReadServices
+    | ReadSchedules
 )
 AnyRequest = Change | Question
 

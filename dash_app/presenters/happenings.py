@@ -56,6 +56,14 @@ KINDS: dict[str, dict[str, str]] = {
         "ServiceStopped": "Service stopped",
         "ServiceCalled": "Service called",
     },
+    "schedules": {
+        "ScheduleAdded": "Schedule added",
+        "ScheduleRemoved": "Schedule removed",
+        "SchedulePaused": "Schedule paused",
+        "ScheduleResumed": "Schedule resumed",
+        "ScheduleFired": "Schedule fired",
+        "ScheduleSkipped": "Schedule skipped",
+    },
     "models": {
         "ModelRegistered": "Model registered",
         "ModelStaged": "Model staged",
@@ -105,6 +113,8 @@ def _about(event: Document) -> str:
         parts.append(", ".join(f"{name} {words.value(value)}" for name, value in event["params"].items()))
     if event.get("service"):
         parts.append(f"service {event['service']}")
+    if event.get("schedule"):
+        parts.append(f"schedule {event['schedule']}")
     if event.get("model"):
         version = event.get("version")
         parts.append(f"model {event['model']}" + (f"@{version}" if version else ""))

@@ -20,6 +20,7 @@ from hq.core.decide.requests import (
     decide_request,
     digest_of,
 )
+from hq.core.decide.schedules import SCHEDULE_REQUESTS, decide_schedule
 from hq.core.decide.services import decide_service
 from hq.core.decide.sweeps import CONTROLS, decide_control
 from hq.core.dependents import FoundParents
@@ -225,6 +226,10 @@ class Answering:
                 return
         elif isinstance(change, TellTrial):
             events, answer = decide_tell(self._state, submitter, change, self._books.wall)
+        elif isinstance(change, SCHEDULE_REQUESTS):
+            check_secrets(change, self.read_secrets)
+            wall = self._books.wall
+            events, answer = decide_schedule(self._state, submitter, change, recording.ids, wall)
         elif isinstance(change, Prune):
             events, answer = decide_prune(self._state, message.names["client"], change)
         elif isinstance(change, CONTROLS):

@@ -25,9 +25,11 @@ from hq.core.decide.attempts import decide_interruption
 from hq.core.decide.deletion import decide_tidying
 from hq.core.decide.models import Source
 from hq.core.decide.requests import Refused
+from hq.core.decide.schedules import decide_due
 from hq.core.decide.stopping import TimedRules, decide_stop
 from hq.core.decide.waiting import find_absent, specs_in
 from hq.core.dependents import Ended, FoundParents
+from hq.core.dues import Dues
 from hq.core.forgeries import Forgeries
 from hq.core.outputs import (
     Answer,
@@ -59,6 +61,7 @@ from schemas.requests import (
     DeployService,
     Ping,
     PromoteModel,
+    ReadSchedules,
     ReadSeries,
     ReadServices,
     ReadStatus,
@@ -121,6 +124,7 @@ class Authority:
         self._is_cut_off = False
         self._forgeries = Forgeries(instance)
         self._rules = TimedRules()
+        self._dues = Dues(state)
         self.tick(now)
 
     # --- inputs ---------------------------------------------------------------
@@ -317,6 +321,9 @@ class Authority:
         for sweep, (rule, why) in self._rules.find(self.state, now, wall):
             for event in decide_stop(self.state, sweep, rule, why, sweep.spec.stop.live, "hq"):
                 recording.record(event)
+        for schedule in self._dues.find(wall):
+            for event in decide_due(self.state, schedule, recording.ids, wall):
+                recording.record(event)
         for note in self._forgeries.take_notes(now, recording.position):
             recording.record(Audited(note, "hq"))
         self._keep(batch, recording)
@@ -393,6 +400,9 @@ class Authority:
             self._outputs.extend(self._answering.hear_trial(message, now))
         elif isinstance(request, ReadServices):
             result = read_services(request, self.books, self._calls, self._workers, now)
+            self._outputs.append(Answer(message, Reply(message.id, True, self.books.committed, result)))
+        elif isinstance(request, ReadSchedules):
+            result = self._dues.read(request.schedule)
             self._outputs.append(Answer(message, Reply(message.id, True, self.books.committed, result)))
         elif self._waiting.is_full or (isinstance(request, CHANGES) and self.log_is_silent):
             self._outputs.append(self._answering.refuse(message, "unavailable", _UNAVAILABLE))

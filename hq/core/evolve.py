@@ -5,6 +5,7 @@ from msgspec.structs import replace
 from hq.core.accounts import count_result, count_trial
 from hq.core.evolve_job import evolve_job
 from hq.core.evolve_model import evolve_model
+from hq.core.evolve_schedule import evolve_schedule
 from hq.core.evolve_service import evolve_service
 from hq.core.evolve_sweep import evolve_sweep
 from hq.core.history import History, build_end
@@ -12,6 +13,7 @@ from hq.core.moment import InvalidTransition, Moment
 from hq.core.state import AgentRecord, Answer, AuditEntry, Change, Deleted, Job, State, StoredResult, Sweep
 from schemas.events import (
     MODEL_EVENTS,
+    SCHEDULE_EVENTS,
     SERVICE_EVENTS,
     SWEEP_EVENTS,
     AgentBooted,
@@ -72,6 +74,10 @@ def evolve(state: State, event: AnyEvent, moment: Moment) -> list[Change]:
             return [_fold_deletion(state, event, moment)]
         case ServiceCalled():
             return []
+        case _ if isinstance(event, SCHEDULE_EVENTS):
+            schedule = evolve_schedule(state.schedules.get(event.schedule), event, moment)  # type: ignore[arg-type,union-attr]
+            state.schedules[schedule.name] = schedule
+            return [schedule]
         case _ if isinstance(event, SERVICE_EVENTS):
             service = evolve_service(state.services.get(event.service), event, moment)  # type: ignore[arg-type,union-attr]
             state.services[service.name] = service

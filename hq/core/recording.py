@@ -50,7 +50,7 @@ class Recording:
     def record(self, event: AnyEvent) -> None:
         """Apply an event and whatever follows from it by itself: deaths and stop orders."""
         state = self.books.state
-        before = state.jobs.get(event.job) if isinstance(event, JOB_EVENTS) else None  # type: ignore[union-attr]
+        before = state.jobs.get(event.job) if isinstance(event, JOB_EVENTS) else None  # type: ignore[union-attr,arg-type]
         index = len(self._events)
         self._events.append(event)
         parent = _ending_sweep(event)

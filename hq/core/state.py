@@ -15,6 +15,7 @@ from schemas.audit import AuditNote
 from schemas.facts import Artifact, Checkpoint, MachineFacts
 from schemas.names import JsonObject
 from schemas.registry import Lineage, Stage
+from schemas.schedules import ScheduleSpec
 from schemas.specs import JobSpec, ServiceSpec, SweepSpec
 from schemas.states import AttemptState, JobStatus, SweepStatus
 
@@ -222,6 +223,33 @@ class Model(Struct, frozen=True, kw_only=True):
         return next((one for one in self.versions if one.version == version), None)
 
 
+class Schedule(Struct, frozen=True, kw_only=True):
+    """A schedule as it stands after the event at `position`."""
+
+    name: str
+    #: Without job and sweep once it is removed.
+    spec: ScheduleSpec
+    #: For whom it submits.
+    owner: str
+    #: Times up to here are settled: fired, skipped, or before it was added or resumed. Unix seconds.
+    since: float
+    position: int
+    #: Of that event: position * 2**20 + index.
+    order: int
+    changed_at: float
+    is_paused: bool = False
+    is_removed: bool = False
+    #: What it submitted last.
+    job: str | None = None
+    sweep: str | None = None
+    fired: int = 0
+    fired_at: float | None = None
+    skipped: int = 0
+    skipped_at: float | None = None
+    #: Why the last time that was due submitted nothing; "" if it did.
+    why: str = ""
+
+
 class AgentRecord(Struct, frozen=True, kw_only=True):
     """The latest accepted boot of an agent."""
 
@@ -285,7 +313,7 @@ class AuditEntry(Struct, frozen=True, kw_only=True):
 
 
 #: What one decision changed, as snapshots for the read models.
-Change = Job | Sweep | Service | Model | AgentRecord | Answer | StoredResult | Deleted | AuditEntry
+Change = Job | Sweep | Service | Schedule | Model | AgentRecord | Answer | StoredResult | Deleted | AuditEntry
 
 
 class State:
@@ -300,6 +328,8 @@ class State:
         self.sweeps: dict[str, Sweep] = {}
         #: By name, stopped ones too.
         self.services: dict[str, Service] = {}
+        #: By name, also those that were removed: a name is all that is left of them.
+        self.schedules: dict[str, Schedule] = {}
         #: By name, also those of which all versions were removed.
         self.models: dict[str, Model] = {}
         self.answers: OrderedDict[tuple[str, str], Answer] = OrderedDict()

@@ -18,7 +18,7 @@ from pymongo.database import Database
 from pymongo.read_concern import ReadConcern
 
 from hq.log.documents import RAW_CODEC
-from hq.read_models.models import JOBS, MODELS, RESULTS, SWEEPS
+from hq.read_models.models import JOBS, MODELS, RESULTS, SCHEDULES, SWEEPS
 
 FILES = "blobs.files"
 #: What REST keeps of datasets: their versions are blobs.
@@ -35,6 +35,9 @@ _SHA256 = re.compile(rb"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 _PARTS: dict[str, dict[str, int]] = {
     JOBS: {"spec": 1, "checkpoint": 1},
     SWEEPS: {"spec": 1},
+    SCHEDULES: {"spec": 1},
+    #: What webhooks and topics submit.
+    "outside": {"submits": 1},
     RESULTS: {
         **{f"result.{part}": 1 for part in ("result_blob", "notes", "result", "artifacts", "environment")},
         **{f"result.{part}": 1 for part in ("checkpoint", "datasets", "stdout_blob")},

@@ -18,6 +18,7 @@ from hq.read_models.models import (
     MODELS,
     REQUESTS,
     RESULTS,
+    SCHEDULES,
     SERVICES,
     SWEEPS,
     ReadModelsUnusable,
@@ -56,6 +57,7 @@ INDEXES: dict[str, tuple[IndexModel, ...]] = {
     AGENTS: (),
     SERVICES: (),
     MODELS: (),
+    SCHEDULES: (),
     AUDIT: (
         IndexModel([("order", -1)], name="newest"),
         IndexModel([("note.who", 1), ("order", -1)], name="by_who"),

@@ -119,10 +119,10 @@ class _Tail:
 
     def _fold_event(self, event: AnyEvent, moment: Moment) -> list[Change]:
         if isinstance(event, SWEEP_EVENTS):
-            return [] if event.sweep in self._snapshot.hidden_sweeps else evolve(self.state, event, moment)  # type: ignore[union-attr]
+            return [] if event.sweep in self._snapshot.hidden_sweeps else evolve(self.state, event, moment)  # type: ignore[union-attr,operator]
         if not isinstance(event, JOB_EVENTS):
             return evolve(self.state, event, moment)
-        hidden = self._snapshot.hidden_jobs.get(event.job)  # type: ignore[union-attr]
+        hidden = self._snapshot.hidden_jobs.get(event.job)  # type: ignore[union-attr,arg-type]
         if hidden is None:
             return evolve(self.state, event, moment)
         # Its results and its sweep were written before it, so there is nothing else to do.

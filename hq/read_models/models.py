@@ -13,6 +13,7 @@ written again or late. A result is written once and never replaced.
 | requests   | {submitter, key} | `Answer`       |
 | audit      | note id          | `AuditEntry`   |
 | services   | name             | `Service`      |
+| schedules  | name             | `Schedule`     |
 | models     | name             | `Model`        |
 """
 
@@ -29,6 +30,7 @@ from hq.core.state import (
     Deleted,
     Job,
     Model,
+    Schedule,
     Service,
     StoredResult,
     Sweep,
@@ -44,9 +46,10 @@ REQUESTS = "requests"
 AUDIT = "audit"
 SERVICES = "services"
 MODELS = "models"
+SCHEDULES = "schedules"
 #: In the order of writing: a job's document is never ahead of its results and its sweep.
 #: `loading` relies on it.
-COLLECTIONS = (AUDIT, SERVICES, MODELS, RESULTS, REQUESTS, AGENTS, SWEEPS, JOBS)
+COLLECTIONS = (AUDIT, SERVICES, SCHEDULES, MODELS, RESULTS, REQUESTS, AGENTS, SWEEPS, JOBS)
 
 CHECKPOINTS = "checkpoints"
 #: `{_id, position, generation, rebuilding}`: everything up to `position` is in the read models.
@@ -71,6 +74,8 @@ def place_of(change: Change) -> Place:
             return AGENTS, name
         case Service(name=name):
             return SERVICES, name
+        case Schedule(name=name):
+            return SCHEDULES, name
         case Model(name=name):
             return MODELS, name
         case StoredResult(job=job, token=token):
@@ -89,7 +94,7 @@ def is_first(change: Change) -> bool:
     match change:
         case Job(revision=revision) | Sweep(revision=revision):
             return revision == 1
-        case AgentRecord() | Service() | Model():
+        case AgentRecord() | Service() | Model() | Schedule():
             return False
         case _:
             return True
@@ -131,6 +136,7 @@ def change_of(collection: str, document: RawBSONDocument) -> Change:
         AGENTS: (AgentRecord, "name"),
         SERVICES: (Service, "name"),
         MODELS: (Model, "name"),
+        SCHEDULES: (Schedule, "name"),
         RESULTS: (StoredResult, "token"),
         REQUESTS: (Answer, "key"),
         AUDIT: (AuditEntry, "id"),

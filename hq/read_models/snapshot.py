@@ -19,12 +19,23 @@ from hq.core.state import (
     Finished,
     Job,
     Model,
+    Schedule,
     Service,
     State,
     Sweep,
 )
 from hq.log.documents import RAW_CODEC, decode_document
-from hq.read_models.models import AGENTS, JOBS, MODELS, REQUESTS, RESULTS, SERVICES, SWEEPS, change_of
+from hq.read_models.models import (
+    AGENTS,
+    JOBS,
+    MODELS,
+    REQUESTS,
+    RESULTS,
+    SCHEDULES,
+    SERVICES,
+    SWEEPS,
+    change_of,
+)
 from schemas.states import FINAL_STATUSES, JobStatus, SweepStatus
 
 _LIVE = [status.value for status in JobStatus if status not in FINAL_STATUSES]
@@ -108,6 +119,10 @@ class Snapshot:
             service = change_of(SERVICES, document)
             assert isinstance(service, Service)  # noqa: S101
             self.state.services[service.name] = service
+        for document in self._collection(SCHEDULES).find({}):
+            schedule = change_of(SCHEDULES, document)
+            assert isinstance(schedule, Schedule)  # noqa: S101
+            self.state.schedules[schedule.name] = schedule
         for document in self._collection(MODELS).find({}):
             model = change_of(MODELS, document)
             assert isinstance(model, Model)  # noqa: S101

@@ -10,7 +10,7 @@ from hq.rest.database import QUERY_MS, Database, Document, plain, stored
 
 #: As many decisions as one page looks at.
 LOOKED_AT = 20_000
-_ABOUT = ("job", "sweep", "agent", "by", "submitter", "service")
+_ABOUT = ("job", "sweep", "agent", "by", "submitter", "service", "schedule")
 
 
 async def read_back(

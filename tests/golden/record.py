@@ -27,6 +27,7 @@ from schemas.facts import (
 from schemas.messages import AttemptReport, Heartbeat, ServiceAnswer, ServiceAnswers, StandingClaim
 from schemas.objectives import Constraint, Objective
 from schemas.requests import (
+    AddSchedule,
     AddTrials,
     Audit,
     CallService,
@@ -38,20 +39,25 @@ from schemas.requests import (
     DeployService,
     FinishSweep,
     Hold,
+    PauseSchedule,
     PauseSweep,
     PromoteModel,
     Propose,
     Prune,
     Release,
     RemoveModel,
+    RemoveSchedule,
+    ResumeSchedule,
     ResumeSweep,
     RollBackService,
+    RunSchedule,
     StageModel,
     StopService,
     Submit,
     SubmitSweep,
 )
 from schemas.samplers import SamplerOptions
+from schemas.schedules import ScheduleSpec
 from schemas.specs import (
     Choice,
     Dimension,
@@ -93,6 +99,7 @@ def play() -> list[Decision]:
     _play_audit(house)
     _play_dependencies(house)
     _play_claims_ahead(house)
+    _play_schedules(house)
     missing = {kind.__name__ for kind in AnyEvent.__args__} - {type(event).__name__ for event in house.events}
     assert not missing, f"no {missing} in this log"
     return house.decisions
@@ -329,6 +336,22 @@ def _play_services(house: SmallHouse) -> None:
     house.settle()
     house.request(StopService(service="encode"))
     house.wait(1)
+
+
+def _play_schedules(house: SmallHouse) -> None:
+    job = JobSpec(SCRIPT, {"$ref": 1}, needs=Needs(gpus=8))
+    house.request(AddSchedule(schedule=ScheduleSpec("nightly", "*/5 * * * *", job)))
+    sweep = SweepSpec(JobSpec(SCRIPT), {"x": FloatRange(0, 1)}, trials=2)
+    spec = ScheduleSpec("search", "30 2 * * MON", sweep=sweep, zone="Europe/Berlin", missed="skip")
+    house.request(AddSchedule(schedule=spec, on_behalf_of="anna"), "web")
+    house.wait(302)
+    house.wait(302)
+    house.request(RunSchedule(schedule="search"))
+    house.request(PauseSchedule(schedule="nightly"))
+    house.request(PauseSchedule(schedule="search"))
+    house.request(ResumeSchedule(schedule="search"))
+    house.request(AddSchedule(schedule=ScheduleSpec("gone", "0 0 1 1 *", job, overlap="allow")))
+    house.request(RemoveSchedule(schedule="gone"))
 
 
 def _take(house: SmallHouse, job: str, agent: str = "attic") -> Key:

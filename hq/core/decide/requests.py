@@ -31,6 +31,7 @@ from schemas.events import (
 from schemas.objectives import objectives_of
 from schemas.paths import is_path_below
 from schemas.requests import (
+    AddSchedule,
     Audit,
     Cancel,
     CancelSweep,
@@ -151,6 +152,10 @@ def check_secrets(request: Change, read_known: Callable[[], Collection[str]]) ->
         specs = (request.service.job,)
     if isinstance(request, SubmitSweep):
         specs = (request.sweep.job,)
+    if isinstance(request, AddSchedule):
+        schedule = request.schedule
+        both = (schedule.job, schedule.sweep.job if schedule.sweep is not None else None)
+        specs = tuple(one for one in both if one is not None)
     asked = {name for spec in specs for name in spec.secrets}
     if not asked:
         return
