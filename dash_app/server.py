@@ -29,6 +29,7 @@ from hq.rest import (
     model_routes,
     notification_routes,
     problems,
+    schedule_routes,
     service_routes,
     sweep_asking_routes,
     sweep_control_routes,
@@ -123,6 +124,7 @@ def build_app(
         service_routes,
         service_schema,
         notification_routes,
+        schedule_routes,
     ):
         api.include_router(part.build_router(house))
     app.include_router(api)

@@ -40,7 +40,13 @@ class Dues:
         shown = [
             {
                 "schedule": one.name,
-                "spec": msgspec.to_builtins(one.spec),
+                "cron": one.spec.cron,
+                "zone": one.spec.zone,
+                "overlap": one.spec.overlap,
+                "missed": one.spec.missed,
+                "what": _describe(one),
+                # Of all of them, they would not fit one message.
+                **({} if only is None else {"spec": msgspec.to_builtins(one.spec)}),
                 "owner": one.owner,
                 "paused": one.is_paused,
                 "next": self.next_of(one),
@@ -56,3 +62,12 @@ class Dues:
             if only in (None, one.name) and not one.is_removed
         ]
         return {"schedules": shown}
+
+
+def _describe(schedule: Schedule) -> str:
+    spec = schedule.spec
+    if spec.sweep is not None:
+        job = spec.sweep.job
+        return f"sweep {spec.sweep.name or job.script.name or job.script.entry}"
+    assert spec.job is not None  # noqa: S101 - it is not removed
+    return spec.job.name or spec.job.script.name or spec.job.script.entry

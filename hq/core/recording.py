@@ -55,7 +55,7 @@ class Recording:
         self._events.append(event)
         parent = _ending_sweep(event)
         history = state.histories.get(parent) if parent else None
-        swept = state.sweeps.get(event.sweep) if isinstance(event, SWEEP_EVENTS) else None  # type: ignore[union-attr]
+        swept = state.sweeps.get(event.sweep) if isinstance(event, SWEEP_EVENTS) else None  # type: ignore[union-attr,arg-type]
         changes = evolve(state, event, Moment(self.position, index, self._wall))
         self.changes.extend(changes)
         for change in changes:

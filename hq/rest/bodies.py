@@ -13,6 +13,7 @@ from schemas.facts import MetricPoint
 from schemas.names import ArtifactName, Count, JobId, JsonObject, ShortText, SweepId, Text, Token
 from schemas.registry import Stage
 from schemas.requests import Told
+from schemas.schedules import ScheduleSpec
 from schemas.specs import Dimension, JobSpec, ServiceSpec, SweepSpec
 
 
@@ -92,6 +93,10 @@ class TrialsBody(Struct, frozen=True, forbid_unknown_fields=True):
     trials: Annotated[tuple[JsonObject, ...], Meta(min_length=1, max_length=200)]
 
 
+#: A schedule is added as it is.
+ScheduleBody = ScheduleSpec
+
+
 class NotificationBody(Notification, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A notification, with its secret: the password of the mail server, the key that signs, the token."""
 
@@ -144,6 +149,7 @@ def components() -> dict[str, Any]:
             StageBody,
             TrialsBody,
             NotificationBody,
+            ScheduleBody,
             TellBody,
             ReportBody,
             ProblemBody,
@@ -169,6 +175,12 @@ _EXAMPLES: dict[type[Struct], dict[str, Any]] = {
     PromoteBody: {"job": "jabcdefghijkl", "artifacts": ["model.pt"], "stage": "staging"},
     StageBody: {"stage": "production"},
     FinishBody: {"live": "wind_down"},
+    ScheduleBody: {
+        "name": "nightly",
+        "cron": "30 2 * * MON-FRI",
+        "zone": "Europe/Berlin",
+        "job": {"script": _SCRIPT},
+    },
     NotificationBody: {
         "name": "phone",
         "to": {"kind": "ntfy", "topic": "a-name-that-nobody-guesses"},

@@ -22,6 +22,7 @@ OnePathJob = Annotated[str, Path(json_schema_extra={"pattern": _portable(JOB_PAT
 OnePathSweep = Annotated[str, Path(json_schema_extra={"pattern": _portable(SWEEP_PATTERN)})]
 OnePathAgent = Annotated[str, Path(json_schema_extra={"pattern": _portable(NAME_PATTERN)})]
 OnePathService = Annotated[str, Path(json_schema_extra={"pattern": _portable(NAME_PATTERN)})]
+OnePathSchedule = Annotated[str, Path(json_schema_extra={"pattern": _portable(NAME_PATTERN)})]
 OnePathSetting = Annotated[str, Path(json_schema_extra={"pattern": _portable(NAME_PATTERN)})]
 OnePathBlob = Annotated[str, Path(json_schema_extra={"pattern": "^[0-9a-f]{64}$"})]
 
@@ -94,6 +95,17 @@ def checked_service(service: str) -> str:
     if not _NAME.match(service):
         raise not_found("service", service)
     return service
+
+
+def checked_schedule(schedule: str) -> str:
+    """Return the name.
+
+    Raises:
+        Problem: 404 when no schedule can have it.
+    """
+    if not _NAME.match(schedule):
+        raise not_found("schedule", schedule)
+    return schedule
 
 
 def checked_setting(name: str) -> str:

@@ -36,6 +36,7 @@ STATUS_OF_CODE = {
     "unknown_sweep": 404,
     "unknown_agent": 404,
     "unknown_service": 404,
+    "unknown_schedule": 404,
     "unknown_version": 404,
     "unknown_trial": 404,
     "bad_values": 422,

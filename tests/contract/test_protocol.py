@@ -23,6 +23,7 @@ from schemas import (
     objectives,
     requests,
     samplers,
+    schedules,
     spaces,
     specs,
     trials,
@@ -39,6 +40,7 @@ from tests.contract import (  # noqa: F401 - they note what they prove
     test_protocol_models,
     test_protocol_requests,
     test_protocol_results,
+    test_protocol_schedules,
     test_protocol_services,
     test_protocol_sweeps,
     test_protocol_unwilling,
@@ -242,6 +244,7 @@ def _structs() -> dict[str, list[str]]:
             early_stopping,
             spaces,
             samplers,
+            schedules,
             objectives,
             trials,
         )

@@ -8,6 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from hq.core.decide.requests import Decided, Ids, Refused, check_spec, check_sweep, decide_request
+from hq.core.decide.waiting import parents_of
 from hq.core.state import Schedule, State
 from hq.core.times import TimesUnusable, check_times, count_due, last_due, next_due
 from schemas.events import (
@@ -30,7 +31,7 @@ from schemas.requests import (
 )
 from schemas.schedules import ScheduleSpec
 
-SCHEDULES_AT_MOST = 500
+SCHEDULES_AT_MOST = 200
 MAX_SCHEDULE_BYTES = 128 * 1024
 #: Later than this it was missed: HQ was away.
 LATE_SECONDS = 90.0
@@ -142,6 +143,8 @@ def _check(state: State, spec: ScheduleSpec, wall: float) -> None:
         raise Refused(
             "bad_spec", "a schedule's job has no not_before and no expires: it is submitted when due"
         )
+    if parents_of(job):
+        raise Refused("bad_spec", "a schedule's job waits for no other job, and takes nothing from one")
     if spec.sweep is not None:
         check_sweep(spec.sweep)
     else:

@@ -218,6 +218,7 @@ def test_a_sweep_is_submitted_and_not_again_while_it_runs() -> None:
         ScheduleSpec("x", "0 0 * * *", spec(), zone="../../etc/passwd"),
         ScheduleSpec("x", "0 0 * * *", spec(), zone="\0"),
         ScheduleSpec("x", "0 0 * * *", spec(expires=5.0)),
+        ScheduleSpec("x", "0 0 * * *", spec(after=("jabcdefghijkl",))),
     ],
 )
 def test_what_cannot_be_a_schedule_is_refused_with_a_reason(given: ScheduleSpec) -> None:

@@ -70,8 +70,11 @@ def _values(info: Any) -> st.SearchStrategy[Any]:
             return st.booleans()
         case mi.IntType(ge=low, le=high):
             return st.integers(-(2**63) if low is None else low, 2**63 - 1 if high is None else high)
-        case mi.FloatType(ge=low, le=high):
-            return st.floats(low, high, allow_nan=False, allow_infinity=False)
+        case mi.FloatType(ge=low, gt=above, le=high):
+            least = low if above is None else above
+            return st.floats(
+                least, high, exclude_min=above is not None, allow_nan=False, allow_infinity=False
+            )
         case mi.StrType(pattern=pattern, max_length=high) if pattern:
             fitting = st.from_regex(pattern.replace(r"(?!\n)$", r"\Z"))
             return fitting if high is None else fitting.filter(_at_most(high))

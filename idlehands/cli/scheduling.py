@@ -1,0 +1,211 @@
+"""`schedule`: jobs and sweeps that are submitted again and again."""
+
+import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from idlehands.cli import options
+from idlehands.cli.exits import REFUSED, Stop, say
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="By which you call it.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    schedule = typer.Typer(
+        help="Submit a job or sweep again and again, by a cron expression.",
+        no_args_is_help=True,
+        rich_markup_mode=None,
+    )
+    schedule.command("add")(schedule_add)
+    schedule.command("list")(schedule_list)
+    schedule.command("remove")(schedule_remove)
+    schedule.command("pause")(schedule_pause)
+    schedule.command("resume")(schedule_resume)
+    schedule.command("run-now")(schedule_run_now)
+    app.add_typer(schedule, name="schedule")
+
+
+def schedule_add(
+    schedule: Name,
+    cron: Annotated[
+        str,
+        typer.Argument(
+            metavar="CRON",
+            help="'MINUTE HOUR DAY MONTH WEEKDAY', such as '30 2 * * MON-FRI'.",
+        ),
+    ],
+    script: Annotated[Path | None, typer.Argument(metavar="[SCRIPT]", help="A Python file.")] = None,
+    args: Annotated[list[str] | None, typer.Argument(metavar="[-- ARGS]...")] = None,
+    sweep_file: Annotated[
+        Path | None, typer.Option("--sweep-file", help="A sweep instead, as `sweep --file` takes it.")
+    ] = None,
+    zone: Annotated[
+        str,
+        typer.Option("--zone", metavar="ZONE", help="Such as Europe/Berlin; left out: this machine's."),
+    ] = "",
+    overlap: Annotated[
+        bool, typer.Option("--overlap", help="Also while the one of the time before still runs.")
+    ] = False,
+    skip_missed: Annotated[
+        bool,
+        typer.Option("--skip-missed", help="What HQ slept through is left out; else it comes once."),
+    ] = False,
+    param: options.Params = None,
+    arguments: options.Arguments = "flags",
+    name: options.Name = "",
+    include: options.Include = None,
+    author_key: options.AuthorKey = None,
+    artifact: options.Artifact = None,
+    label: options.Label = None,
+    agent: options.Agent = None,
+    memory_mb: options.Memory = 0,
+    gpus: options.Gpus = 0,
+    isolation: options.IsolationMinimum = "basic",
+    network: options.Network = False,
+    env: options.Environment = "auto",
+    secret: options.Secret = None,
+    secret_files: options.SecretFiles = False,
+    priority: options.Priority = 0,
+    retry_on_failure: options.Retries = 0,
+    time_limit: options.Wall = 0,
+    force: options.Force = False,
+    json: options.Json = False,
+) -> None:
+    """Submit SCRIPT whenever CRON says, as it is now: a file that changes later is added anew.
+
+    The same name again takes the place of the schedule before.
+    """
+    given: dict[str, Any] = dict(locals())
+    for own in ("schedule", "cron", "script", "args", "sweep_file", "zone", "overlap", "skip_missed", "json"):
+        del given[own]
+    from idlehands.cli.opening import open_client
+    from idlehands.cli.printing import print_json
+    from idlehands.cli.templates import build_template
+    from idlehands.cli.words import checked
+    from schemas.requests import AddSchedule
+    from schemas.schedules import ScheduleSpec
+
+    with open_client() as client:
+        template = build_template(client, script, args or [], sweep_file, **given)
+        rules = {
+            "name": schedule,
+            "cron": cron,
+            "zone": zone or local_zone(),
+            "overlap": "allow" if overlap else "skip",
+            "missed": "skip" if skip_missed else "once",
+        }
+        spec: ScheduleSpec = checked({**rules, **template}, ScheduleSpec)
+        result = client.ask(AddSchedule(schedule=spec)).result
+    if json:
+        print_json(result)
+        return
+    say(f"{schedule} is due next at {_moment(result['next'])}.")
+
+
+def schedule_list(json: options.Json = False) -> None:
+    """Show the schedules: when each is due, what it submitted last, why it did not."""
+    from idlehands.cli.opening import open_client
+    from idlehands.cli.printing import print_json, print_table
+    from schemas.requests import ReadSchedules
+
+    with open_client() as client:
+        found = client.ask(ReadSchedules()).result["schedules"]
+    if json:
+        print_json(found)
+        return
+    print_table(
+        ("schedule", "cron", "zone", "next", "of", "fired", "last", "skipped"),
+        [
+            (
+                one["schedule"],
+                one["cron"],
+                one["zone"],
+                "paused" if one["paused"] else _moment(one["next"]),
+                one["owner"],
+                str(one["fired"]),
+                one["job"] or one["sweep"] or "",
+                str(one["skipped"]),
+            )
+            for one in found
+        ],
+        "There are no schedules. `idlehands schedule add NAME CRON SCRIPT` adds one.",
+    )
+    for one in found:
+        if one["why"]:
+            say(f"{one['schedule']} was left out at {_moment(one['skipped_at'])}: {one['why']}")
+
+
+def schedule_remove(schedule: Name) -> None:
+    """Remove a schedule. What it submitted goes on."""
+    from schemas.requests import RemoveSchedule
+
+    _ask(RemoveSchedule(schedule=schedule))
+    say(f"{schedule} is removed.")
+
+
+def schedule_pause(schedule: Name) -> None:
+    """Submit nothing until `schedule resume`."""
+    from schemas.requests import PauseSchedule
+
+    _ask(PauseSchedule(schedule=schedule))
+    say(f"{schedule} is paused.")
+
+
+def schedule_resume(schedule: Name) -> None:
+    """Go on; what was due meanwhile is not made up for."""
+    from schemas.requests import ResumeSchedule
+
+    _ask(ResumeSchedule(schedule=schedule))
+    say(f"{schedule} goes on.")
+
+
+def schedule_run_now(schedule: Name) -> None:
+    """Submit now what it submits, and print the id. Its times stay as they are."""
+    import sys
+
+    from schemas.requests import RunSchedule
+
+    result = _ask(RunSchedule(schedule=schedule))
+    sys.stdout.write(f"{result.get('job') or result.get('sweep')}\n")
+
+
+def _ask(request: Any) -> dict[str, Any]:
+    from idlehands.cli.opening import open_client
+
+    with open_client() as client:
+        return dict(client.ask(request).result)
+
+
+def local_zone() -> str:
+    """Return the name of this machine's time zone.
+
+    Raises:
+        Stop: If it has none that has a name.
+    """
+    import os
+
+    named = os.environ.get("TZ", "").lstrip(":")
+    if named:
+        return named
+    try:
+        text = Path("/etc/timezone").read_text().strip()
+        if text:
+            return text
+    except OSError:
+        pass
+    target = os.path.realpath("/etc/localtime")
+    _, found, name = target.partition("/zoneinfo/")
+    if found:
+        return name.removeprefix("posix/")
+    if datetime.datetime.now().astimezone().utcoffset() == datetime.timedelta(0):
+        return "UTC"
+    raise Stop(REFUSED, "This machine's time zone has no name: give --zone, such as Europe/Berlin.")
+
+
+def _moment(at: float | None) -> str:
+    if at is None:
+        return "never"
+    return datetime.datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M")
