@@ -6,11 +6,12 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode
 
 from dash_app.asked import pairs_of
-from schemas.names import DATASET_PATTERN, JOB_PATTERN, SWEEP_PATTERN
+from schemas.names import DATASET_PATTERN, JOB_PATTERN, NAME_PATTERN, SWEEP_PATTERN
 from schemas.states import JobStatus
 
 _JOB = re.compile(JOB_PATTERN)
 _DATASET = re.compile(DATASET_PATTERN)
+_SERVICE = re.compile(NAME_PATTERN)
 _SWEEP = re.compile(SWEEP_PATTERN)
 _NUMBER = re.compile(r"\d{1,16}")
 #: What the address of the list of jobs says besides.
@@ -73,6 +74,10 @@ def parse(path: Any, query: Any) -> View:
             )
         case ["results"]:
             return View("results", given=pairs_of(given))
+        case ["services"]:
+            return View("services")
+        case ["services", name] if _SERVICE.match(name):
+            return View("service", name)
         case ["settings"]:
             return View("settings")
     return View("nothing")

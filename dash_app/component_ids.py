@@ -106,6 +106,12 @@ RESULTS_CHOICES = {
     for name in ("where", "sweep", "columns", "x", "y", "color", "facet", "kind", "by", "of")
 }
 
+SERVICES = "services"
+SERVICE_STATUS = "service-status"
+SERVICE_NOW = "service-now"
+SERVICE_WORKERS = "service-workers"
+SERVICE_VERSIONS = "service-versions"
+
 AUDIT = "audit"
 
 PAIRING = "pairing"

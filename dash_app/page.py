@@ -16,6 +16,7 @@ from dash_app import (
     palette_route,
     resting_route,
     results_route,
+    services_route,
     shell,
     sweep_callbacks,
 )
@@ -71,6 +72,7 @@ class Page:
         data_route.add_routes(app, self._house)
         bulk_route.add_routes(app, self._house, self._hearing)
         palette_route.add_routes(app, self._house)
+        services_route.add_routes(app, self._house)
         dash = Dash(
             __name__,
             server=app,  # type: ignore[arg-type]  # its words for types know Flask only

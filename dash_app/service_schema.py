@@ -29,23 +29,40 @@ _KEPT = 64
 _KINDS = {"text": "string", "int": "integer", "float": "number", "bool": "boolean"}
 
 
+class Schemas:
+    """The JSON Schemas of services' parameters, each read once."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._known: OrderedDict[tuple[str, str, str | None], dict[str, Any]] = OrderedDict()
+
+    async def read(self, service: dict[str, Any]) -> dict[str, Any]:
+        """Return the schema of what a service takes in its current version.
+
+        Raises:
+            Problem: 409 when what was deployed is not stored, or cannot be read.
+        """
+        script, function = service["spec"]["job"]["script"], service["function"]
+        key = (script["bundle"], script["entry"], function)
+        if key not in self._known:
+            source = await _read_entry(self._house, script["bundle"], script["entry"])
+            self._known[key] = schema_of_function(source, function) if function else schema_of_script(source)
+            if len(self._known) > _KEPT:
+                self._known.popitem(last=False)
+        return self._known[key]
+
+
 def build_router(house: House) -> APIRouter:
     """Return the route below the API's root."""
     router = APIRouter(tags=["services"])
-    known: OrderedDict[tuple[str, str, str | None], dict[str, Any]] = OrderedDict()
+    schemas = Schemas(house)
 
     @router.get("/services/{service}/openapi.json")
     async def get_service_schema(service: OnePathService) -> Response:
         """Describe the calls of a service: an OpenAPI 3.1 document, read from its source."""
         found = await find_service(house, service)
-        script, function = found["spec"]["job"]["script"], found["function"]
-        key = (script["bundle"], script["entry"], function)
-        if key not in known:
-            source = await _read_entry(house, script["bundle"], script["entry"])
-            known[key] = schema_of_function(source, function) if function else schema_of_script(source)
-            if len(known) > _KEPT:
-                known.popitem(last=False)
-        return answer(_document(service, found["version"], known[key], is_function=bool(function)))
+        schema = await schemas.read(found)
+        return answer(_document(service, found["version"], schema, is_function=bool(found["function"])))
 
     return router
 

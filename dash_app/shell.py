@@ -20,6 +20,7 @@ _PAGES = (
 _FURTHER = (
     ("New", "/new", ("new",)),
     ("Data", "/data", ("data", "dataset")),
+    ("Services", "/services", ("services", "service")),
     ("Events", "/events", ("events",)),
     ("Settings", "/settings", ("settings",)),
 )

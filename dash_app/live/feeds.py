@@ -12,6 +12,7 @@ from dash_app.live.hub import Feed
 from dash_app.live.job_feed import JobFeed
 from dash_app.live.jobs_feed import CountsFeed, GroupsFeed, JobRowsFeed
 from dash_app.live.log_feed import LogFeed
+from dash_app.live.services_feed import ServiceFeed, ServicesFeed
 from dash_app.live.sweep_feed import SweepFiguresFeed, SweepsFeed, TrialsFeed
 from hq.rest.house import House
 
@@ -32,6 +33,10 @@ def feeds_of(house: House, hearing: Hearing) -> Callable[[View], Sequence[Feed]]
                 return [JobFeed(house, hearing, job), LogFeed(house, job), CurvesFeed(house, job)]
             case "events":
                 return [HappeningsFeed(house, view)]
+            case "services":
+                return [ServicesFeed(house)]
+            case "service":
+                return [ServiceFeed(house, view.identity)]
             case "sweeps":
                 return [SweepsFeed(house, hearing)]
             case "sweep":

@@ -15,10 +15,12 @@ from dash_app.pages import job as job_page
 from dash_app.pages import jobs as jobs_page
 from dash_app.pages import new as new_page
 from dash_app.pages import results as results_page
+from dash_app.pages import services as services_page
 from dash_app.pages import settings as settings_page
 from dash_app.pages import sweeps as sweeps_page
 from dash_app.presenters import pieces
 from dash_app.script_folders import ScriptFolders
+from dash_app.service_schema import Schemas
 from dash_app.sweep_state import read_state
 from dash_app.visitor import may_change, visitor
 from hq.rest import queries
@@ -32,6 +34,7 @@ class Pages:
 
     def __init__(self, house: House, hearing: Hearing, folders: ScriptFolders) -> None:
         self._house, self._hearing, self._folders = house, hearing, folders
+        self._schemas = Schemas(house)
 
     async def page(self, view: View, query: str | None = None) -> list[Any]:
         """Return the page of `view`; when it cannot be made, what happened and what to do.
@@ -78,6 +81,10 @@ class Pages:
                 return await data_page.page(house, view.identity, dict(view.given)["version"])
             case "events":
                 return await events_page.page(house, view)
+            case "services":
+                return await services_page.list_page(house, may_change())
+            case "service":
+                return await services_page.page(house, self._schemas, view.identity, may_change())
             case "settings":
                 return await settings_page.page(house, visitor().role in ADMINS)
         return _trouble("There is no such page", "The address may be misspelt; the pages are above.")

@@ -138,6 +138,8 @@ DATA_SET = f"{DATA}/sets/{{dataset}}/{{sha256}}"
 PALETTE = "/palette"
 #: Many jobs at once: not below `/jobs`, where an id might be meant.
 BULK = "/bulk/jobs"
+#: A service, to be called, changed and stopped from its page.
+SERVICE = "/services/{service}"
 RESULTS = "/results"
 RESULTS_ROWS = f"{RESULTS}/rows"
 RESULTS_CSV = f"{RESULTS}/table.csv"
@@ -162,6 +164,11 @@ PAGE_RULES: tuple[Rule, ...] = (
         for verb in ("pause", "drain", "resume")
     ),
     Rule(BULK, {"POST": WRITERS}, page=True),
+    *(_look(path) for path in ("/services", SERVICE)),
+    *(
+        Rule(f"{SERVICE}/{verb}", {"POST": WRITERS}, page=True)
+        for verb in ("call", "rollback", "warm", "stop")
+    ),
     _look(ARTIFACT),
     _look(ARTIFACT_PICTURE),
     *(_look(path) for path in ("/_dash-layout", "/_dash-dependencies", "/_favicon.ico")),

@@ -58,7 +58,7 @@ def build_router(house: House) -> APIRouter:
     @router.get("/services")
     async def list_services() -> Response:
         """List the services with their versions, workers and calls, as HQ knows them now."""
-        return answer(await _ask(house, ReadServices(), 5.0))
+        return answer(await read_services(house))
 
     @router.post("/services", status_code=201, openapi_extra=takes(ServiceBody))
     async def deploy_service(request: Request, idempotency_key: IdempotencyKey = None) -> Response:
@@ -159,6 +159,15 @@ def read_reply(reply: Reply) -> dict[str, Any]:
     headers = {"retry-after": "1"} if status == 429 else None
     traceback = str(reply.result.get("traceback", "")) or None
     raise Problem(status, reply.error.code, reply.error.message, headers, traceback=traceback)
+
+
+async def read_services(house: House) -> dict[str, Any]:
+    """Return all services as HQ knows them now, and whether there are more than fit.
+
+    Raises:
+        Problem: 503 if HQ does not answer.
+    """
+    return await _ask(house, ReadServices(), 5.0)
 
 
 async def find_service(house: House, service: str) -> dict[str, Any]:

@@ -11,12 +11,14 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from bus.settings import BusSettings
+from idlehands.bundle import build_bundle
 from idlehands.client import Client, connect
 from idlehands.house.components import AgentOptions
 from idlehands.house.login import login_link
 from idlehands.house.running import RunningHouse, start_house
 from idlehands.house.tokens import TokenRole
-from schemas.specs import Choice, IntRange, JobSpec, SweepSpec
+from schemas.requests import DeployService
+from schemas.specs import Choice, IntRange, JobSpec, ScriptRef, ServiceSpec, SweepSpec
 from tests.e2e.page_scripts import EVIL, HOSTILE, KEEPER, SCRIPTS, script_of, submit
 from tests.fixtures.axe import violations
 from tests.fixtures.broker import eventually
@@ -455,6 +457,41 @@ def test_what_is_deleted_leaves_the_page_without_a_reload(
     assert page.evaluate("window.same") is True
 
 
+def test_a_service_is_called_from_its_page(operator: Visitor, client: Client, tmp_path: Path) -> None:
+    file = tmp_path / "echo.py"
+    file.write_text(
+        "def echo(text: str, times: int = 1):\n    return {'said': text * times, 'turned': '\\u202e'}\n"
+    )
+    bundle = build_bundle(file)
+    client.put_blob(bundle.content)
+    script = ScriptRef(bundle.sha256, bundle.entry, "echo")
+    for _ in range(2):
+        client.ask(DeployService(service=ServiceSpec("echo", JobSpec(script), "echo")))
+    page = operator.open("/services/echo").page
+    expect(page.locator("#service-status")).to_contain_text("Ready")
+
+    page.get_by_label("text").fill(HOSTILE)
+    page.get_by_label("times").fill("two")
+    page.click("#service-call")
+    expect(page.locator("#service-answer")).to_have_text('times: "two" is not a whole number.')
+    page.get_by_label("times").fill("2")
+    page.click("#service-call")
+    answer = page.locator("#service-answer")
+    expect(answer).to_contain_text("<b>bold</b>")
+    assert answer.inner_text().count("<img src=x") == 2
+    assert "\u202e" not in answer.inner_text()
+    assert page.evaluate("window.hacked") is None
+    expect(page.locator("#service-now")).to_contain_text("1 call")
+    assert page.url.rpartition("/services")[0] in page.locator("#service-curl").inner_text()
+
+    page.get_by_role("button", name="Let version 1 take the calls").click()
+    expect(page.locator("#service-versions li").last).to_contain_text("takes the calls")
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator("#service-status")).to_contain_text("Stopped")
+    # The version that had the calls can have them again.
+    expect(page.get_by_role("button", name="Let version 1 take the calls")).to_be_visible()
+
+
 def test_who_logs_out_is_out(browser: Browser, house: RunningHouse) -> None:
     visitor = log_in(browser, house.home, role=TokenRole.VIEWER)
     page = visitor.open("/jobs").page
@@ -511,6 +548,7 @@ def test_every_page_fits_every_screen(
         f"/sweeps/{sweep}",
         "/results",
         "/data",
+        "/services",
         "/events",
         "/new",
         "/jobs/jaaaaaaaaaaaa",
@@ -626,6 +664,8 @@ def test_an_empty_house_says_what_to_do_first(browser: Browser, tmp_path: Path) 
         expect(page.locator(".page")).to_contain_text("idlehands agent")
         page.click(".way:has-text('Sweeps')")
         expect(page.locator(".page")).to_contain_text("idlehands sweep")
+        page.click(".way:has-text('Services')")
+        expect(page.locator(".page")).to_contain_text("idlehands serve")
         visitor.check()
         visitor.context.close()
 
