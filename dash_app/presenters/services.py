@@ -129,7 +129,10 @@ def now(service: Document) -> list[Any]:
     return [
         minutes(service),
         pieces.facts(rows),
-        html.P("Calls a minute are of the last five minutes, times of the last 200 calls, all since HQ started.", className="quiet explained"),
+        html.P(
+            "Calls a minute are of the last five minutes, times of the last 200 calls, all since HQ started.",
+            className="quiet explained",
+        ),
     ]
 
 
