@@ -10,20 +10,19 @@ Times are on the agent's suspend-aware clock: a lease goes on in sleep.
 
 from collections import Counter
 from collections.abc import Callable
-from itertools import islice
 
 from msgspec.structs import replace
 
-from agents.core.attempts import AttemptKey, Attempts, Claimed, Held
+from agents.core.attempts import Attempts, Held
+from agents.core.claiming import Claiming
+from agents.core.doubt import Doubt
 from agents.core.effects import Behave, Cool, Effect, Send, Start, Stop, WindDown
+from agents.core.handing_back import HandingBack
 from agents.core.heartbeats import Heartbeats
 from agents.core.outbox import Outbox
 from agents.core.owner import describe, let_follow, why_not
-from agents.core.standing import StandingClaims
 from agents.core.timing import (
     CHANGE_SECONDS,
-    CLAIM_SECONDS,
-    DOUBT_SECONDS,
     HELD_SECONDS,
     LEASE_SECONDS,
     PREFETCH_LIMIT,
@@ -40,8 +39,6 @@ from schemas.messages import (
     AttemptReport,
     Claim,
     Claims,
-    Decline,
-    Declines,
     Grant,
     Grants,
     Heartbeat,
@@ -90,22 +87,18 @@ class AgentCore:
         #: What came in HQ's name and was refused, by reason.
         self.rejected: Counter[str] = Counter()
         self._judge = judge
-        #: Why nothing is taken from whoever calls itself HQ, and until when.
-        self._doubt = ""
-        self._doubt_until = now
+        self._doubt = Doubt()
         self._instance = instance
         self._facts = facts
         self._guest = GuestState()
         self._policy = Decision()
         self._ending = False
-        self._claims: dict[AttemptKey, Claimed] = {}
-        self._standing = StandingClaims(make_nonce)
-        self._declines: list[Decline] = []
+        self._claims = Claiming(make_nonce)
         self._effects: list[Effect] = []
         self._outbox = Outbox(boot, self.attempts, now, lambda effect: self._effects.append(effect))
         self._heartbeats = Heartbeats(now, draw)
+        self._returns = HandingBack(boot, self.attempts, self._heartbeats)
         self._draw = draw
-        self._make_nonce = make_nonce
         for result in spooled:
             key = (result.job, result.token)
             self.attempts[key] = Held(key, Phase.SPOOLED, now, now)
@@ -140,18 +133,15 @@ class AgentCore:
         # A broken signature is somebody's forgery: HQ's own grant may be on its way.
         if refusal.topic is not topics.GRANT or refusal.reason not in (UNSIGNED, UNKNOWN_SIGNER):
             return
-        self._doubt = f"HQ's grants are not trusted here: {refusal.detail}"[:2000]
-        self._doubt_until = now + DOUBT_SECONDS
-        for key in self._claims:
-            self._declines.append(Decline(*key, self._doubt))
-        self._claims.clear()
-        self._standing.drop()
+        self._doubt.begin(f"HQ's grants are not trusted here: {refusal.detail}"[:2000], now)
+        for key in self._claims.drop():
+            self._returns.decline(key, self._doubt.why)
         self._heartbeats.changed(now)
         self._send_declines()
 
     def trust_changed(self, now: float) -> None:
         """Take in that the owner's rules changed: HQ is to offer again what was not run before."""
-        self._doubt = ""
+        self._doubt.end()
         self._heartbeats.tell_facts_again()
         self._heartbeats.changed(now)
 
@@ -173,7 +163,7 @@ class AgentCore:
     def _follow(self, epoch: int) -> None:
         if epoch > self.epoch:
             self.epoch = epoch
-            self._standing.drop()  # they were for the HQ before
+            self._claims.drop_ahead()  # they were for the HQ before
             if not self._heartbeats.carry_facts:
                 # The HQ before may have died with the facts, or this one began from an older backup.
                 self._heartbeats.tell_facts_again()
@@ -187,18 +177,16 @@ class AgentCore:
                 continue
             why = self._why_not_claim()
             if why:
-                self._declines.append(Decline(offer.job, offer.token, why))
+                self._returns.decline(key, why)
                 continue
-            nonce = self._make_nonce()
-            self._claims[key] = Claimed(nonce, now)
-            claims.append(Claim(offer.job, offer.token, nonce))
+            claims.append(self._claims.claim(offer, now))
         if claims:
             self._effects.append(Send(topics.CLAIM, Claims(self.boot, tuple(claims))))
         self._send_declines()
 
     def _why_not_claim(self) -> str:
-        if self.degraded or self._doubt:
-            return self.degraded or self._doubt
+        if self.degraded or self._doubt.why:
+            return self.degraded or self._doubt.why
         if why := why_not(self._guest, needs_gpu=False):
             return why
         waiting = len(self.attempts) - self.attempts.count(Phase.SPOOLED) + len(self._claims)
@@ -215,11 +203,9 @@ class AgentCore:
 
     def _on_grants(self, grants: Grants, now: float) -> None:
         self._follow(grants.epoch)
-        self._doubt = ""
+        self._doubt.end()
         for denial in grants.denials:
-            claim = self._claims.get((denial.job, denial.token))
-            if claim is not None and claim.nonce == denial.nonce:
-                del self._claims[denial.job, denial.token]
+            self._claims.denied(denial)
         for grant in grants.grants:
             self._on_grant(grant, now)
         self._fill_slots(now)
@@ -232,31 +218,25 @@ class AgentCore:
             return
         if key in self.attempts:
             return
-        claim = self._claims.pop(key, None)
-        if claim is None:
-            sent_at = self._standing.take(grant.nonce, now)
-            why = self._why_not_claim()
-        else:
-            sent_at = claim.sent_at if claim.nonce == grant.nonce else None
-            why = ""
+        sent_at, is_ahead = self._claims.answered(grant, now)
         if sent_at is None:
             self.rejected["no_such_claim"] += 1
-            self._declines.append(Decline(*key, "the claim was dropped, its answer came too late"))
+            self._returns.decline(key, "the claim was dropped, its answer came too late")
             return
-        if why:
-            self._declines.append(Decline(*key, why))  # it was claimed ahead, and things have changed since
+        if is_ahead and (why := self._why_not_claim()):
+            self._returns.decline(key, why)  # things have changed since
             return
         lease_until = sent_at + LEASE_SECONDS
         if now >= lease_until:
-            self._declines.append(Decline(*key, "the grant came after its lease had ended"))
+            self._returns.decline(key, "the grant came after its lease had ended")
             return
         if why := self._judge(grant):
             self.rejected["not_allowed"] += 1
-            self._declines.append(Decline(*key, why, unwilling=True))
+            self._returns.decline(key, why, unwilling=True)
             return
         if why := why_not(self._guest, needs_gpu=grant.spec.needs.gpus > 0):
             # Somebody came between the claim and its answer.
-            self._declines.append(Decline(*key, why))
+            self._returns.decline(key, why)
             return
         self.attempts[key] = Held(key, Phase.HELD, now, lease_until, grant)
         self._heartbeats.changed(now)
@@ -297,9 +277,7 @@ class AgentCore:
     def _wind_down(self, attempt: Held, now: float) -> None:
         """Let an attempt end early: one that has not begun never does."""
         if attempt.phase is Phase.HELD:
-            self.attempts.discard(attempt.key)
-            self._declines.append(Decline(*attempt.key, "it was to end before it began"))
-            self._heartbeats.changed(now)
+            self._returns.hand_back(attempt, "it was to end before it began", now)
             self._send_declines()
         elif attempt.phase is Phase.RUNNING and not attempt.winding_down:
             attempt.winding_down = True
@@ -340,7 +318,7 @@ class AgentCore:
         self._leave_no_warmth()
         if attempt is not None and (attempt.stopping_why or why):
             why = attempt.stopping_why or why
-            self._declines.append(Decline(job, token, why, interrupted=True, checkpoint=attempt.checkpoint))
+            self._returns.interrupted(attempt.key, why, attempt.checkpoint)
         self._heartbeats.changed(now)
         self._fill_slots(now)
         self._send_declines()
@@ -379,7 +357,7 @@ class AgentCore:
         if (before.half_cores, before.lowest_priority) != (decision.half_cores, decision.lowest_priority):
             self._effects.append(Behave(decision.half_cores, decision.lowest_priority))
         if not decision.accepting:
-            self._hand_back_waiting(decision.reason, now)
+            self._returns.hand_back_waiting(decision.reason, now)
         if before.accepting and not decision.accepting:
             self._effects.append(Cool())
         for attempt in self.attempts.of(Phase.RUNNING):
@@ -395,21 +373,12 @@ class AgentCore:
         self._fill_slots(now)
         self._send_declines()
 
-    def _hand_back_waiting(self, why: str, now: float) -> None:
-        for attempt in self.attempts.of(Phase.HELD):
-            self.attempts.discard(attempt.key)
-            self._declines.append(Decline(*attempt.key, why))
-            self._heartbeats.changed(now)
-
     def shut_down(self, now: float) -> None:
         """Take nothing new, stop what runs and hand everything back: the agent ends."""
         self.set_guest(GuestState(False, "the agent is stopping"), now)
         self._ending = True
-        self._claims.clear()  # grants that are on their way are handed back
-        self._standing.drop()
-        for attempt in self.attempts.of(Phase.HELD):
-            self.attempts.discard(attempt.key)
-            self._declines.append(Decline(*attempt.key, "the agent is stopping"))
+        self._claims.drop()  # grants that are on their way are handed back
+        self._returns.hand_back_waiting("the agent is stopping", now)
         for attempt in self.attempts.of(Phase.RUNNING):
             if not attempt.stopping:
                 attempt.stopping = True
@@ -437,11 +406,10 @@ class AgentCore:
     def tick(self, now: float) -> None:
         """Do what is due. Leases come first: the machine may have slept."""
         self._check_leases(now)
-        if self._doubt and now >= self._doubt_until:
-            self._doubt = ""
+        if self._doubt.ends_now(now):
             self._heartbeats.changed(now)
-        self._drop_old_claims(now)
-        self._hand_back_held(now)
+        self._claims.drop_old(now)
+        self._returns.hand_back_late(now)
         self._fill_slots(now)
         self._outbox.tick(now)
         self._send_declines()
@@ -451,12 +419,10 @@ class AgentCore:
     def next_wake(self, now: float) -> float:
         """Return for how many seconds nothing is due."""
         times = [self._heartbeats.due_at, self._outbox.next_due]
-        # Of claims and of attempts that wait, the first is the oldest.
-        times.extend(claim.sent_at + CLAIM_SECONDS for claim in islice(self._claims.values(), 1))
+        times += [*self._claims.times_out_at(), *self._doubt.ends_at()]
+        # Of attempts that wait, the first is the oldest.
         if waiting := self.attempts.first(Phase.HELD):
             times.append(waiting.granted_at + HELD_SECONDS)
-        if self._doubt:
-            times.append(self._doubt_until)
         for attempt in self.attempts.of(Phase.RUNNING):
             if attempt.is_exclusive and not attempt.killed:
                 times.append(attempt.lease_until)
@@ -478,28 +444,6 @@ class AgentCore:
                     attempt.stopping_why = "the lease ended without contact to HQ"
                 self._effects.append(Stop(*attempt.key, at_once=True))
 
-    def _drop_old_claims(self, now: float) -> None:
-        for key, claim in list(self._claims.items()):
-            if now - claim.sent_at <= CLAIM_SECONDS:
-                return
-            del self._claims[key]
-
-    def _hand_back_held(self, now: float) -> None:
-        oldest = self.attempts.first(Phase.HELD)
-        # A lease outlasts `HELD_SECONDS`: claims that are answered too late for that are dropped.
-        if oldest is None or now - oldest.granted_at < HELD_SECONDS:
-            return
-        for attempt in self.attempts.of(Phase.HELD):
-            if now >= attempt.lease_until:
-                why = "its lease ended before a slot was free"
-            elif now - attempt.granted_at >= HELD_SECONDS:
-                why = "no slot became free soon"
-            else:
-                continue
-            self.attempts.discard(attempt.key)
-            self._declines.append(Decline(*attempt.key, why))
-            self._heartbeats.changed(now)
-
     def _fill_slots(self, now: float) -> None:
         free = self._open_slots - sum(
             not (attempt.ended or attempt.serves) for attempt in self.attempts.of(Phase.RUNNING)
@@ -519,9 +463,7 @@ class AgentCore:
         self._effects.extend(starts)
 
     def _send_declines(self) -> None:
-        if self._declines:
-            self._effects.append(Send(topics.DECLINE, Declines(self.boot, tuple(self._declines))))
-            self._declines = []
+        self._effects += self._returns.take_effects()
 
     def _send_heartbeat(self, now: float) -> None:
         reports = tuple(_report(attempt) for attempt in self.attempts.values())
@@ -536,9 +478,9 @@ class AgentCore:
             attempts=reports,
             guest=self._guest,
             facts=facts,
-            degraded=self.degraded or self._doubt,
+            degraded=self.degraded or self._doubt.why,
             refused=dict(self.rejected),
-            standing=self._standing.make(self.epoch, now) if self._claims_ahead() else None,
+            standing=self._claims.claim_ahead(self.epoch, now) if self._claims_ahead() else None,
         )
         self._effects.append(Send(topics.HEARTBEAT, heartbeat))
 

@@ -245,7 +245,7 @@ def grants_again_without_asking() -> None:
     def on_grant(self: Any, grant: Grant, now: float) -> None:
         key = (grant.job, grant.token)
         if key not in self.attempts:
-            self._claims.pop(key, None)
+            self._claims.answered(grant, now)
             held = agent_module.Held(key, agent_module.Phase.HELD, now, now + 30.0, grant)
             self.attempts[key] = held
 
