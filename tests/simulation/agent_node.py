@@ -227,7 +227,8 @@ class AgentNode:
         self._end(self._running.pop(key), finished=True)
         failure = None if plan.succeeds else Failure("exit", "exit code 1")
         outcome = Outcome.SUCCEEDED if plan.succeeds else Outcome.FAILED
-        result = AttemptResult(*key, outcome, failure=failure, duration_seconds=plan.seconds)
+        said = {"token": key[1]} if plan.succeeds else None
+        result = AttemptResult(*key, outcome, result=said, failure=failure, duration_seconds=plan.seconds)
         self._reports.append(("ended", result))
         self._step()
 

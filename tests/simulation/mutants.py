@@ -16,10 +16,11 @@ from agents.core.effects import Send, Start, Unspool
 from agents.core.outbox import Outbox
 from agents.core.standing import StandingClaims
 from bus import topics
-from hq.core import authority, contact, evolve_job, leases, recording
+from hq.core import authority, contact, evolve_job, leases, recording, telling
 from hq.core.authority import Authority
 from hq.core.bookkeeping import Bookkeeping
-from hq.core.decide import attempts
+from hq.core.decide import attempts, requests
+from hq.core.dependents import Dependents
 from hq.core.leases import Leases
 from hq.core.outputs import Answer, Publish
 from hq.core.scheduler import Scheduler
@@ -309,6 +310,44 @@ def what_was_claimed_ahead_counts_as_begun() -> None:
         return inner(job, replace(event, standing=False) if isinstance(event, JobClaimed) else event, moment)
 
     evolve_job._evolve_live = forget  # type: ignore[assignment]
+
+
+@mutant
+def dependents_begin_at_once() -> None:
+    requests.parents_of = lambda spec: ()  # type: ignore[attr-defined]
+
+
+@mutant
+def dependents_begin_with_the_first_parent() -> None:
+    evolve_job.without_parent = lambda job, event: ((), {**job.received, **event.values})  # type: ignore[attr-defined]
+
+
+@mutant
+def failed_parents_let_dependents_begin() -> None:
+    inner = telling.decide_parent
+    telling.decide_parent = lambda waiting, ended: inner(  # type: ignore[attr-defined]
+        waiting, replace(ended, is_good=True, content={"token": 1})
+    )
+
+
+@mutant
+def dependents_are_forgotten_at_a_start() -> None:
+    """Who waited for whom before is not known to the next HQ."""
+    inner = Dependents.__init__
+
+    def forget(self: Any, state: Any) -> None:
+        inner(self, State())
+        self._state = state
+
+    Dependents.__init__ = forget  # type: ignore[method-assign]
+
+
+@mutant
+def what_has_ended_in_memory_counts_as_gone() -> None:
+    """A look-up that does not wait for the read models tells of a parent that there is none."""
+    hq_node.HqNode._look_up = lambda self, asked, position, life: (  # type: ignore[method-assign,assignment]
+        self.authority.found_parents(asked, {}) if self.authority is not None else None
+    )
 
 
 @mutant

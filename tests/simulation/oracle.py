@@ -17,6 +17,7 @@ from schemas.facts import AttemptResult
 from schemas.messages import Grant, Reply
 from schemas.specs import JobSpec
 from tests.simulation.agent_node import Execution, Plan
+from tests.simulation.dependencies import find_violations, why_not_filled
 from tests.simulation.store import Store
 
 
@@ -43,6 +44,9 @@ class Oracle:
         self._read = 0
         self._claims: dict[tuple[str, int], ev.JobClaimed] = {}
         self._results: set[tuple[str, int]] = set()
+        #: As they were submitted, and the token of what each job brought.
+        self._submitted: dict[str, JobSpec] = {}
+        self._brought: dict[str, int] = {}
         #: (agent, nonce) of every grant in the log.
         self._nonces: set[tuple[str, str]] = set()
         #: What agents claimed, by nonce or, ahead, by its first part; and when they sent it, in true time.
@@ -62,6 +66,10 @@ class Oracle:
                     if (event.agent, event.nonce) in self._nonces:
                         raise Violation(f"I5: one claim of {event.agent} was granted twice: {event}")
                     self._nonces.add((event.agent, event.nonce))
+                if isinstance(event, ev.JobSubmitted):
+                    self._submitted[event.job] = event.spec
+                if isinstance(event, ev.JobSucceeded):
+                    self._brought[event.job] = event.token
                 result = getattr(event, "result", None)
                 if result is not None:
                     self._results.add((result.job, result.token))
@@ -82,6 +90,8 @@ class Oracle:
             raise Violation(f"I2: {key} began {execution.began - sent:.1f} s after it was claimed")
         self._begun.add(key)
         self.specs[execution.job] = grant.spec
+        if wrong := why_not_filled(self._submitted[execution.job], grant.spec, self._brought):
+            raise Violation(f"{wrong}, as {execution.job} began")
         self.ledger.append(execution)
 
     def on_claimed(self, nonces: list[str], now: float) -> None:
@@ -166,6 +176,8 @@ class Oracle:
                     keys.add((event.submitter, event.key))
         for job, events in by_job.items():
             self._check_job(job, events)
+        for violation in find_violations(self.store.decisions):
+            raise Violation(violation)
         for job in self.accepted:
             if job not in by_job:
                 raise Violation(f"I1: {job} was accepted and is not in the log")

@@ -1,6 +1,7 @@
 """One seed: a house, some jobs, two hundred seconds of trouble, then calm until all is done."""
 
 from collections.abc import Callable
+from typing import Any
 
 from schemas.events import AttemptInterrupted, ResultSuperseded
 from schemas.specs import JobSpec, ScriptRef
@@ -46,6 +47,23 @@ class House:
         self.oracle.plans[name] = plan
         spec = JobSpec(ScriptRef("0" * 64, "script.py"), name=name, **fields)  # type: ignore[arg-type]
         self.world.at(at, lambda: self.client.submit((spec,)))
+
+    def submit_after(self, at: float, plan: Plan) -> None:
+        """Submit a job that waits for one or two of those that were accepted by then, ended or not."""
+        name = f"job-{len(self.oracle.plans)}"
+        self.oracle.plans[name] = plan
+        rng = self.world.random
+
+        def happen() -> None:
+            known = sorted(self.oracle.accepted)
+            parents = tuple(rng.sample(known, k=min(len(known), rng.randint(1, 2))))
+            way = rng.choice(["after", "after_any", "params"])
+            fields: dict[str, Any] = {way: parents}
+            if way == "params":
+                fields = {way: {f"p{n}": f"result://{parent}/token" for n, parent in enumerate(parents)}}
+            self.client.submit((JobSpec(ScriptRef("0" * 64, "script.py"), name=name, **fields),))
+
+        self.world.at(at, happen)
 
     def sweep(self, seed: int, trials: int, seconds: float) -> None:
         """Let a search process run a sweep, and prune some of its trials."""
@@ -115,6 +133,10 @@ def run_seed(seed: int) -> House:
             retry_on_failure=rng.choice([0, 0, 2]),
             max_starts=rng.choice([1, 3]),
         )
+    if seed % 4 == 2:
+        for _ in range(rng.randint(3, 12)):
+            plan = Plan(rng.choice([0.05, 1.0, 8.0]), succeeds=rng.random() < 0.8)
+            house.submit_after(rng.random() * TROUBLE_SECONDS * 0.9, plan)
     if seed % 8 == 3:
         house.sweep(seed, rng.randint(2, 8), rng.choice([1.0, 15.0, 60.0]))
     house.hqs[0].start()
