@@ -6,10 +6,10 @@ from typing import Any
 from pymongo.collection import Collection
 from pymongo.database import Database
 
-from hq.core.dependents import Ended, end_of_job, end_of_sweep
-from hq.core.state import Job, StoredResult, Sweep
+from hq.core.dependents import Ended, FoundPipeline, end_of_job, end_of_sweep
+from hq.core.state import Job, Pipeline, StoredResult, Sweep
 from hq.log.documents import RAW_CODEC
-from hq.read_models.models import JOBS, RESULTS, SWEEPS, change_of
+from hq.read_models.models import JOBS, PIPELINES, RESULTS, SWEEPS, change_of
 
 
 def read_ends(database: Database[dict[str, Any]], parents: Iterable[str]) -> dict[str, Ended]:
@@ -26,6 +26,15 @@ def read_ends(database: Database[dict[str, Any]], parents: Iterable[str]) -> dic
         if isinstance(sweep, Sweep):
             ends[sweep.id] = _end_of(database, sweep)
     return ends
+
+
+def read_pipeline(database: Database[dict[str, Any]], name: str) -> FoundPipeline:
+    """Return a pipeline, if there is such a one, and how its steps stand. Raises as `read_ends`."""
+    document = _of(database, PIPELINES).find_one({"_id": name})
+    pipeline = change_of(PIPELINES, document) if document is not None else None
+    if not isinstance(pipeline, Pipeline):
+        return FoundPipeline(None, {})
+    return FoundPipeline(pipeline, read_ends(database, pipeline.steps.values()))
 
 
 def _read_jobs(database: Database[dict[str, Any]], wanted: list[str]) -> dict[str, Ended]:

@@ -13,9 +13,9 @@ from pymongo.errors import PyMongoError
 
 from hq.core.decide.deletion import MAX_DELETED
 from hq.core.decide.models import Source
-from hq.core.dependents import Ended
+from hq.core.dependents import Ended, FoundPipeline
 from hq.core.state import Job
-from hq.ends import read_ends
+from hq.ends import read_ends, read_pipeline
 from hq.log.documents import RAW_CODEC
 from hq.log.port import LogUnreadable
 from hq.promoting import read_source
@@ -92,6 +92,12 @@ class SpecLookUp:
 
         self._requests.put(look_up)
 
+    def submit_pipeline(
+        self, pipeline: str, is_there: Callable[[], bool], done: Callable[[FoundPipeline], None]
+    ) -> None:
+        """Call `done` with a pipeline and how its steps stand; as `submit_parents`."""
+        self._submit_current(is_there, lambda: done(read_pipeline(self._database, pipeline)))
+
     def submit_parents(
         self, parents: tuple[str, ...], is_there: Callable[[], bool], done: Callable[[dict[str, Ended]], None]
     ) -> None:
@@ -99,14 +105,16 @@ class SpecLookUp:
 
         When it does not in time, nothing is called: whoever asked asks again.
         """
+        self._submit_current(is_there, lambda: done(read_ends(self._database, parents)))
 
+    def _submit_current(self, is_there: Callable[[], bool], read: Callable[[], None]) -> None:
         def look_up() -> None:
             deadline = time.monotonic() + _CATCH_UP_SECONDS
             while not is_there():
                 if time.monotonic() > deadline:
                     return
                 time.sleep(_STEP_SECONDS)
-            done(read_ends(self._database, parents))
+            read()
 
         self._requests.put(look_up)
 

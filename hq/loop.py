@@ -20,12 +20,13 @@ from hq import publishing
 from hq.announcing import Announcer
 from hq.core.authority import Authority
 from hq.core.decide.models import Source
-from hq.core.dependents import Ended
+from hq.core.dependents import Ended, FoundPipeline
 from hq.core.outputs import (
     Answer,
     LookUp,
     LookUpModel,
     LookUpParents,
+    LookUpPipeline,
     LookUpSeries,
     LookUpSweep,
     Output,
@@ -99,6 +100,13 @@ class FoundParents(Struct, frozen=True):
 
     asked: LookUpParents
     ends: dict[str, Ended]
+
+
+class PipelineFound(Struct, frozen=True):
+    """The look-up: a pipeline, and how its steps stand."""
+
+    request: Inbound
+    found: FoundPipeline
 
 
 class Tidy(Struct, frozen=True):
@@ -218,6 +226,8 @@ class Loop:
                 self._authority.found_series(request, result)
             case FoundParents(asked=asked, ends=ends):
                 self._authority.found_parents(asked, ends)
+            case PipelineFound(request=request, found=found):
+                self._authority.found_pipeline(request, found)
             case Tidy(jobs=jobs, sweeps=sweeps):
                 self._authority.tidy(jobs, sweeps)
             case Connected():
@@ -273,6 +283,12 @@ class Loop:
                 self._look_up_series(request, metric)
             case LookUpParents():
                 self._look_up_parents(output)
+            case LookUpPipeline(request=request, pipeline=pipeline):
+                self._specs.submit_pipeline(
+                    pipeline,
+                    self._is_projected(),
+                    lambda found: self._inbox.put(PipelineFound(request, found)),
+                )
 
     def _complete(self, grants: Grants) -> Grants:
         return self._seal_secrets(self._sign_scripts(grants))
@@ -289,13 +305,17 @@ class Loop:
         self._specs.submit_model(job, sweep, lambda found: self._inbox.put(FoundModel(request, found)))
 
     def _look_up_parents(self, asked: LookUpParents) -> None:
-        # What has ended is not in memory from its decision on, and in the read models after its commit.
-        position = self._authority.state.position
         self._specs.submit_parents(
             asked.parents,
-            lambda: self._projector.position >= position,
+            self._is_projected(),
             lambda ends: self._inbox.put(FoundParents(asked, ends)),
         )
+
+    def _is_projected(self) -> Callable[[], bool]:
+        """Return what tells whether all that HQ knows now is in the read models."""
+        # What has ended is not in memory from its decision on, and in the read models after its commit.
+        position = self._authority.state.position
+        return lambda: self._projector.position >= position
 
     def _look_up_series(self, request: Inbound, metric: str) -> None:
         wanted = request.data

@@ -21,6 +21,7 @@ from schemas.names import (
     Name,
     Nonce,
     ParentId,
+    PipelineId,
     Seconds,
     Sha256,
     ShortText,
@@ -28,6 +29,7 @@ from schemas.names import (
     Text,
     Token,
 )
+from schemas.pipelines import PipelineSpec, StepName
 from schemas.registry import Files, Lineage, Stage
 from schemas.schedules import ScheduleSpec
 from schemas.specs import Dimension, JobSpec, ServiceSpec, SweepSpec
@@ -193,6 +195,17 @@ class ResultSuperseded(Event, frozen=True):
     agent: Name
     why: Text
     result: AttemptResult
+
+
+class PipelineSubmitted(Event, frozen=True):
+    """Steps that were submitted together, in the same decision: names of steps by what they became."""
+
+    pipeline: PipelineId
+    spec: PipelineSpec
+    submitter: Name
+    steps: dict[StepName, ParentId]
+    #: One whose steps that succeeded are among these, and not submitted again.
+    retry_of: PipelineId | None = None
 
 
 class SweepSubmitted(Event, frozen=True):
@@ -491,6 +504,7 @@ AnyEvent = (
     | DeletionEvent
     | EpochBegan
     | AgentBooted
+    | PipelineSubmitted
     | RequestAnswered
     | Audited
 )

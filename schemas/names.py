@@ -12,12 +12,15 @@ NAME_PATTERN = r"^[a-z0-9][a-z0-9-]{0,31}(?!\n)$"
 JOB_PATTERN = r"^j[a-z2-7]{12}(?!\n)$"
 SWEEP_PATTERN = r"^s[a-z2-7]{12}(?!\n)$"
 PARENT_PATTERN = r"^[js][a-z2-7]{12}(?!\n)$"
+PIPELINE_PATTERN = r"^p[a-z2-7]{12}(?!\n)$"
+STEP_PATTERN = r"^[a-z][a-z0-9-]{0,31}(?!\n)$"
 VARIABLE_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]{0,63}(?!\n)$"
 
 #: The common name of a certificate: of an agent, a client or a service.
 Name = Annotated[str, Meta(pattern=NAME_PATTERN, description="Name of a principal, as in its certificate.")]
 JobId = Annotated[str, Meta(pattern=JOB_PATTERN, description="Job id, given by HQ.")]
 SweepId = Annotated[str, Meta(pattern=SWEEP_PATTERN, description="Sweep id, given by HQ.")]
+PipelineId = Annotated[str, Meta(pattern=PIPELINE_PATTERN, description="Pipeline id, given by HQ.")]
 #: What others may wait for.
 ParentId = Annotated[str, Meta(pattern=PARENT_PATTERN, description="Id of a job or of a sweep.")]
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}(?!\n)$", description="SHA-256, lower-case hex.")]

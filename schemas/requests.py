@@ -20,11 +20,13 @@ from schemas.names import (
     Key,
     ModelName,
     Name,
+    PipelineId,
     ShortText,
     SweepId,
     Text,
     Token,
 )
+from schemas.pipelines import PipelineSpec
 from schemas.registry import ModelVersion, Stage
 from schemas.schedules import ScheduleSpec
 from schemas.specs import Dimension, JobSpec, ServiceSpec, SweepSpec
@@ -66,6 +68,18 @@ class Retry(Request, tag="retry", kw_only=True, frozen=True):
 
 class SubmitSweep(Request, tag="submit_sweep", kw_only=True, frozen=True):
     sweep: SweepSpec
+
+
+class SubmitPipeline(Request, tag="submit_pipeline", kw_only=True, frozen=True):
+    """Submit all steps of a pipeline or, when one of them is refused, none."""
+
+    pipeline: PipelineSpec
+
+
+class RetryPipeline(Request, tag="retry_pipeline", kw_only=True, frozen=True):
+    """Submit again, as a new pipeline, what of one that has ended did not succeed and what follows that."""
+
+    pipeline: PipelineId
 
 
 class CancelSweep(Request, tag="cancel_sweep", kw_only=True, frozen=True):
@@ -354,6 +368,8 @@ Change = (
     | Release
     | Retry
     | SubmitSweep
+    | SubmitPipeline
+    | RetryPipeline
     | CancelSweep
     | Delete
     | DeleteSweep

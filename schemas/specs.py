@@ -14,6 +14,7 @@ from schemas.names import (
     JsonObject,
     Name,
     ParentId,
+    PipelineId,
     PythonVersion,
     SecretName,
     Sha256,
@@ -156,6 +157,8 @@ class JobSpec(Spec, frozen=True):
     after: Parents = ()
     #: Must have ended first, however they end.
     after_any: Parents = ()
+    #: Set by HQ: of which it is a step.
+    pipeline: PipelineId | None = None
 
     @property
     def starts_allowed(self) -> int:

@@ -37,6 +37,7 @@ KINDS: dict[str, dict[str, str]] = {
         "AttemptLost": "Machine went down",
     },
     "sweeps": {
+        "PipelineSubmitted": "Pipeline submitted",
         "SweepSubmitted": "Sweep submitted",
         "TrialProposed": "Trial proposed",
         "SweepExhausted": "Nothing more to try",

@@ -12,18 +12,21 @@ from hq.core.bookkeeping import Bookkeeping
 from hq.core.decide.asking import decide_ask, decide_tell, find_asked
 from hq.core.decide.deletion import decide_deletion, decide_sweep_deletion
 from hq.core.decide.models import Source, decide_model
+from hq.core.decide.pipelines import choose_kept
 from hq.core.decide.pruning import decide_prune
 from hq.core.decide.requests import (
     MAX_RETRY_BYTES,
+    Decided,
     Refused,
     check_secrets,
     decide_request,
     digest_of,
+    submit_pipeline,
 )
 from hq.core.decide.schedules import SCHEDULE_REQUESTS, decide_schedule
 from hq.core.decide.services import decide_service
 from hq.core.decide.sweeps import CONTROLS, decide_control
-from hq.core.dependents import FoundParents
+from hq.core.dependents import FoundParents, FoundPipeline
 from hq.core.explain import explain
 from hq.core.outputs import Answer, Output, Publish, RecordProgress
 from hq.core.recording import Recording
@@ -42,6 +45,7 @@ from schemas.requests import (
     RemoveModel,
     ReportTrial,
     Retry,
+    RetryPipeline,
     RollBackService,
     ShowStacks,
     StageModel,
@@ -56,7 +60,7 @@ from schemas.states import JobStatus, SweepStatus
 ON_BEHALF = "web"
 _AGENTS_SHOWN = 500
 #: What was looked up for a request: specs by job, a sweep's jobs, what is to be a model, parents, or nothing.
-Found = dict[str, JobSpec] | tuple[str, ...] | Source | FoundParents | None
+Found = dict[str, JobSpec] | tuple[str, ...] | Source | FoundParents | FoundPipeline | None
 #: One answer must fit one message.
 _SWEEPS_BYTES = 200 * 1024
 #: Some news of each sweep that is told: whoever asks gets on.
@@ -176,7 +180,7 @@ class Answering:
             self._refuse(recording, message, Refused("unknown_job", why))
             return
         again = tuple(
-            replace(specs[job], retry_of=job, sweep=None, trial=None, not_before=0, expires=0)
+            replace(specs[job], retry_of=job, sweep=None, trial=None, pipeline=None, not_before=0, expires=0)
             for job in dict.fromkeys(request.jobs)
         )
         try:
@@ -215,6 +219,8 @@ class Answering:
         elif isinstance(change, Delete):
             known = found if isinstance(found, dict) else ()
             events, answer = decide_deletion(self._state, change.jobs, known, submitter)
+        elif isinstance(change, RetryPipeline):
+            events, answer = self._retry_pipeline(change, found, submitter, recording)
         elif isinstance(change, DeleteSweep):
             jobs = found if isinstance(found, tuple) else None
             events, answer = decide_sweep_deletion(self._state, change.sweep, jobs, submitter)
@@ -245,10 +251,22 @@ class Answering:
             )
         for event in events:
             recording.record(event)
-        if isinstance(found, FoundParents):
+        if isinstance(found, FoundParents | FoundPipeline):
             self._books.dependents.found(found.ends, found.ends)
         recording.record(RequestAnswered(submitter, key, digest, answer))
         recording.answer(message, Reply(message.id, True, recording.position, answer))
+
+    def _retry_pipeline(
+        self, change: RetryPipeline, found: Found, submitter: str, recording: Recording
+    ) -> Decided:
+        """Return what follows from going on with a pipeline that was looked up."""
+        if not isinstance(found, FoundPipeline) or found.pipeline is None:
+            raise Refused("unknown_pipeline", f"no pipeline {change.pipeline}: it never existed")
+        old = found.pipeline
+        kept = choose_kept(old, found.ends)
+        return submit_pipeline(
+            self._state, old.spec, submitter, recording.ids, found.ends, kept=kept, retry_of=old.id
+        )
 
     # --- details -----------------------------------------------------------------
 

@@ -28,7 +28,7 @@ from hq.core.decide.requests import Refused
 from hq.core.decide.schedules import decide_due
 from hq.core.decide.stopping import TimedRules, decide_stop
 from hq.core.decide.waiting import find_absent, specs_in
-from hq.core.dependents import Ended, FoundParents
+from hq.core.dependents import Ended, FoundParents, FoundPipeline
 from hq.core.dues import Dues
 from hq.core.forgeries import Forgeries
 from hq.core.outputs import (
@@ -36,6 +36,7 @@ from hq.core.outputs import (
     LookUp,
     LookUpModel,
     LookUpParents,
+    LookUpPipeline,
     LookUpSeries,
     LookUpSweep,
     Output,
@@ -67,6 +68,7 @@ from schemas.requests import (
     ReadStatus,
     ReportTrial,
     Retry,
+    RetryPipeline,
     RollBackService,
     StopService,
 )
@@ -181,6 +183,10 @@ class Authority:
             self.books.dependents.found(asked.parents, ends)
         else:
             self._waiting.put((asked.request, FoundParents(ends, asked.specs)))
+
+    def found_pipeline(self, request: Inbound, found: FoundPipeline) -> None:
+        """Go on with a pipeline that was looked up."""
+        self._waiting.put((request, found))
 
     def found_series(self, request: Inbound, result: dict[str, Any]) -> None:
         """Answer a question about a sweep's values, which were looked up."""
@@ -421,6 +427,8 @@ class Authority:
                 self._waiting.put((message, {}))
             else:
                 self._outputs.append(LookUp(message, request.jobs))
+        elif isinstance(request, RetryPipeline):
+            self._outputs.append(LookUpPipeline(message, request.pipeline))
         elif isinstance(request, DeleteSweep):
             self._outputs.append(LookUpSweep(message, request.sweep))
         elif isinstance(request, PromoteModel):

@@ -15,7 +15,7 @@ from typing import Any
 from msgspec import Struct
 
 from hq.core.history import History
-from hq.core.state import Job, State, Sweep
+from hq.core.state import Job, Pipeline, State, Sweep
 from schemas.facts import Artifact, AttemptResult
 from schemas.specs import JobSpec
 from schemas.states import JobStatus, SweepStatus
@@ -38,6 +38,18 @@ class Ended(Struct, frozen=True, kw_only=True):
     #: Its result is not here: it travelled as a blob.
     is_blob: bool = False
     artifacts: tuple[Artifact, ...] = ()
+
+    @property
+    def has_ended(self) -> bool:
+        """Tell whether nothing follows: what is looked up may still live."""
+        return self.status in _ENDED or self.status == "deleted"
+
+
+class FoundPipeline(Struct, frozen=True):
+    """A pipeline that was looked up to go on with it, and how its steps stand; None: there is none."""
+
+    pipeline: Pipeline | None
+    ends: dict[str, Ended]
 
 
 class FoundParents(Struct, frozen=True):
@@ -152,7 +164,7 @@ class Dependents:
                 continue
             known = ends.get(parent)
             gone = Ended(parent=parent, status="deleted", is_good=False)
-            if known is None or known.status in _ENDED:
+            if known is None or known.has_ended:
                 self.tell(known or gone)
 
 

@@ -10,7 +10,18 @@ from hq.core.evolve_service import evolve_service
 from hq.core.evolve_sweep import evolve_sweep
 from hq.core.history import History, build_end
 from hq.core.moment import InvalidTransition, Moment
-from hq.core.state import AgentRecord, Answer, AuditEntry, Change, Deleted, Job, State, StoredResult, Sweep
+from hq.core.state import (
+    AgentRecord,
+    Answer,
+    AuditEntry,
+    Change,
+    Deleted,
+    Job,
+    Pipeline,
+    State,
+    StoredResult,
+    Sweep,
+)
 from schemas.events import (
     MODEL_EVENTS,
     SCHEDULE_EVENTS,
@@ -24,6 +35,7 @@ from schemas.events import (
     EpochBegan,
     JobDeleted,
     JobEvent,
+    PipelineSubmitted,
     RequestAnswered,
     ResultSuperseded,
     ServiceCalled,
@@ -68,6 +80,19 @@ def evolve(state: State, event: AnyEvent, moment: Moment) -> list[Change]:
             return [
                 AuditEntry(
                     id=note.id, note=note, by=by, noted_at=moment.at, position=moment.position, order=order
+                )
+            ]
+        case PipelineSubmitted():
+            # Not in memory: HQ decides nothing by it that it does not look up.
+            return [
+                Pipeline(
+                    id=event.pipeline,
+                    spec=event.spec,
+                    submitter=event.submitter,
+                    steps=event.steps,
+                    position=moment.position,
+                    submitted_at=moment.at,
+                    retry_of=event.retry_of,
                 )
             ]
         case JobDeleted() | SweepDeleted():

@@ -49,6 +49,13 @@ class LookUpParents(Struct, frozen=True):
     specs: dict[str, JobSpec] | None = None
 
 
+class LookUpPipeline(Struct, frozen=True):
+    """Read a pipeline and how its steps stand, then call `Authority.found_pipeline`."""
+
+    request: Inbound
+    pipeline: str
+
+
 class Wake(Struct, frozen=True):
     """Send a machine that sleeps the packet that wakes it, to each of its network cards."""
 
@@ -87,6 +94,7 @@ Output = (
     | LookUpModel
     | LookUpSeries
     | LookUpParents
+    | LookUpPipeline
     | RecordProgress
     | Wake
 )

@@ -14,6 +14,7 @@ from hq.core.history import History
 from schemas.audit import AuditNote
 from schemas.facts import Artifact, Checkpoint, MachineFacts
 from schemas.names import JsonObject
+from schemas.pipelines import PipelineSpec
 from schemas.registry import Lineage, Stage
 from schemas.schedules import ScheduleSpec
 from schemas.specs import JobSpec, ServiceSpec, SweepSpec
@@ -250,6 +251,18 @@ class Schedule(Struct, frozen=True, kw_only=True):
     why: str = ""
 
 
+class Pipeline(Struct, frozen=True, kw_only=True):
+    """Steps that were submitted together. It never changes: how its steps stand, they say themselves."""
+
+    id: str
+    spec: PipelineSpec
+    submitter: str
+    steps: dict[str, str]
+    position: int
+    submitted_at: float
+    retry_of: str | None = None
+
+
 class AgentRecord(Struct, frozen=True, kw_only=True):
     """The latest accepted boot of an agent."""
 
@@ -313,7 +326,19 @@ class AuditEntry(Struct, frozen=True, kw_only=True):
 
 
 #: What one decision changed, as snapshots for the read models.
-Change = Job | Sweep | Service | Schedule | Model | AgentRecord | Answer | StoredResult | Deleted | AuditEntry
+Change = (
+    Job
+    | Sweep
+    | Pipeline
+    | Service
+    | Schedule
+    | Model
+    | AgentRecord
+    | Answer
+    | StoredResult
+    | Deleted
+    | AuditEntry
+)
 
 
 class State:

@@ -16,6 +16,7 @@ from hq.read_models.models import (
     COLLECTIONS,
     JOBS,
     MODELS,
+    PIPELINES,
     REQUESTS,
     RESULTS,
     SCHEDULES,
@@ -58,6 +59,7 @@ INDEXES: dict[str, tuple[IndexModel, ...]] = {
     SERVICES: (),
     MODELS: (),
     SCHEDULES: (),
+    PIPELINES: (IndexModel([("submitted_at", -1), ("_id", 1)], name="newest"),),
     AUDIT: (
         IndexModel([("order", -1)], name="newest"),
         IndexModel([("note.who", 1), ("order", -1)], name="by_who"),

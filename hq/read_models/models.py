@@ -15,6 +15,7 @@ written again or late. A result is written once and never replaced.
 | services   | name             | `Service`      |
 | schedules  | name             | `Schedule`     |
 | models     | name             | `Model`        |
+| pipelines  | pipeline id      | `Pipeline`     |
 """
 
 from typing import Any
@@ -30,6 +31,7 @@ from hq.core.state import (
     Deleted,
     Job,
     Model,
+    Pipeline,
     Schedule,
     Service,
     StoredResult,
@@ -47,9 +49,10 @@ AUDIT = "audit"
 SERVICES = "services"
 MODELS = "models"
 SCHEDULES = "schedules"
+PIPELINES = "pipelines"
 #: In the order of writing: a job's document is never ahead of its results and its sweep.
 #: `loading` relies on it.
-COLLECTIONS = (AUDIT, SERVICES, SCHEDULES, MODELS, RESULTS, REQUESTS, AGENTS, SWEEPS, JOBS)
+COLLECTIONS = (AUDIT, SERVICES, SCHEDULES, MODELS, PIPELINES, RESULTS, REQUESTS, AGENTS, SWEEPS, JOBS)
 
 CHECKPOINTS = "checkpoints"
 #: `{_id, position, generation, rebuilding}`: everything up to `position` is in the read models.
@@ -78,6 +81,8 @@ def place_of(change: Change) -> Place:
             return SCHEDULES, name
         case Model(name=name):
             return MODELS, name
+        case Pipeline(id=identity):
+            return PIPELINES, identity
         case StoredResult(job=job, token=token):
             return RESULTS, (job, token)
         case Answer(submitter=submitter, key=key):
@@ -137,6 +142,7 @@ def change_of(collection: str, document: RawBSONDocument) -> Change:
         SERVICES: (Service, "name"),
         MODELS: (Model, "name"),
         SCHEDULES: (Schedule, "name"),
+        PIPELINES: (Pipeline, "id"),
         RESULTS: (StoredResult, "token"),
         REQUESTS: (Answer, "key"),
         AUDIT: (AuditEntry, "id"),

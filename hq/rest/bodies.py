@@ -11,6 +11,7 @@ from hq.rest.problems import ProblemBody
 from schemas.early_stopping import Live, StopRules
 from schemas.facts import MetricPoint
 from schemas.names import ArtifactName, Count, JobId, JsonObject, ShortText, SweepId, Text, Token
+from schemas.pipelines import PipelineSpec
 from schemas.registry import Stage
 from schemas.requests import Told
 from schemas.schedules import ScheduleSpec
@@ -49,6 +50,8 @@ class CallBody(Struct, frozen=True):
     """The parameters of a call by name; /services/NAME/openapi.json says which there are."""
 
 
+#: A pipeline is submitted as it is.
+PipelineBody = PipelineSpec
 #: A sweep is submitted as it is.
 SweepBody = SweepSpec
 
@@ -138,6 +141,7 @@ def components() -> dict[str, Any]:
         (
             JobsBody,
             SweepBody,
+            PipelineBody,
             ServiceBody,
             RollbackBody,
             CallBody,
@@ -192,6 +196,16 @@ _EXAMPLES: dict[type[Struct], dict[str, Any]] = {
         "trial": 0,
         "token": 1048577,
         "point": {"seq": 0, "at": 0, "metrics": {"loss": 0.5}, "step": 1},
+    },
+    PipelineBody: {
+        "name": "wine",
+        "steps": [
+            {"name": "prepare", "job": {"script": _SCRIPT}},
+            {
+                "name": "train",
+                "job": {"script": _SCRIPT, "params": {"rows": "result://prepare/rows"}},
+            },
+        ],
     },
     SweepBody: {
         "job": {"script": _SCRIPT},

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from schemas.names import JOB_PATTERN, SWEEP_PATTERN
+from schemas.names import JOB_PATTERN, PIPELINE_PATTERN, SWEEP_PATTERN
 
 
 def _pattern(pattern: str) -> str:
@@ -26,7 +26,7 @@ _CHANGE_SWEEP = (
     "delete_sweep",
 )
 #: These wait until the read models are where the answer was.
-_WAITING = ("get_job", "get_sweep", "list_trials")
+_WAITING = ("get_job", "get_sweep", "get_pipeline", "list_trials")
 
 
 def _links(operations: tuple[str, ...], name: str, where: str) -> dict[str, Any]:
@@ -60,6 +60,16 @@ SUBMITTED_SWEEP = _answer(
     "The sweep's id.",
     {"sweep": _SWEEP, "position": _POSITION},
     _links((*_READ_SWEEP, *_CHANGE_SWEEP), "sweep", "$response.body#/sweep"),
+)
+_PIPELINE = {"type": "string", "pattern": _pattern(PIPELINE_PATTERN)}
+SUBMITTED_PIPELINE = _answer(
+    "The pipeline's id, and the id of the job or sweep that each step became.",
+    {
+        "pipeline": _PIPELINE,
+        "steps": {"type": "object", "additionalProperties": {"type": "string"}},
+        "position": _POSITION,
+    },
+    _links(("get_pipeline", "retry_pipeline"), "pipeline", "$response.body#/pipeline"),
 )
 _BLOB = {"sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"}, "new": {"type": "boolean"}}
 _TO_BLOB = _links(("get_blob", "head_blob"), "sha256", "$response.body#/sha256")

@@ -182,13 +182,23 @@ def read_sweep_file(file: Path) -> dict[str, Any]:
         Stop: If it cannot be read or is no object with a job.
     """
     try:
-        given = _read_document(file)
+        given = read_document(file)
     except OSError as error:
         raise Stop(REFUSED, f"Cannot read {file}: {error.strerror}") from None
     except msgspec.DecodeError as error:
         raise Stop(REFUSED, f"{file} is not JSON: {error}") from None
     if not isinstance(given, dict) or not isinstance(given.get("job"), dict):
         raise Stop(REFUSED, f'{file} is no sweep: it needs {{"job": {{"script": "train.py"}}, "space": ...}}')
+    complete_sweep(given)
+    return given
+
+
+def complete_sweep(given: dict[str, Any]) -> None:
+    """Replace what a file may write shorter in a sweep spec.
+
+    Raises:
+        Stop: If it cannot be understood.
+    """
     space = given.get("space")
     if isinstance(space, dict):
         given["space"] = {
@@ -196,10 +206,16 @@ def read_sweep_file(file: Path) -> dict[str, Any]:
             for name, value in space.items()
         }
     complete_search(given)
-    return given
 
 
-def _read_document(file: Path) -> Any:
+def read_document(file: Path) -> Any:
+    """Return what is in a JSON or YAML file.
+
+    Raises:
+        Stop: If it is no YAML, or has what JSON has not.
+        OSError: If it cannot be read.
+        DecodeError: If it is no JSON.
+    """
     content = file.read_bytes()
     if file.suffix.lower() not in (".yaml", ".yml"):
         return msgspec.json.decode(content)

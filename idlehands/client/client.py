@@ -23,6 +23,7 @@ from idlehands.client.reading import Reading
 from idlehands.client.rest import Rest
 from schemas.messages import HqState, Reply
 from schemas.names import GuestCommand
+from schemas.pipelines import PipelineSpec
 from schemas.registry import Stage
 from schemas.requests import (
     AskAgent,
@@ -39,9 +40,11 @@ from schemas.requests import (
     RemoveModel,
     Request,
     Retry,
+    RetryPipeline,
     ShowStacks,
     StageModel,
     Submit,
+    SubmitPipeline,
     SubmitSweep,
 )
 from schemas.specs import JobSpec, SweepSpec
@@ -59,6 +62,14 @@ class Changed(msgspec.Struct, frozen=True):
     position: int
     jobs: tuple[str, ...] = ()
     sweep: str = ""
+
+
+class Piped(msgspec.Struct, frozen=True):
+    """A pipeline that was submitted: its id, and what each step became."""
+
+    position: int
+    pipeline: str
+    steps: dict[str, str]
 
 
 def connect(
@@ -196,6 +207,14 @@ class Client(Reading):
     def submit_sweep(self, spec: SweepSpec, *, key: str | None = None) -> Changed:
         """Submit a sweep. Raises as `request`."""
         return self.request(SubmitSweep(sweep=spec, key=key))
+
+    def submit_pipeline(self, spec: PipelineSpec, *, key: str | None = None) -> "Piped":
+        """Submit all steps of a pipeline or, when one is refused, none. Raises as `request`."""
+        return _piped(self._asking.ask(SubmitPipeline(pipeline=spec, key=key), DEADLINE_SECONDS))
+
+    def retry_pipeline(self, pipeline: str) -> "Piped":
+        """Submit again, as a new pipeline, what did not succeed and what follows it. Raises as `request`."""
+        return _piped(self._asking.ask(RetryPipeline(pipeline=pipeline), DEADLINE_SECONDS))
 
     def cancel(self, jobs: Sequence[str]) -> Changed:
         """Cancel jobs: all of them or, when one cannot be, none. Raises as `request`."""
@@ -359,6 +378,10 @@ class Client(Reading):
                     "HQ has not said where REST is: it is not running. `idlehands status` says what runs."
                 )
             return self._hq.rest
+
+
+def _piped(reply: Reply) -> Piped:
+    return Piped(reply.position, str(reply.result["pipeline"]), dict(reply.result["steps"]))
 
 
 def _batches(specs: Iterable[JobSpec]) -> Iterator[tuple[JobSpec, ...]]:

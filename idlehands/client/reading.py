@@ -51,6 +51,14 @@ class Reading:
         """Yield results, best first for a sweep with a metric; filter by sweep, sort by any number."""
         return self.rest.pages("/results", "results", **query)
 
+    def pipelines(self) -> Iterator[dict[str, Any]]:
+        """Yield pipelines, newest first, each with how it stands."""
+        return self.rest.pages("/pipelines", "pipelines")
+
+    def pipeline(self, pipeline: str, *, at_least: int | None = None) -> dict[str, Any]:
+        """Return one pipeline with its steps, how each stands, and why."""
+        return dict(self.rest.get(f"/pipelines/{pipeline}", at_least=at_least))
+
     def models(self) -> Iterator[dict[str, Any]]:
         """Yield the registered models by name."""
         return self.rest.pages("/models", "models")

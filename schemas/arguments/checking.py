@@ -13,6 +13,7 @@ import msgspec
 from schemas.arguments.spelling import spell
 from schemas.arguments.values import listed, why_unfit
 from schemas.arguments.vocabulary import Argument, Script
+from schemas.references import is_reference
 
 _SHOWN_AT_MOST = 10
 _OF_ALL = ("--help", "--version")
@@ -42,7 +43,7 @@ def find_problems(
     checker = _Checker(script, source)
     found = [*checker.words(argv)]
     for name, value in params.items():
-        found += checker.value(name, value)
+        found += checker.name(name) if is_reference(value) else checker.value(name, value)
     for name, dimension in (space or {}).items():
         found += checker.dimension(name, dimension)
     found += checker.missing([*params, *(space or {})], argv)
@@ -66,9 +67,15 @@ class _Checker:
             if found is None:
                 if not self._script.more:
                     yield self._unknown(flag, flag)
-            elif not self._script.commands:
+            elif not self._script.commands and not is_reference(value if equals else after):
                 # Commands may have flags of one name that take other things.
                 yield from _why_unfit_word(found, value if equals else after)
+
+    def name(self, name: str) -> Iterator[str]:
+        """Yield what is wrong with a parameter whose value is not known before its job begins."""
+        found = self._named(name)
+        if isinstance(found, str):
+            yield found
 
     def value(self, name: str, value: Any) -> Iterator[str]:
         found = self._named(name)

@@ -17,12 +17,22 @@ from bus.topics import DEFAULT_ROOT
 from hq.core.authority import Authority
 from hq.core.decide.models import Source
 from hq.core.evolve import apply
-from hq.core.outputs import Answer, LookUp, LookUpModel, LookUpSweep, Publish, RecordProgress
+from hq.core.outputs import (
+    Answer,
+    LookUp,
+    LookUpModel,
+    LookUpParents,
+    LookUpPipeline,
+    LookUpSweep,
+    Publish,
+    RecordProgress,
+)
 from hq.core.scheduler import AHEAD_SECONDS
 from hq.core.state import Job, State, StoredResult
 from schemas.events import AnyEvent, Decision, EpochBegan
 from schemas.facts import AttemptResult
 from schemas.specs import JobSpec
+from tests.unit.hq.core.ends import ends_in, pipeline_in
 
 INSTANCE = "a" * 32
 #: Of the claims that tests make.
@@ -142,6 +152,12 @@ class WireHq:
                     self.step()
                 case LookUpModel(request=request):
                     self.authority.found_model(request, self._source_of(request.data))
+                    self.step()
+                case LookUpParents():
+                    self.authority.found_parents(output, ends_in(self.log, output.parents))
+                    self.step()
+                case LookUpPipeline(request=request, pipeline=pipeline):
+                    self.authority.found_pipeline(request, pipeline_in(self.log, pipeline))
                     self.step()
                 case LookUpSweep(request=request, sweep=sweep):
                     jobs = tuple(job for job, spec in self._specs.items() if spec.sweep == sweep)

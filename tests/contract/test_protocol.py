@@ -21,6 +21,7 @@ from schemas import (
     facts,
     messages,
     objectives,
+    pipelines,
     requests,
     samplers,
     schedules,
@@ -247,6 +248,7 @@ def _structs() -> dict[str, list[str]]:
             schedules,
             objectives,
             trials,
+            pipelines,
         )
         for kind in vars(module).values()
         if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and kind.__module__ == module.__name__

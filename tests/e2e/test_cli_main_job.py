@@ -451,3 +451,63 @@ def test_trials_of_a_script_that_knows_nothing_of_it_are_ended_early(shell: Shel
         # What it had by then is kept.
         assert rows[worth]["result"]["failure"]["kind"] == "ended_early"
         assert rows[worth]["result"]["result"]["epoch"] < 2000
+
+
+# --- jobs that wait for others -----------------------------------------------------------------
+
+
+def test_a_pipeline_goes_on_after_its_failure_with_what_succeeded(shell: Shell) -> None:
+    shell.script('open("table.csv", "w").write("a,b")\nprint(\'{"rows": 7}\')', "prepare.py")
+    good = shell.folder / "good"
+    shell.script(
+        "import json, os, sys\n"
+        f"if not os.path.exists({str(good)!r}): sys.exit('not yet')\n"
+        "given = dict(zip(sys.argv[1::2], sys.argv[2::2]))\n"
+        "print(json.dumps({'rows': int(given['--rows']), 'text': open(given['--table']).read()}))\n",
+        "train.py",
+    )
+    steps = [
+        {"name": "prepare", "job": {"script": "prepare.py", "artifacts": ["table.csv"]}},
+        {
+            "name": "train",
+            "job": {
+                "script": "train.py",
+                "params": {"rows": "result://prepare/rows", "table": "artifact://prepare/table.csv"},
+            },
+        },
+    ]
+    file = shell.folder / "pipeline.json"
+    file.write_text(json.dumps({"name": "small", "steps": steps}))
+
+    failed = shell.run("pipeline", "run", str(file), "--wait", "--json")
+    assert failed.returncode == 1, failed.stderr
+    first = json.loads(failed.stdout)
+    assert [step["status"] for step in first["steps"]] == ["succeeded", "failed"]
+    good.touch()
+    again = shell.json("pipeline", "retry", first["pipeline"], "--wait")
+
+    assert [step["status"] for step in again["steps"]] == ["succeeded", "succeeded"]
+    assert again["steps"][0]["id"] == first["steps"][0]["id"]
+    job = shell.client.job(again["steps"][1]["id"])
+    assert job["results"][0]["result"]["result"] == {"rows": 7, "text": "a,b"}
+    # Long after its parent has ended, a job is told what that brought.
+    parent = first["steps"][0]["id"]
+    late = shell.submit(
+        str(shell.folder / "prepare.py"), "--after", parent, "-p", f"x=result://{parent}/rows"
+    )
+    eventually(lambda: shell.client.job(late)["spec"]["params"] == {"x": 7}, 60)
+
+
+@pytest.mark.slow
+def test_the_example_of_a_pipeline_searches_trains_again_and_reports(shell: Shell) -> None:
+    file = Path(__file__).parents[2] / "docs" / "examples" / "pipeline.yaml"
+    done = shell.json("pipeline", "run", str(file), "--wait")
+
+    assert {step["name"]: step["status"] for step in done["steps"]} == {
+        "prepare": "succeeded",
+        "search": "finished",
+        "retrain": "succeeded",
+        "report": "succeeded",
+    }
+    (shown,) = shell.client.job(done["steps"][3]["id"])["results"]
+    assert shown["result"]["result"]["r2"] > 0.2

@@ -15,6 +15,8 @@ _FITTING: dict[str, tuple[str, ...]] = {
     names.NAME_PATTERN: ("attic", "cellar", "hq", "web", "cli", "a", "a" * 32),
     names.JOB_PATTERN: ("j" + "a" * 12, "j" + "b" * 12, "jaaaaaaaaaaab"),
     names.SWEEP_PATTERN: ("s" + "a" * 12, "s" + "b" * 12),
+    names.PIPELINE_PATTERN: ("p" + "a" * 12,),
+    names.STEP_PATTERN: ("prepare", "retrain-best"),
     names.PARENT_PATTERN: ("j" + "a" * 12, "s" + "b" * 12),
     names.VARIABLE_PATTERN: ("TOKEN", "_x", "A1"),
     names.DATASET_PATTERN: ("wine", "digits-8x8.v2", "0"),

@@ -26,6 +26,7 @@ from schemas.facts import (
 )
 from schemas.messages import AttemptReport, Heartbeat, ServiceAnswer, ServiceAnswers, StandingClaim
 from schemas.objectives import Constraint, Objective
+from schemas.pipelines import PipelineSpec, Step
 from schemas.requests import (
     AddSchedule,
     AddTrials,
@@ -49,11 +50,13 @@ from schemas.requests import (
     RemoveSchedule,
     ResumeSchedule,
     ResumeSweep,
+    RetryPipeline,
     RollBackService,
     RunSchedule,
     StageModel,
     StopService,
     Submit,
+    SubmitPipeline,
     SubmitSweep,
 )
 from schemas.samplers import SamplerOptions
@@ -98,6 +101,7 @@ def play() -> list[Decision]:
     _play_deletions(house)
     _play_audit(house)
     _play_dependencies(house)
+    _play_pipelines(house)
     _play_claims_ahead(house)
     _play_schedules(house)
     missing = {kind.__name__ for kind in AnyEvent.__args__} - {type(event).__name__ for event in house.events}
@@ -260,6 +264,21 @@ def _play_dependencies(house: SmallHouse) -> None:
     house.settle()
     house.request(FinishSweep(sweep=sweep))
     assert house.job(second).spec.params == {"rows": 7, "$ref": [f"blob://{'12' * 32}/5"]}
+
+
+def _play_pipelines(house: SmallHouse) -> None:
+    search = SweepSpec(
+        JobSpec(SCRIPT, {"rows": "result://prepare/rows"}), {"x": FloatRange(0, 1)}, metric="loss"
+    )
+    steps = (
+        Step("report", JobSpec(SCRIPT, {"x": "result://search/params/x"}), after=("prepare",)),
+        Step("search", sweep=search),
+        Step("prepare", JobSpec(SCRIPT)),
+    )
+    wanted = SubmitPipeline(pipeline=PipelineSpec(steps, "classic"))
+    answer = house.request(wanted).result
+    house.request(Cancel(jobs=(answer["steps"]["prepare"],)))
+    house.request(RetryPipeline(pipeline=answer["pipeline"]))
 
 
 def _play_deletions(house: SmallHouse) -> None:

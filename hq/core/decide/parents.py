@@ -16,6 +16,14 @@ from schemas.specs import JobSpec
 #: Of all values that one parent passes on to one dependent: a thousand of these are one decision.
 MAX_PASSED_BYTES = 16 * 1024
 
+_HOW = {
+    "failed": "failed",
+    "cancelled": "was cancelled",
+    "pruned": "was ended early",
+    "finished": "finished",
+    "deleted": "was deleted",
+}
+
 
 class NothingThere(Exception):
     """What a reference refers to is not there; the message says what is."""
@@ -26,7 +34,7 @@ def decide_parent(waiting: Job | Sweep, ended: Ended) -> AnyEvent:
     spec = waiting.spec if isinstance(waiting, Job) else waiting.spec.job
     if not ended.is_good and ended.parent not in spec.after_any:
         more = f": {ended.why}" if ended.why else ""
-        how = "was deleted" if ended.status == "deleted" else f"is {ended.status}"
+        how = _HOW.get(ended.status, f"is {ended.status}")
         why = f"{_kind(ended.parent)} {ended.parent}, which it waited for, {how}{more}"[:8000]
         if isinstance(waiting, Job):
             return JobCancelled(waiting.id, "hq", why)

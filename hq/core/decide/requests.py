@@ -10,8 +10,10 @@ from msgspec.structs import replace
 
 from hq.core.decide.arguments import why_not_signed, why_space_not_signed
 from hq.core.decide.early import why_not_early
+from hq.core.decide.ids import Ids as Ids
+from hq.core.decide.pipelines import answer_of, plan_pipeline
 from hq.core.decide.refused import Refused as Refused
-from hq.core.decide.waiting import check_parents, parents_of
+from hq.core.decide.waiting import check_parents, parents_of, specs_in
 from hq.core.dependents import Ended
 from hq.core.state import State, Sweep
 from schemas.calls import CALL_ENTRY
@@ -22,6 +24,7 @@ from schemas.events import (
     JobHeld,
     JobReleased,
     JobSubmitted,
+    PipelineSubmitted,
     SweepCancelled,
     SweepExhausted,
     SweepStuck,
@@ -30,6 +33,7 @@ from schemas.events import (
 )
 from schemas.objectives import objectives_of
 from schemas.paths import is_path_below
+from schemas.pipelines import PipelineSpec, Step
 from schemas.requests import (
     AddSchedule,
     Audit,
@@ -41,6 +45,7 @@ from schemas.requests import (
     Propose,
     Release,
     Submit,
+    SubmitPipeline,
     SubmitSweep,
 )
 from schemas.searches import MAX_SEARCH_BYTES, SearchError, check_search
@@ -64,24 +69,6 @@ AUDITOR = "web"
 
 
 Decided = tuple[list[AnyEvent], dict[str, Any]]
-
-
-#: Five bits of every byte as one of RFC 4648's 32 letters, in lower case: a fifth of `b32encode`'s time.
-_BASE32 = b"abcdefghijklmnopqrstuvwxyz234567" * 8
-
-
-class Ids:
-    """Makes ids from where in the log they will stand: unique, and no randomness in the core."""
-
-    def __init__(self, epoch: int, position: int) -> None:
-        self._seed = f"{epoch}/{position}"
-        self._count = 0
-
-    def make(self, kind: str) -> str:
-        """Return a new id: the letter of its kind and 60 bits in base32."""
-        self._count += 1
-        digest = hashlib.sha256(f"{self._seed}/{self._count}".encode()).digest()
-        return kind + digest[:12].translate(_BASE32).decode()
 
 
 def digest_of(request: Change) -> str:
@@ -125,6 +112,8 @@ def decide_request(
             check_parents(state, parents, found)
             sweep = ids.make("s")
             return [SweepSubmitted(sweep, spec, submitter, parents)], {"sweep": sweep}
+        case SubmitPipeline(pipeline=pipeline):
+            return submit_pipeline(state, pipeline, submitter, ids, found)
         case CancelSweep(sweep=sweep):
             return _cancel_sweep(state, sweep, submitter)
         case Audit(note=note):
@@ -147,11 +136,9 @@ def check_secrets(request: Change, read_known: Callable[[], Collection[str]]) ->
     Raises:
         Refused: Naming those that there are not.
     """
-    specs = request.jobs if isinstance(request, Submit) else ()
+    specs = specs_in(request)
     if isinstance(request, DeployService):
         specs = (request.service.job,)
-    if isinstance(request, SubmitSweep):
-        specs = (request.sweep.job,)
     if isinstance(request, AddSchedule):
         schedule = request.schedule
         both = (schedule.job, schedule.sweep.job if schedule.sweep is not None else None)
@@ -174,15 +161,60 @@ def _submit(
     events: list[AnyEvent] = []
     jobs: list[str] = []
     for spec in specs:
-        check_spec(spec)
+        _check_job(spec)
         parents = parents_of(spec)
         if parents:
             check_parents(state, parents, found)
-        if why := why_not_signed(spec):
-            raise Refused("bad_spec", f"the script cannot be run like this: {why}")
         jobs.append(ids.make("j"))
         events.append(JobSubmitted(jobs[-1], spec, submitter, parents))
     return events, {"jobs": jobs}
+
+
+def submit_pipeline(
+    state: State,
+    spec: PipelineSpec,
+    submitter: str,
+    ids: Ids,
+    found: Mapping[str, Ended],
+    *,
+    kept: Mapping[str, str] = MappingProxyType({}),
+    retry_of: str | None = None,
+) -> Decided:
+    """Return the events and the answer of a pipeline: all of its steps, but those that are kept.
+
+    Raises:
+        Refused: Naming the step, if one of them cannot be submitted or the order makes no sense.
+    """
+    plan = plan_pipeline(spec, ids, kept)
+    own = set(plan.ids.values())
+    events: list[AnyEvent] = []
+    for identity, step in plan.steps:
+        try:
+            events.append(_submit_step(state, identity, step, submitter, found, own))
+        except Refused as refused:
+            raise Refused(refused.code, f"step {step.name!r}: {refused.message}") from None
+    events.append(PipelineSubmitted(plan.pipeline, spec, submitter, plan.ids, retry_of))
+    return events, answer_of(plan)
+
+
+def _submit_step(
+    state: State, identity: str, step: Step, submitter: str, found: Mapping[str, Ended], own: set[str]
+) -> AnyEvent:
+    job = step.job if step.job is not None else step.sweep.job if step.sweep is not None else None
+    parents = parents_of(job) if job is not None else ()
+    check_parents(state, (parent for parent in parents if parent not in own), found)
+    if step.sweep is not None:
+        check_sweep(replace(step.sweep, job=replace(step.sweep.job, pipeline=None)))
+        return SweepSubmitted(identity, step.sweep, submitter, parents)
+    assert step.job is not None  # noqa: S101 - a plan has no step with neither
+    _check_job(replace(step.job, pipeline=None))
+    return JobSubmitted(identity, step.job, submitter, parents)
+
+
+def _check_job(spec: JobSpec) -> None:
+    check_spec(spec)
+    if why := why_not_signed(spec):
+        raise Refused("bad_spec", f"the script cannot be run like this: {why}")
 
 
 def check_spec(spec: JobSpec) -> None:
@@ -195,6 +227,8 @@ def check_spec(spec: JobSpec) -> None:
         raise Refused("bad_spec", "asked is for sweeps: nobody could ask for a job that is in none")
     if spec.serves is not None:
         raise Refused("bad_spec", "serves is set by HQ: deploy a service instead")
+    if spec.pipeline is not None:
+        raise Refused("bad_spec", "pipeline is set by HQ: submit a pipeline instead")
     if spec.sweep is not None or spec.trial is not None:
         raise Refused("bad_spec", "sweep and trial are set by HQ: submit a sweep instead")
     entry = spec.script.entry

@@ -4,6 +4,7 @@ import msgspec
 from msgspec.structs import replace
 
 from hq.core.decide.requests import Decided, Refused, check_spec
+from hq.core.decide.waiting import check_alone
 from hq.core.state import Service, State
 from schemas.events import ServiceDeployed, ServiceRolledBack, ServiceStopped
 from schemas.requests import DeployService, RollBackService, StopService
@@ -57,6 +58,7 @@ def _deploy(state: State, submitter: str, spec: ServiceSpec) -> Decided:
 def _check(spec: ServiceSpec) -> None:
     job = spec.job
     check_spec(job)
+    check_alone(job, "a service's job")
     if job.params or job.expires or job.not_before or job.exclusive or job.artifacts or job.keep_stdout:
         raise Refused(
             "bad_spec",

@@ -102,7 +102,7 @@ def _change(sweep: Sweep, request: ChangeSweep, by: str) -> list[AnyEvent]:
         raise Refused(
             "too_few", f"sweep {sweep.id} has {chosen} trials already: finish it to have no more of them"
         )
-    check_sweep(replace(spec, **wanted))
+    check_sweep(replace(spec, **wanted, job=replace(spec.job, pipeline=None)))
     events: list[AnyEvent] = [SweepChanged(sweep.id, by, **wanted)]
     trials = request.trials or spec.trials
     if chosen >= trials:

@@ -6,7 +6,7 @@ from hq.core.decide.refused import Refused
 from hq.core.dependents import Ended
 from hq.core.state import State
 from schemas.references import ReferenceUnusable, find_references
-from schemas.requests import Request, Submit, SubmitSweep
+from schemas.requests import Request, Submit, SubmitPipeline, SubmitSweep
 from schemas.specs import JobSpec
 
 _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz234567")
@@ -33,6 +33,19 @@ def parents_of(spec: JobSpec) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*spec.after, *spec.after_any, *named)))
 
 
+def check_alone(spec: JobSpec, what: str) -> None:
+    """Check that a job waits for nobody.
+
+    Raises:
+        Refused: If it does, though it cannot here.
+    """
+    if parents_of(spec):
+        raise Refused(
+            "bad_spec",
+            f"{what} waits for no other job: leave out after, after_any and references",
+        )
+
+
 def is_id(text: str) -> bool:
     """Tell whether a text has the form of a job's or a sweep's id."""
     return len(text) == 13 and text[0] in "js" and _LETTERS.issuperset(text[1:])
@@ -45,6 +58,9 @@ def specs_in(request: Request) -> tuple[JobSpec, ...]:
             return specs
         case SubmitSweep(sweep=sweep):
             return (sweep.job,)
+        case SubmitPipeline(pipeline=pipeline):
+            steps = (step.job or (step.sweep.job if step.sweep else None) for step in pipeline.steps)
+            return tuple(spec for spec in steps if spec is not None)
         case _:
             return ()
 
@@ -78,8 +94,9 @@ def check_parents(state: State, parents: Iterable[str], found: Mapping[str, Ende
 def _named(specs: Iterable[JobSpec]) -> Iterator[str]:
     for spec in specs:
         try:
-            yield from parents_of(spec)
-        except Refused:
+            named = (reference.parent for reference in find_references(spec).values())
+            yield from (*spec.after, *spec.after_any, *filter(is_id, named))
+        except ReferenceUnusable:
             continue
 
 

@@ -2,10 +2,29 @@
 
 from collections.abc import Iterable
 
-from hq.core.dependents import Ended, end_of_job, end_of_sweep
+from hq.core.dependents import Ended, FoundPipeline, end_of_job, end_of_sweep
 from hq.core.evolve import apply
-from hq.core.state import Job, State, StoredResult, Sweep
-from schemas.events import Decision
+from hq.core.state import Job, Pipeline, State, StoredResult, Sweep
+from schemas.events import Decision, PipelineSubmitted
+
+
+def pipeline_in(decisions: Iterable[Decision], name: str) -> FoundPipeline:
+    """Return a pipeline and how its steps stand."""
+    kept = list(decisions)
+    events = (event for decision in kept for event in decision.events)
+    for event in events:
+        if isinstance(event, PipelineSubmitted) and event.pipeline == name:
+            pipeline = Pipeline(
+                id=name,
+                spec=event.spec,
+                submitter=event.submitter,
+                steps=event.steps,
+                position=1,
+                submitted_at=0,
+                retry_of=event.retry_of,
+            )
+            return FoundPipeline(pipeline, ends_in(kept, event.steps.values()))
+    return FoundPipeline(None, {})
 
 
 def ends_in(decisions: Iterable[Decision], parents: Iterable[str]) -> dict[str, Ended]:

@@ -65,8 +65,8 @@ def test_a_job_whose_parent_failed_is_cancelled_with_that_reason(house: SmallHou
     house.deliver(failure(house.take(first), "no such file"))
     house.settle()
     ends = {event.job: event for event in house.of(JobCancelled)}
-    assert ends[second].why == f"job {first}, which it waited for, is failed: no such file"
-    assert ends[third].why.startswith(f"job {second}, which it waited for, is cancelled: job {first}")
+    assert ends[second].why == f"job {first}, which it waited for, failed: no such file"
+    assert ends[third].why.startswith(f"job {second}, which it waited for, was cancelled: job {first}")
     assert ends[second].by == "hq"
 
 
@@ -385,4 +385,4 @@ def test_a_sweep_whose_parent_failed_is_cancelled_with_that_reason(house: SmallH
     house.settle()
     ended = [change for change in house.changes if isinstance(change, Sweep) and change.id == sweep][-1]
     assert ended.status is SweepStatus.CANCELLED
-    assert f"job {first}, which it waited for, is failed" in ended.why
+    assert f"job {first}, which it waited for, failed" in ended.why

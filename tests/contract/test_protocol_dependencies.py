@@ -1,0 +1,74 @@
+"""docs/protocol.md, jobs that wait for others: when they begin, what they are given, and pipelines."""
+
+from typing import Any
+
+from schemas.events import JobCancelled, JobFailed, ParentEnded, PipelineSubmitted
+from tests.contract.protocol_house import BUNDLE, WireAgent, WireHq, proves
+
+SCRIPT = {"bundle": BUNDLE, "entry": "train.py"}
+
+
+def submit(hq: WireHq, **fields: Any) -> str:
+    reply = hq.ask("submit", jobs=[{"script": SCRIPT, **fields}])
+    assert reply["ok"], reply
+    return str(reply["result"]["jobs"][0])
+
+
+@proves("P101")
+def test_a_job_waits_for_what_it_names_and_ends_with_the_reason() -> None:
+    hq = WireHq()
+    agent = WireAgent(hq)
+    key = agent.begin()
+    waiting, other = submit(hq, after=[key[0]]), submit(hq, after_any=[key[0]])
+    assert hq.ask("explain", job=waiting)["result"]["why"].startswith(f"it waits for job {key[0]}")
+    assert agent.result(*key, outcome="failed") is not None
+
+    (cancelled,) = hq.events(JobCancelled)
+    assert (cancelled.job, cancelled.by) == (waiting, "hq")
+    assert key[0] in cancelled.why
+    (told,) = hq.events(ParentEnded)
+    assert (told.job, told.parent) == (other, key[0])
+    unknown = hq.ask("submit", jobs=[{"script": SCRIPT, "after": ["j" + "q" * 12]}])
+    assert unknown["error"]["code"] == "unknown_parent"
+
+
+@proves("P102")
+def test_references_are_replaced_by_what_is_there_or_the_job_never_starts() -> None:
+    hq = WireHq()
+    agent = WireAgent(hq)
+    key = agent.begin()
+    given = {"x": f"result://{key[0]}/deep/1", "file": f"artifact://{key[0]}/a.csv"}
+    filled, failing = submit(hq, params=given), submit(hq, params={"x": f"result://{key[0]}/none"})
+    file = {"name": "a.csv", "sha256": "12" * 32, "bytes": 5}
+    result = {"deep": [1, "result://" + key[0]]}
+    assert agent.result(*key, result=result, artifacts=[file]) is not None
+
+    params = hq.authority.state.jobs[filled].spec.params
+    assert params == {"x": f"result://{key[0]}", "file": f"blob://{'12' * 32}/5"}
+    (failed,) = hq.events(JobFailed)
+    assert failed.job == failing
+    assert "it has deep" in failed.why
+    bad = hq.ask("submit", jobs=[{"script": SCRIPT, "params": {"x": "artifact://"}}])
+    assert bad["error"]["code"] == "bad_reference"
+
+
+@proves("P103")
+def test_the_steps_of_a_pipeline_are_one_decision_and_a_retry_keeps_what_succeeded() -> None:
+    hq = WireHq()
+    agent = WireAgent(hq)
+    steps: list[dict[str, Any]] = [
+        {"name": "a", "job": {"script": SCRIPT}},
+        {"name": "b", "job": {"script": SCRIPT, "params": {"x": "result://a/nothing"}}},
+    ]
+    first = hq.ask("submit_pipeline", pipeline={"steps": steps})["result"]
+    (event,) = hq.events(PipelineSubmitted)
+    assert event.steps == first["steps"]
+    agent.beat()
+    offered = agent.offer()
+    agent.claim(offered["job"], offered["token"])
+    assert agent.result(offered["job"], offered["token"], result={"x": 1}) is not None
+    again = hq.ask("retry_pipeline", pipeline=first["pipeline"])["result"]["steps"]
+    assert again["a"] == first["steps"]["a"]
+    assert again["b"] != first["steps"]["b"]
+    circle = [{**steps[0], "after": ["b"]}, {**steps[1]}]
+    assert hq.ask("submit_pipeline", pipeline={"steps": circle})["error"]["code"] == "cycle"
