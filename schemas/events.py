@@ -33,6 +33,7 @@ from schemas.pipelines import PipelineSpec, StepName
 from schemas.registry import Files, Lineage, Stage
 from schemas.schedules import ScheduleSpec
 from schemas.specs import Dimension, JobSpec, ServiceSpec, SweepSpec
+from schemas.trials import Descent
 
 #: Raised only when a change makes old readers wrong. Newer logs are refused.
 LOG_VERSION = 1
@@ -234,6 +235,8 @@ class TrialProposed(Event, frozen=True):
     params: JsonObject
     #: Who added it by hand; None: the sampler chose it.
     by: Name | None = None
+    #: Of a population: which member it is, and from which trial it goes on.
+    descent: Descent | None = None
 
 
 class SweepPaused(Event, frozen=True):

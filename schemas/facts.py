@@ -149,7 +149,7 @@ class AttemptResult(Fact, frozen=True):
     max_rss_mb: Seconds = 0
     output_bytes: Count = 0
     notes: tuple[Text, ...] = ()
-    #: The last one that was stored, of an attempt that did not succeed.
+    #: The last one that was stored, of an attempt that did not succeed or that others may go on from.
     checkpoint: Checkpoint | None = None
     artifacts: Annotated[tuple[Artifact, ...], Meta(max_length=1000)] = ()
     #: A blob: interpreter, packages and machine, as JSON. Equal for all attempts in the same environment.

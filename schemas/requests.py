@@ -30,7 +30,7 @@ from schemas.pipelines import PipelineSpec
 from schemas.registry import ModelVersion, Stage
 from schemas.schedules import ScheduleSpec
 from schemas.specs import Dimension, JobSpec, ServiceSpec, SweepSpec
-from schemas.trials import KnownTrials
+from schemas.trials import Descent, KnownTrials
 
 
 class Request(Struct, frozen=True, tag_field="kind", forbid_unknown_fields=True, omit_defaults=True):
@@ -184,6 +184,8 @@ class Propose(Request, tag="propose", kw_only=True, frozen=True):
     why: Text = ""
     #: How often the sweep had been changed when they were chosen.
     changes: Count = 0
+    #: Of a population: one for each trial.
+    descents: Annotated[tuple[Descent, ...], Meta(max_length=200)] = ()
 
 
 class Prune(Request, tag="prune", kw_only=True, frozen=True):

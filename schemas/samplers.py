@@ -7,9 +7,9 @@ from msgspec.structs import fields
 
 from schemas.strict import Spec
 
-SamplerName = Literal["grid", "random", "sobol", "halton", "tpe", "gp", "cmaes", "nsga2", "nsga3"]
+SamplerName = Literal["grid", "random", "sobol", "halton", "tpe", "gp", "cmaes", "nsga2", "nsga3", "pbt"]
 #: Those whose choices follow from what became of earlier trials.
-LEARNING: frozenset[str] = frozenset({"tpe", "gp", "cmaes", "nsga2", "nsga3"})
+LEARNING: frozenset[str] = frozenset({"tpe", "gp", "cmaes", "nsga2", "nsga3", "pbt"})
 #: Those that search for several objectives at once.
 MANY_OBJECTIVES: frozenset[str] = frozenset({"tpe", "gp", "nsga2", "nsga3"})
 #: Those that prefer trials that keep to the constraints.
@@ -31,14 +31,21 @@ class SamplerOptions(Spec, frozen=True):
     constant_liar: bool | None = None
     #: Whether the same parameters always give the same value (gp).
     deterministic_objective: bool | None = None
-    #: Trials of one generation (cmaes, nsga2, nsga3).
+    #: Trials of one generation (cmaes, nsga2, nsga3); members of the population (pbt).
     population_size: Annotated[int, Meta(ge=2, le=10_000)] | None = None
     mutation_prob: _Share | None = None
     crossover_prob: _Share | None = None
     swapping_prob: _Share | None = None
     #: Whether the points of a sequence are scrambled (sobol, halton).
     scramble: bool | None = None
+    #: The worst so many give up and go on from one of the best so many (pbt).
+    quantile: Annotated[float, Meta(gt=0, le=0.5)] | None = None
+    #: How often a parameter is drawn anew instead of moved by a fifth (pbt).
+    resample_prob: _Share | None = None
 
+
+#: Members of a population where nothing is said.
+POPULATION_SIZE = 8
 
 _OF: dict[str, tuple[str, ...]] = {
     "sobol": ("scramble",),
@@ -48,6 +55,7 @@ _OF: dict[str, tuple[str, ...]] = {
     "cmaes": ("n_startup_trials", "population_size"),
     "nsga2": ("population_size", "mutation_prob", "crossover_prob", "swapping_prob"),
     "nsga3": ("population_size", "mutation_prob", "crossover_prob", "swapping_prob"),
+    "pbt": ("population_size", "quantile", "resample_prob"),
 }
 
 

@@ -70,6 +70,10 @@ def _why_unfit(spec: SweepSpec) -> str:
     if spec.constraints and sampler in LEARNING and sampler not in CONSTRAINED:
         able = ", ".join(sorted(CONSTRAINED))
         return f"the sampler {sampler} knows no constraints: take {able}"
+    if sampler == "pbt" and spec.past:
+        return "a population goes on from its own trials only: leave out those of another time"
+    if sampler == "pbt" and spec.job.asked:
+        return "a population hands checkpoints on between jobs: a loop of its own takes another sampler"
     if spec.constraints and not count:
         return "constraints need an objective: name a metric"
     return ""

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, field
 
 from schemas.early_stopping import Pruner, StopRules
+from schemas.facts import Checkpoint
 from schemas.isolation import Isolation
 from schemas.names import (
     ArtifactName,
@@ -116,6 +117,18 @@ class Serves(Spec, frozen=True):
 Parents = Annotated[tuple[ParentId, ...], Meta(max_length=1000)]
 
 
+class Lineage(Spec, frozen=True):
+    """Where a trial of a population comes from. Set by HQ. Its last checkpoint is kept when it succeeds."""
+
+    #: Whose turn it is: the population's members, counted from 0.
+    member: Annotated[int, Meta(ge=0)]
+    #: How many trials were before it, one going on from the other.
+    generation: Annotated[int, Meta(ge=0)] = 0
+    #: The trial that it goes on from, and what that one left.
+    parent: Annotated[int, Meta(ge=0)] | None = None
+    checkpoint: Checkpoint | None = None
+
+
 class JobSpec(Spec, frozen=True):
     """One run of a script with one set of parameters."""
 
@@ -150,6 +163,7 @@ class JobSpec(Spec, frozen=True):
     serves: Serves | None = None
     sweep: SweepId | None = None
     trial: Annotated[int, Meta(ge=0)] | None = None
+    lineage: Lineage | None = None
     #: No machine runs it: somebody's own loop asks for it and tells what came of it. Of sweeps only.
     #: `limits.wall_seconds` is then how long the loop may say nothing of it.
     asked: bool = False

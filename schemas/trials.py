@@ -2,6 +2,7 @@
 
 from msgspec import Struct
 
+from schemas.facts import Checkpoint
 from schemas.names import Count
 from schemas.objectives import Worth
 from schemas.states import JobStatus
@@ -15,6 +16,15 @@ class TrialEnd(Struct, frozen=True, omit_defaults=True):
     worth: Worth = Worth()
     #: Of a trial that was ended early: the last step that it reported, and its value there.
     reached: tuple[float, float] | None = None
+    #: Of a population's trial: what others may go on from.
+    checkpoint: Checkpoint | None = None
+
+
+class Descent(Struct, frozen=True, omit_defaults=True):
+    """Which member of a population a trial is, and from which trial it goes on; None: it begins anew."""
+
+    member: Count
+    parent: Count | None = None
 
 
 class KnownTrials(Struct, frozen=True, omit_defaults=True):

@@ -292,7 +292,7 @@ class AgentCore:
             attempt.ended = True
             # One that ended early with a result has more to go on from than that.
             is_whole = result.outcome is Outcome.SUCCEEDED and not attempt.winding_down
-            if attempt.checkpoint is not None and not is_whole:
+            if attempt.checkpoint is not None and (attempt.has_heirs or not is_whole):
                 result = replace(result, checkpoint=attempt.checkpoint)
             self._fill_slots(now)
             # Nobody waits for one result of many, as long as there is enough to do here. What is `exclusive`

@@ -51,6 +51,11 @@ class Held(Struct):
         return self.grant is not None and self.grant.spec.serves is not None
 
     @property
+    def has_heirs(self) -> bool:
+        """Tell whether other trials may go on from where it ends."""
+        return self.grant is not None and self.grant.spec.lineage is not None
+
+    @property
     def is_exclusive(self) -> bool:
         return self.grant is not None and self.grant.spec.exclusive
 

@@ -60,6 +60,15 @@ def checkpoint_dir() -> str:
     return _own_checkpoints
 
 
+def generation() -> int:
+    """Return how many trials were before this one, each going on from the last: 0 outside a population.
+
+    In population based training train until `(generation() + 1) * epochs`, counted with those of the
+    checkpoint: then a trial that is interrupted trains no more than one that is not.
+    """
+    return int(os.environ.get("IDLEHANDS_GENERATION", "0"))
+
+
 def should_stop() -> bool:
     """Tell whether this machine is wanted back: save what matters, print the result and exit.
 

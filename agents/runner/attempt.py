@@ -111,7 +111,9 @@ class Attempt:
             self.stop.close()
         # One that was asked to end and did so may not be done: its job may go on elsewhere.
         is_done = not stopped and result.outcome is Outcome.SUCCEEDED and not self._is_winding_down
-        self._checkpoints.finish(store=not is_done and not self.stop.unwanted)
+        # A population's trials go on from those before them, from one that is done most of all.
+        is_wanted = not is_done or self.grant.spec.lineage is not None
+        self._checkpoints.finish(store=is_wanted and not self.stop.unwanted)
         notes = (*result.notes, *self._checkpoints.notes)
         surroundings = self._chosen.surroundings
         environment = None if stopped or why or surroundings is None else surroundings.name()

@@ -197,9 +197,14 @@ class Workspace:
             "IDLEHANDS_STOP_FILE": str(self.stop_file),
             "IDLEHANDS_CHECKPOINTS": str(self.checkpoints),
             "IDLEHANDS_SAVED": str(self.saved),
+            **self._descent(grant),
             AGENT_VARIABLE: agent_marker,
             ATTEMPT_VARIABLE: f"{agent_marker}.{self.name}",
         }
+
+    def _descent(self, grant: Grant) -> dict[str, str]:
+        lineage = grant.spec.lineage
+        return {} if lineage is None else {"IDLEHANDS_GENERATION": str(lineage.generation)}
 
     def _instruments(self, grant: Grant) -> dict[str, str]:
         """Return the variables for instruments, without those that the submitter decides himself."""

@@ -124,9 +124,13 @@ def sweep_columns() -> list[Column]:
     ]
 
 
-def trial_columns(metric: str, names: list[str]) -> list[Column]:
-    """Return the columns of a sweep's trials: what was tried beside what came of it."""
+def trial_columns(metric: str, names: list[str], *, is_population: bool = False) -> list[Column]:
+    """Return the columns of a sweep's trials: what was tried beside what came of it.
+
+    Those of a population also say from which trial they went on.
+    """
     number = {"function": "number(params.value)"}
+    parent: Column = {"field": "parent", "headerName": "Goes on from", "width": 120, "cellClass": "number"}
     return [
         {"field": "trial", "headerName": "Trial", "cellRenderer": "JobLink", "width": 84, "sort": "desc"},
         {"field": "status", "headerName": "Status", "cellRenderer": "Status", "width": 132},
@@ -148,6 +152,7 @@ def trial_columns(metric: str, names: list[str]) -> list[Column]:
             }
             for at, name in enumerate(names)
         ),
+        *([parent] if is_population else []),
         {"field": "machine", "headerName": "Machine", "width": 120, "cellClass": "quiet"},
         {
             "field": "seconds",

@@ -220,6 +220,7 @@ def trial_row(trial: Document, metric: str, percent: float | None) -> Document:
         "status": str(trial["status"]),
         "percent": percent if trial["status"] == "running" else None,
         "value": value if isinstance(value, int | float) else None,
+        "parent": (trial.get("lineage") or {}).get("parent"),
         "machine": trial.get("agent") or "",
         "seconds": result.get("duration_seconds"),
         **{f"p_{at}": cell(given) for at, given in enumerate((trial.get("params") or {}).values())},

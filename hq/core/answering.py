@@ -180,7 +180,16 @@ class Answering:
             self._refuse(recording, message, Refused("unknown_job", why))
             return
         again = tuple(
-            replace(specs[job], retry_of=job, sweep=None, trial=None, pipeline=None, not_before=0, expires=0)
+            replace(
+                specs[job],
+                retry_of=job,
+                sweep=None,
+                trial=None,
+                lineage=None,
+                pipeline=None,
+                not_before=0,
+                expires=0,
+            )
             for job in dict.fromkeys(request.jobs)
         )
         try:

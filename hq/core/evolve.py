@@ -142,7 +142,7 @@ def _fold_sweep(state: State, event: SweepEvent, moment: Moment) -> Sweep:
         state.sweeps[sweep.id] = sweep
         if isinstance(event, TrialProposed):
             state.trials.setdefault(sweep.id, set()).add(event.job)
-            state.histories.setdefault(sweep.id, History()).add_trial(event.params)
+            state.histories.setdefault(sweep.id, History()).add_trial(event.params, event.descent)
     return sweep
 
 

@@ -61,6 +61,8 @@ def evolve_job(job: Job | None, event: JobEvent, moment: Moment) -> Job:
             submitted_at=moment.at,
             waits_for=event.waits_for,
             why=words_for(event.waits_for),
+            # Of a population: it goes on where its parent ended.
+            checkpoint=event.spec.lineage.checkpoint if event.spec.lineage is not None else None,
         )
     if isinstance(event, JobSubmitted) or (job.status.is_final and not isinstance(event, ResultSuperseded)):
         raise InvalidTransition(f"{type(event).__name__} for job {job.id}, which is {job.status}")

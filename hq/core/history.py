@@ -11,15 +11,16 @@ from typing import Any
 
 import msgspec
 
-from schemas.facts import AttemptResult, MetricPoint
+from schemas.facts import AttemptResult, Checkpoint, MetricPoint
 from schemas.names import JsonObject
 from schemas.objectives import Worth, objectives_of, weigh
 from schemas.specs import SweepSpec
 from schemas.states import JobStatus
-from schemas.trials import KnownTrials, TrialEnd
+from schemas.trials import Descent, KnownTrials, TrialEnd
 
 #: In these a trial that was ended early has a value of the metric, or it counts as having none.
 LAST_POINTS = 20
+_DESCENT_BYTES = 30
 _WHY_WORTHLESS = {
     JobStatus.FAILED: "it failed",
     JobStatus.PRUNED: "it was ended early",
@@ -33,6 +34,10 @@ class History:
 
     def __init__(self) -> None:
         self.params: list[JsonObject] = []
+        #: Of a population: who comes from whom, by number. Empty for all other sweeps.
+        self.descents: list[Descent] = []
+        self.generations: list[int] = []
+        self.checkpoints: dict[int, Checkpoint] = {}
         #: Trials that have ended, by job: as long as the sweep runs these are needed.
         self.jobs: dict[str, int] = {}
         self._ends: list[tuple[int, int, TrialEnd]] = []
@@ -47,13 +52,19 @@ class History:
         """Return how trials ended, in order."""
         return [end for _, _, end in self._ends]
 
-    def add_trial(self, params: JsonObject) -> None:
-        """Note the parameters of the next trial."""
+    def add_trial(self, params: JsonObject, descent: Descent | None = None) -> None:
+        """Note the parameters of the next trial, and of a population where it comes from."""
         self.params.append(params)
+        if descent is not None:
+            parent = descent.parent
+            self.generations.append(0 if parent is None else self.generations[parent] + 1)
+            self.descents.append(descent)
 
     def add_end(self, position: int, job: str, end: TrialEnd) -> None:
         """Note how a trial ended, at this position of the log."""
         self.jobs[job] = end.trial
+        if end.checkpoint is not None:
+            self.checkpoints[end.trial] = end.checkpoint
         # Nearly always at the end. No two ends have both numbers in common.
         insort(self._ends, (position, end.trial, end), key=lambda one: one[:2])
 
@@ -87,7 +98,12 @@ class History:
             if room < 0:
                 break
             ends.append(msgspec.to_builtins(end))
-        return {"known": msgspec.to_builtins(known), "trials": params, "ends": ends}, room
+        news = {"known": msgspec.to_builtins(known), "trials": params, "ends": ends}
+        if self.descents:
+            descents = self.descents[known.trials : known.trials + len(params)]
+            news["descents"] = msgspec.to_builtins(descents)
+            room -= _DESCENT_BYTES * len(descents)
+        return news, room
 
 
 def build_end(
@@ -100,9 +116,12 @@ def build_end(
     if result is None:
         return TrialEnd(trial, status, weigh(spec, None))
     if isinstance(result, AttemptResult):
-        return TrialEnd(trial, status, weigh(spec, result.result, is_blob=result.result_blob is not None))
-    worth = weigh(spec, result.get("result"), is_blob=result.get("result_blob") is not None)
-    return TrialEnd(trial, status, worth)
+        worth = weigh(spec, result.result, is_blob=result.result_blob is not None)
+        checkpoint = result.checkpoint
+    else:
+        worth = weigh(spec, result.get("result"), is_blob=result.get("result_blob") is not None)
+        checkpoint = msgspec.convert(result.get("checkpoint"), Checkpoint | None)
+    return TrialEnd(trial, status, worth, checkpoint=checkpoint if spec.sampler == "pbt" else None)
 
 
 def _last_value(

@@ -11,6 +11,7 @@ from hq.core.state import Sweep
 from hq.log.documents import RAW_CODEC, decode_document
 from hq.read_models.models import JOBS, RESULTS
 from schemas.states import JobStatus
+from schemas.trials import Descent
 
 
 def read_histories(database: Database[dict[str, Any]], sweeps: Mapping[str, Sweep]) -> dict[str, History]:
@@ -34,21 +35,24 @@ def _read(database: Database[dict[str, Any]], sweep: Sweep) -> History:
                 "job": 1,
                 "result.result": 1,
                 "result.result_blob": 1,
+                "result.checkpoint": 1,
                 "result.series": {"$slice": -LAST_POINTS},
             },
         )
     }
-    fields = {"spec.trial": 1, "spec.params": 1, "status": 1, "position": 1}
+    fields = {"spec.trial": 1, "spec.params": 1, "spec.lineage": 1, "status": 1, "position": 1}
     trials = {row["spec"]["trial"]: row for row in _rows(database, JOBS, {"spec.sweep": sweep.id}, fields)}
     history = History()
     for number in range(sweep.proposed):
         row = trials.get(number)
         if row is None:
-            history.add_trial({})
+            history.add_trial({}, Descent(0) if sweep.spec.sampler == "pbt" else None)
             history.add_gone(number)
             continue
         # With what the sweep gives to every trial: whoever reads them knows the space.
-        history.add_trial(row["spec"].get("params", {}))
+        lineage = row["spec"].get("lineage")
+        descent = None if lineage is None else Descent(lineage["member"], lineage.get("parent"))
+        history.add_trial(row["spec"].get("params", {}), descent)
         status = JobStatus(row["status"])
         if status.is_final:
             end = build_end(sweep.spec, number, status, results.get(row["_id"]))

@@ -232,6 +232,8 @@ async def read_trials(database: Database, sweep: str, *, limit: int, after: str 
             "started": job.get("claimed_at"),
             "ended": job.get("ended_at"),
             "params": job["spec"].get("params", {}),
+            # Of a population: which member it is, and from which trial it went on.
+            **_lineage(job["spec"]),
             "result": results.get(job["_id"], {}).get("result"),
         }
         for job in jobs
@@ -241,6 +243,14 @@ async def read_trials(database: Database, sweep: str, *, limit: int, after: str 
         "trials": trials,
         "next": make_cursor("trials", trials[-1]["trial"]) if more else None,
     }
+
+
+def _lineage(spec: Document) -> Document:
+    lineage = spec.get("lineage")
+    if lineage is None:
+        return {}
+    shown = {"member": lineage["member"], "generation": lineage.get("generation", 0)}
+    return {"lineage": {**shown, "parent": lineage.get("parent")}}
 
 
 async def read_agents(database: Database) -> list[Document]:

@@ -9,12 +9,22 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from hq.search.samplers import GridSampler, Params, Proposal, RandomSampler, Sampler, draw_all, seed_of
+from hq.search.population import Population
+from hq.search.samplers import (
+    CannotChoose,
+    GridSampler,
+    Params,
+    Proposal,
+    RandomSampler,
+    Sampler,
+    draw_all,
+    seed_of,
+)
 from schemas.names import SweepId
 from schemas.samplers import LEARNING
 from schemas.spaces import active_params
 from schemas.specs import SweepSpec
-from schemas.trials import KnownTrials, TrialEnd
+from schemas.trials import Descent, KnownTrials, TrialEnd
 
 if TYPE_CHECKING:
     from hq.search.learner import Learner
@@ -32,10 +42,6 @@ _NEEDED = {
 log = logging.getLogger(__name__)
 
 
-class CannotChoose(Exception):
-    """No trial can be chosen; the message says why, and what to do."""
-
-
 class Memory:
     """One sweep's history as far as it was told, and the sampler that goes with it.
 
@@ -51,6 +57,7 @@ class Memory:
     ) -> None:
         self.trials: list[Params] = before.trials if before is not None else []
         self.ends: list[TrialEnd] = before.ends if before is not None else []
+        self.descents: list[Descent] = before.descents if before is not None else []
         self.is_learning = spec.sampler in LEARNING
         self._spec = spec
         self._settled = settled
@@ -64,11 +71,18 @@ class Memory:
         """Tell whether the sweep has not changed."""
         return self._settled == settled and self._spec == spec
 
-    def learn(self, known: KnownTrials, trials: Sequence[Params], ends: Sequence[TrialEnd]) -> bool:
+    def learn(
+        self,
+        known: KnownTrials,
+        trials: Sequence[Params],
+        ends: Sequence[TrialEnd],
+        descents: Sequence[Descent] = (),
+    ) -> bool:
         """Take in what happened after `known`, and tell whether there was anything new."""
         before = len(self.trials) + len(self.ends)
         # An answer to an older question begins earlier; one that begins later leaves a gap.
         if known.trials <= len(self.trials):
+            self.descents.extend(descents[len(self.trials) - known.trials :])
             self.trials.extend(trials[len(self.trials) - known.trials :])
         if known.ends <= len(self.ends):
             self.ends.extend(ends[len(self.ends) - known.ends :])
@@ -91,9 +105,14 @@ class Memory:
         """
         self._check_packages()
         try:
+            if self._spec.sampler == "pbt":
+                population = Population(self._spec, self._seed, self._settled)
+                return population.propose(first, count, self.trials, self.ends, self.descents)
             if self.is_learning:
                 return self._learn_and_choose(first, count, added)
             return self._choose_blindly(first - added, count)
+        except CannotChoose:
+            raise
         except Exception as error:
             # One sweep's trouble must not stop the others, whatever it is.
             self._learner = None

@@ -17,12 +17,13 @@ from typing import Any
 
 import msgspec
 
-from hq.search.choosing import CannotChoose, Memory
+from hq.search.choosing import Memory
+from hq.search.samplers import CannotChoose
 from schemas.messages import Reply
 from schemas.names import SweepId
 from schemas.requests import Propose, ReadSweeps
 from schemas.specs import SweepSpec
-from schemas.trials import KnownTrials, TrialEnd
+from schemas.trials import Descent, KnownTrials, TrialEnd
 
 READ_SECONDS = 2.0
 #: Notices come in showers: one reading serves all that arrive within this time.
@@ -42,6 +43,8 @@ class News(msgspec.Struct, frozen=True):
     known: KnownTrials
     trials: tuple[dict[str, Any], ...] = ()
     ends: tuple[TrialEnd, ...] = ()
+    #: Of a population: one for each of the trials.
+    descents: tuple[Descent, ...] = ()
 
 
 class SweepState(msgspec.Struct, frozen=True):
@@ -173,7 +176,9 @@ class SearchLoop:
                 memory = Memory(sweep.sweep, sweep.spec, sweep.settled, memory)
                 self._memories[sweep.sweep] = memory
             if sweep.news is not None:
-                grown |= memory.learn(sweep.news.known, sweep.news.trials, sweep.news.ends)
+                grown |= memory.learn(
+                    sweep.news.known, sweep.news.trials, sweep.news.ends, sweep.news.descents
+                )
             if not has_more(sweep):
                 continue
             if memory.is_learning and not memory.knows(sweep.proposed, sweep.ended):
@@ -201,6 +206,8 @@ def propose(sweep: SweepState, memory: Memory) -> Propose | None:
     except CannotChoose as error:
         return _explain(sweep, str(error))
     trials = _fitting(chosen.trials)
+    if not trials and not chosen.exhausted:
+        return None  # all members of a population are out
     exhausted = chosen.exhausted and len(trials) == len(chosen.trials)
     return Propose(
         # What is proposed follows from these, so a repeat has the same content.
@@ -210,6 +217,7 @@ def propose(sweep: SweepState, memory: Memory) -> Propose | None:
         trials=trials,
         exhausted=exhausted,
         changes=sweep.changes,
+        descents=chosen.descents[: len(trials)],
     )
 
 

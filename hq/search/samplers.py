@@ -14,9 +14,14 @@ from msgspec import Struct
 from hq.search.grids import between, count_combinations, read_combination
 from schemas.spaces import Choice, Dimension, Fixed, FloatRange, IntRange, active_params, step_at, steps_of
 from schemas.specs import SweepSpec
+from schemas.trials import Descent
 
 Params = dict[str, Any]
 Space = Mapping[str, Dimension]
+
+
+class CannotChoose(Exception):
+    """No trial can be chosen; the message says why, and what to do."""
 
 
 class Proposal(Struct, frozen=True):
@@ -24,6 +29,8 @@ class Proposal(Struct, frozen=True):
 
     trials: tuple[Params, ...]
     exhausted: bool = False
+    #: Of a population: one for each trial.
+    descents: tuple[Descent, ...] = ()
 
 
 class Sampler(Protocol):

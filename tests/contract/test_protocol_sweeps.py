@@ -115,3 +115,29 @@ def test_a_sweep_that_is_finished_by_hand_can_wind_down_what_runs() -> None:
 
     assert hq.take(f"job/{job}/event")[-1]["status"] == "pruned"
     assert hq.take(f"sweep/{sweep}/event")[-1]["status"] == "finished"
+
+
+@proves("P104")
+def test_a_populations_trial_begins_with_what_its_parent_left() -> None:
+    hq = WireHq()
+    agent = WireAgent(hq)
+    sweep = submit(hq, sampler="pbt", options={"population_size": 2})
+    assert propose(hq, sweep, 1)["error"]["code"] == "bad_descents"
+    assert propose(hq, sweep, 1, descents=[{"member": 0}])["ok"]
+    agent.beat()
+    offered = agent.offer()
+    agent.claim(offered["job"], offered["token"])
+    assert (
+        propose(hq, sweep, 1, first=1, descents=[{"member": 0, "parent": 0}])["error"]["code"]
+        == "bad_descents"
+    )
+
+    left = {"token": offered["token"], "sha256": "a" * 64, "bytes": 10}
+    agent.result(offered["job"], offered["token"], result={"loss": 0.5}, checkpoint=left)
+    assert propose(hq, sweep, 1, first=1, descents=[{"member": 0, "parent": 0}])["ok"]
+
+    agent.beat()
+    offered = agent.offer()
+    (grant,) = agent.claim(offered["job"], offered["token"])["grants"]
+    assert grant["checkpoint"] == left
+    assert grant["spec"]["lineage"] == {"member": 0, "generation": 1, "parent": 0, "checkpoint": left}

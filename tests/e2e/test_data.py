@@ -19,7 +19,8 @@ from idlehands.client import Client
 from idlehands.house.components import AgentOptions
 from idlehands.house.running import RunningHouse, start_house
 from schemas.events import CheckpointStored, JobClaimed
-from schemas.specs import JobSpec, Needs, ScriptRef
+from schemas.samplers import SamplerOptions
+from schemas.specs import FloatRange, JobSpec, Needs, ScriptRef, SweepSpec
 from tests.e2e.workplace import Workplace, at_work
 from tests.fixtures.broker import eventually
 from tests.fixtures.wheels import only_from, write_wheel
@@ -193,6 +194,60 @@ def submit_and_wait(work: Workplace, folder: Path, *argv: str) -> dict[str, Any]
 
 
 @pytest.mark.slow
+def train_population(
+    work: Workplace, script: Path, space: dict[str, Any], **more: Any
+) -> list[dict[str, Any]]:
+    """Return the trials of a population, which have all succeeded."""
+    params = more.pop("params", {})
+    killed = more.pop("killed", ())
+    options = SamplerOptions(population_size=3)
+    wanted = {"sampler": "pbt", "options": options, "parallel": 3, "seed": 5, **more}
+    job = JobSpec(store(work.client, script), params)
+    submitted = work.client.submit_sweep(SweepSpec(job, space, **wanted))  # type: ignore[arg-type]
+
+    def read() -> dict[str, Any]:
+        return work.client.sweep(submitted.sweep, at_least=submitted.position)
+
+    for number, name in enumerate(killed, start=1):
+        # Some trials later each time, as long as it runs.
+        eventually(lambda number=number: read()["succeeded"] >= 3 * number, 120)
+        work.send(name, signal.SIGKILL)
+    eventually(lambda: read()["status"] == "finished", 180)
+    trials = list(work.client.trials(submitted.sweep))
+    assert [trial["status"] for trial in trials] == ["succeeded"] * more["trials"]
+    return trials
+
+
+@pytest.mark.parametrize(
+    "killed", [(), pytest.param(("hq", "search", "hq"), marks=pytest.mark.slow)], ids=["in peace", "killed"]
+)
+def test_a_population_hands_its_checkpoints_on(work: Workplace, killed: tuple[str, ...]) -> None:
+    script = Path(__file__).with_name("population_script.py")
+    trials = train_population(
+        work,
+        script,
+        {"rate": FloatRange(0.001, 1, log=True)},
+        params={"pause": 0.3 if killed else 0.0},
+        metric="score",
+        trials=12 if killed else 9,
+        killed=killed,
+    )
+
+    results = [trial["result"]["result"] for trial in trials]
+    assert [trial["lineage"]["generation"] for trial in trials[:3]] == [0, 0, 0]
+    for trial, result in zip(trials[3:], results[3:], strict=True):
+        line = trial["lineage"]
+        parent = results[line["parent"]]
+        # All that the parent was, and one generation more.
+        assert result["rates"] == [*parent["rates"], trial["params"]["rate"]]
+        assert result["step"] == parent["step"] + 3 == (line["generation"] + 1) * 3
+        assert result["score"] > parent["score"]
+    assert any(
+        trials[trial["lineage"]["parent"]]["lineage"]["member"] != trial["lineage"]["member"]
+        for trial in trials[3:]
+    )
+
+
 def test_what_a_script_leaves_behind_comes_to_its_submitter(work: Workplace, tmp_path: Path) -> None:
     (tmp_path / "leaves.py").write_text(LEAVES_FILES)
     job = submit_and_wait(work, tmp_path, "leaves.py", "--artifact", "out/*.csv")

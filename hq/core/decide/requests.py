@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from hq.core.decide.arguments import why_not_signed, why_space_not_signed
 from hq.core.decide.early import why_not_early
 from hq.core.decide.ids import Ids as Ids
+from hq.core.decide.lineages import trace_lineages, why_no_lineage
 from hq.core.decide.pipelines import answer_of, plan_pipeline
 from hq.core.decide.refused import Refused as Refused
 from hq.core.decide.waiting import check_parents, parents_of, specs_in
@@ -225,6 +226,8 @@ def check_spec(spec: JobSpec) -> None:
     """
     if spec.asked:
         raise Refused("bad_spec", "asked is for sweeps: nobody could ask for a job that is in none")
+    if spec.lineage is not None:
+        raise Refused("bad_spec", "lineage is set by HQ: submit a sweep with the sampler pbt instead")
     if spec.serves is not None:
         raise Refused("bad_spec", "serves is set by HQ: deploy a service instead")
     if spec.pipeline is not None:
@@ -340,14 +343,21 @@ def _propose(state: State, client: str, request: Propose, ids: Ids) -> Decided:
         raise Refused(
             "too_big", f"propose at most {MAX_PROPOSED} trials in {MAX_PROPOSAL_BYTES} bytes at once"
         )
+    if why := why_no_lineage(state, sweep, request):
+        raise Refused("bad_descents", why)
+    lineages = trace_lineages(state, sweep, request)
     events: list[AnyEvent] = []
     jobs: list[str] = []
     if request.why and not request.trials and request.why != sweep.why:
         events.append(SweepStuck(sweep.id, request.why))
     for trial, params in enumerate(request.trials, start=request.first):
         jobs.append(ids.make("j"))
+        index = trial - request.first
+        descent = request.descents[index] if request.descents else None
         spec = describe_trial(sweep, trial, params)
-        events.append(TrialProposed(sweep.id, trial, jobs[-1], params))
+        if lineages:
+            spec = replace(spec, lineage=lineages[index])
+        events.append(TrialProposed(sweep.id, trial, jobs[-1], params, descent=descent))
         events.append(JobSubmitted(jobs[-1], spec, sweep.submitter))
     total = sweep.proposed + len(request.trials)
     if request.exhausted or total - sweep.added >= sweep.spec.trials:

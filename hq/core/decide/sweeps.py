@@ -114,6 +114,11 @@ def _add(sweep: Sweep, request: AddTrials, by: str, ids: Ids) -> Decided:
     _refuse_stopped(sweep, "add trials to")
     if sweep.waits_for:
         raise Refused("not_begun", f"sweep {sweep.id} {sweep.why}: add trials when it has begun")
+    if sweep.spec.sampler == "pbt":
+        raise Refused(
+            "not_possible",
+            "a population has its own members only: begin it with this trial, as one of `tries`",
+        )
     size = len(msgspec.json.encode(request.trials))
     if size > MAX_PROPOSAL_BYTES:
         raise Refused(

@@ -32,6 +32,7 @@ def test_every_variable_that_is_read_is_on_the_page() -> None:
             "JOB",
             "TOKEN",
             "CHECKPOINTS",
+            "GENERATION",
             "SAVED",
             "SECRETS",
             "STOP_FILE",

@@ -1,0 +1,157 @@
+"""Population based training (Jaderberg et al. 2017): members train, and the worst go on as the best do.
+
+    trials 0 .. n-1     the members, drawn at random (the points to try first)
+    then, as one ends   it goes on from its own checkpoint with its own parameters, unless it is among the
+                        worst: then from the checkpoint of one of the best, with parameters near that one's
+
+Pure: trial t is chosen knowing the first t - parallel + 1 ends of the log, by a
+seed of its own. Nobody waits for a generation: whoever is slow is compared by
+what he reached last.
+"""
+
+import math
+import random
+from collections.abc import Sequence
+from typing import Any
+
+from hq.search.samplers import CannotChoose, Params, Proposal, draw_all, number_seed
+from schemas.objectives import objectives_of
+from schemas.samplers import POPULATION_SIZE
+from schemas.spaces import Dimension, FloatRange, IntRange, active_params, contains, step_at, steps_of
+from schemas.specs import SweepSpec
+from schemas.states import JobStatus
+from schemas.trials import Descent, TrialEnd
+
+QUANTILE = 0.2
+RESAMPLE = 0.25
+FACTORS = (0.8, 1.2)
+_NO_CHECKPOINT = (
+    "no trial left a checkpoint, so there is nothing to go on from: the script must write what it needs into "
+    "idlehands.checkpoint_dir() and read it when it starts (docs/search.md)"
+)
+
+
+class Population:
+    """The members of one sweep.
+
+    Args:
+        spec: Of the sweep.
+        seed: As `seed_of` tells.
+        settled: How many trials had ended when the sweep was last changed.
+    """
+
+    def __init__(self, spec: SweepSpec, seed: str, settled: int = 0) -> None:
+        self._spec, self._seed, self._settled = spec, seed, settled
+        self._size = spec.options.population_size or POPULATION_SIZE
+        self._quantile = spec.options.quantile or QUANTILE
+        chance = spec.options.resample_prob
+        self._resample = RESAMPLE if chance is None else chance
+        (objective,) = objectives_of(spec)
+        self._sign = 1.0 if objective.direction == "minimize" else -1.0
+
+    def propose(
+        self,
+        first: int,
+        count: int,
+        trials: Sequence[Params],
+        ends: Sequence[TrialEnd],
+        descents: Sequence[Descent],
+    ) -> Proposal:
+        """Return trials `first`, `first` + 1, ...: as many as members are free, at most `count`.
+
+        Args:
+            first: How many were proposed.
+            count: How many are wanted.
+            trials: Parameters of those that were proposed, by number.
+            ends: How trials ended, in the order of the log.
+            descents: Who comes from whom, by number.
+
+        Raises:
+            CannotChoose: If no trial left a checkpoint.
+        """
+        params, lines = list(trials[:first]), list(descents[:first])
+        for number in range(first, first + count):
+            chosen = self._choose(number, params, ends, lines)
+            if chosen is None:
+                break
+            params.append(chosen[0])
+            lines.append(chosen[1])
+        return Proposal(tuple(params[first:]), descents=tuple(lines[first:]))
+
+    def _choose(
+        self, number: int, trials: Sequence[Params], ends: Sequence[TrialEnd], descents: Sequence[Descent]
+    ) -> tuple[Params, Descent] | None:
+        if number < self._size:
+            return self._begin(number), Descent(number)
+        known = max(number - min(self._spec.parallel, self._size) + 1, self._settled)
+        seen = ends[:known]
+        ended = {end.trial: order for order, end in enumerate(seen)}
+        latest = {descent.member: trial for trial, descent in enumerate(descents)}
+        free = [member for member, trial in latest.items() if trial in ended]
+        if not free:
+            return None
+        # Who has been waiting longest: so nobody gets far ahead of the others.
+        member = min(free, key=lambda one: ended[latest[one]])
+        scores = self._score(seen, descents)
+        if not scores:
+            if any(end.worth.values for end in seen):
+                raise CannotChoose(_NO_CHECKPOINT)
+            return self._begin(number), Descent(member)
+        ranked = sorted(scores, key=lambda one: (scores[one][0], one))
+        some = min(math.ceil(self._quantile * len(ranked)), len(ranked) // 2)
+        source = random.Random(number_seed(self._seed, number))  # noqa: S311
+        own = scores.get(member)
+        if own is not None and own[1] == latest[member] and member not in ranked[len(ranked) - some :]:
+            return self._keep(number, trials[own[1]]), Descent(member, own[1])
+        parent = scores[source.choice(ranked[: max(some, 1)])][1]
+        return self._explore(number, trials[parent], source), Descent(member, parent)
+
+    def _score(self, ends: Sequence[TrialEnd], descents: Sequence[Descent]) -> dict[int, tuple[float, int]]:
+        """Return for each member what it reached last, lower is better, and in which trial."""
+        found: dict[int, tuple[float, int]] = {}
+        for end in ends:
+            if end.status is JobStatus.SUCCEEDED and end.worth.values and end.checkpoint is not None:
+                found[descents[end.trial].member] = (self._sign * end.worth.values[0], end.trial)
+        return found
+
+    def _begin(self, number: int) -> Params:
+        drawn = draw_all(self._spec.space, self._seed, number)
+        given = self._spec.tries[number] if number < len(self._spec.tries) else {}
+        return active_params(self._spec.space, {**drawn, **given})
+
+    def _keep(self, number: int, before: Params) -> Params:
+        # What the space, changed since then, does not have any more is drawn anew.
+        space = self._spec.space
+        kept = {name: one for name, one in before.items() if name in space and contains(space[name], one)}
+        return active_params(space, {**draw_all(space, self._seed, number), **kept})
+
+    def _explore(self, number: int, before: Params, source: random.Random) -> Params:
+        space = self._spec.space
+        drawn = draw_all(space, self._seed, number)
+        moved: Params = {}
+        for name in sorted(space):
+            anew, factor = source.random() < self._resample, source.choice(FACTORS)
+            value = before.get(name)
+            keeps = name in before and contains(space[name], value) and not anew
+            moved[name] = move(space[name], value, factor) if keeps else drawn[name]
+        return active_params(space, moved)
+
+
+def move(dimension: Dimension, value: Any, factor: float) -> Any:
+    """Return a value near `value`: times the factor, within the range, a step away at least. Choices stay."""
+    match dimension:
+        case IntRange(low=low, high=high, step=step):
+            away = max(round(abs(value * (factor - 1)) / step), 1) * step
+            wanted = value + (away if (factor > 1) == (value >= 0) else -away)
+            return min(max(wanted, low), high - (high - low) % step)
+        case FloatRange(low=low, high=high, step=step) if step is not None:
+            index = round((value - low) / step)
+            away = max(round(abs(value * (factor - 1)) / step), 1)
+            index += away if (factor > 1) == (value >= 0) else -away
+            return step_at(dimension, min(max(index, 0), steps_of(dimension)))
+        case FloatRange(low=low, high=high):
+            # At nought a factor does nothing: a tenth of the range does.
+            wanted = value * factor if value else (high - low) / 10 * (1 if factor > 1 else -1)
+            return min(max(wanted, low), high)
+        case _:
+            return value
