@@ -14,7 +14,8 @@ _DATASET = re.compile(DATASET_PATTERN)
 _SERVICE = re.compile(NAME_PATTERN)
 _SWEEP = re.compile(SWEEP_PATTERN)
 _NUMBER = re.compile(r"\d{1,16}")
-#: What the address of the list of jobs says besides.
+#: What the addresses of a job and of the list of jobs say besides.
+_OF_A_JOB = ("x", "smooth", "scale")
 _OF_JOBS = ("where", "sort", "group", "page", "columns")
 
 
@@ -54,7 +55,9 @@ def parse(path: Any, query: Any) -> View:
                 ),
             )
         case ["jobs", job] if _JOB.match(job):
-            return View("job", job)
+            return View(
+                "job", job, given=tuple((name, given[name][:20]) for name in _OF_A_JOB if given.get(name))
+            )
         case ["sweeps"]:
             return View("sweeps")
         case ["sweeps", sweep] if _SWEEP.match(sweep):

@@ -31,7 +31,7 @@ _MAGIC = (
     (b"GIF89a", "image/gif"),
 )
 _PICTURE_NAMES = (".png", ".jpg", ".jpeg", ".gif", ".webp")
-_SAFETY = {
+SAFETY = {
     "content-security-policy": "sandbox; default-src 'none'",
     "cross-origin-resource-policy": "same-origin",
     "cache-control": "private, max-age=3600",
@@ -56,9 +56,9 @@ def add_routes(app: FastAPI, house: House) -> None:
 
     @app.get(ARTIFACT, include_in_schema=False)
     async def download(job: str, token: int, number: int) -> Response:
-        artifact, blob = await _find(house, job, token, number)
+        artifact, blob = await find_artifact(house, job, token, number)
         headers = {
-            **_SAFETY,
+            **SAFETY,
             "content-length": str(int(blob["length"])),
             "content-disposition": _disposition(str(artifact["name"])),
         }
@@ -67,17 +67,19 @@ def add_routes(app: FastAPI, house: House) -> None:
 
     @app.get(ARTIFACT_PICTURE, include_in_schema=False)
     async def picture(job: str, token: int, number: int) -> Response:
-        artifact, blob = await _find(house, job, token, number)
+        artifact, blob = await find_artifact(house, job, token, number)
         if int(blob["length"]) > MOST_PICTURE_BYTES:
             raise Problem(413, "too_big", "This picture is too large to be shown; download it.")
         content = b"".join([piece async for piece in house.blobs.read(blob, artifact["sha256"])])
         kind = picture_type(content)
         if kind is None:
             raise Problem(415, "no_picture", "This is no PNG, JPEG, GIF or WebP picture; download it.")
-        return Response(content, 200, _SAFETY, kind)
+        return Response(content, 200, SAFETY, kind)
 
 
-async def _find(house: House, job: str, token: int, number: int) -> tuple[dict[str, Any], dict[str, Any]]:
+async def find_artifact(
+    house: House, job: str, token: int, number: int
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return what a result says of a file, and the blob.
 
     Raises:

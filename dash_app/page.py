@@ -14,6 +14,7 @@ from dash_app import (
     data_route,
     login_routes,
     palette_route,
+    previews_route,
     resting_route,
     results_route,
     services_route,
@@ -67,6 +68,7 @@ class Page:
         login_routes.add_routes(app, self.sessions, self._house.trail)
         events_route.add_route(app, self._hub)
         artifacts_route.add_routes(app, self._house)
+        previews_route.add_routes(app, self._house)
         resting_route.add_routes(app, self._house)
         results_route.add_routes(app, self._house)
         data_route.add_routes(app, self._house)

@@ -233,6 +233,13 @@
     }
   }
 
+  // The address changed without another page: what is sent follows it.
+  window.idlehands = window.idlehands || {};
+  window.idlehands.lookAgain = function () {
+    shown = { path: location.pathname, query: location.search };
+    ask();
+  };
+
   window.dash_clientside = window.dash_clientside || {};
   window.dash_clientside.idlehands = {
     resultsAddress: function () { return window.idlehands.resultsAddress.apply(null, arguments); },

@@ -5,6 +5,7 @@ from typing import Any
 from msgspec import to_builtins
 
 from dash_app import component_ids as ids
+from dash_app.curves_look import Look
 from dash_app.live.hearing import Changes
 from dash_app.live.push import Props, Push, Sent
 from dash_app.presenters import charts, series
@@ -20,8 +21,8 @@ class CurvesFeed:
 
     pause = 0.5
 
-    def __init__(self, house: House, job: str) -> None:
-        self._house, self._job = house, job
+    def __init__(self, house: House, job: str, look: Look = Look()) -> None:  # noqa: B008 - it is frozen
+        self._house, self._job, self._look = house, job, look
         self._points: list[Document] = []
         # Points are stored a moment after they went past: read twice, so that none falls between.
         self._reads_left = 2
@@ -54,7 +55,9 @@ class CurvesFeed:
     def _draw(self) -> Push:
         self._points = series.of_latest(self._points)[-_POINTS_READ:]
         props: Props = {
-            ids.JOB_CURVES: {"children": charts.curves(series.by_metric(self._points))},
+            ids.JOB_CURVES: {
+                "children": charts.curves(series.by_metric(self._points, self._look.x), self._look)
+            },
             ids.JOB_USAGE: {"children": charts.usage(series.of_resources(self._points), self._job)},
         }
         # Mostly one of them is what it was.

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from dash_app.addresses import View
+from dash_app.curves_look import look_of
 from dash_app.jobs_asked import jobs_asked
 from dash_app.live.curves_feed import CurvesFeed
 from dash_app.live.happenings_feed import HappeningsFeed
@@ -30,7 +31,11 @@ def feeds_of(house: House, hearing: Hearing) -> Callable[[View], Sequence[Feed]]
                 return [*rows, GroupsFeed(house, hearing, asked)] if asked.group else rows
             case "job":
                 job = view.identity
-                return [JobFeed(house, hearing, job), LogFeed(house, job), CurvesFeed(house, job)]
+                return [
+                    JobFeed(house, hearing, job),
+                    LogFeed(house, job),
+                    CurvesFeed(house, job, look_of(view)),
+                ]
             case "events":
                 return [HappeningsFeed(house, view)]
             case "services":

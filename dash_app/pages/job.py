@@ -5,15 +5,16 @@ from typing import Any
 from dash import html
 
 from dash_app import component_ids as ids
+from dash_app.curves_look import Look
 from dash_app.live.job_feed import props_of, read_why
 from dash_app.presenters import job as words
-from dash_app.presenters import pieces
+from dash_app.presenters import job_tools, pieces
 from hq.rest import queries
 from hq.rest.house import House
 from hq.rest.problems import not_found
 
 
-async def page(house: House, job: str, percents: dict[str, float], may_change: bool) -> list[Any]:
+async def page(house: House, job: str, percents: dict[str, float], may_change: bool, look: Look) -> list[Any]:
     """Return the page.
 
     Raises:
@@ -26,16 +27,9 @@ async def page(house: House, job: str, percents: dict[str, float], may_change: b
     left = [
         # The style sheet shows it once there is a chart in it.
         pieces.panel("What came out", shown[ids.JOB_CHARTS]["children"], id=ids.JOB_CHARTS, kind="charts"),
-        pieces.panel("Curves", id=ids.JOB_CURVES, kind="curves"),
+        pieces.panel("Curves", id=ids.JOB_CURVES, kind="curves", aside=job_tools.curve_tools(look)),
         pieces.panel("Use of the machine", id=ids.JOB_USAGE, kind="curves"),
-        # Its lines come by the live feed, as text; nothing else ever writes into it.
-        html.Section(
-            [
-                html.Div(html.H2("Log"), className="panel-head"),
-                html.Pre(id=ids.JOB_LOG, className="log is-empty", tabIndex="0"),
-            ],
-            className="panel",
-        ),
+        job_tools.log(job),
     ]
     right = [
         pieces.panel("Result", shown[ids.JOB_RESULT]["children"], id=ids.JOB_RESULT),
@@ -43,6 +37,7 @@ async def page(house: House, job: str, percents: dict[str, float], may_change: b
         pieces.panel("Parameters", words.parameters(found)),
         pieces.panel("About", shown[ids.JOB_FACTS]["children"], id=ids.JOB_FACTS),
         pieces.panel("Attempts", shown[ids.JOB_ATTEMPTS]["children"], id=ids.JOB_ATTEMPTS),
+        pieces.panel("From a terminal", job_tools.commands(found)),
     ]
     return [
         words.title(found),

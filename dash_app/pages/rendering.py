@@ -7,6 +7,7 @@ from pymongo.errors import PyMongoError
 
 from dash_app.addresses import View
 from dash_app.asked import asked_of
+from dash_app.curves_look import look_of
 from dash_app.live.hearing import Hearing
 from dash_app.pages import data as data_page
 from dash_app.pages import events as events_page
@@ -64,7 +65,7 @@ class Pages:
             case "jobs":
                 return await jobs_page.page(house, view, self._hearing, visitor().name, may_change())
             case "job":
-                return await job_page.page(house, view.identity, percents, may_change())
+                return await job_page.page(house, view.identity, percents, may_change(), look_of(view))
             case "sweeps":
                 return await sweeps_page.list_page(house)
             case "sweep":

@@ -7,8 +7,9 @@ from dash.development.base_component import Component
 
 from dash_app import addresses
 from dash_app.artifacts_route import may_be_picture
-from dash_app.presenters import words
+from dash_app.presenters import pieces, words
 from dash_app.presenters.plain import plain
+from dash_app.presenters.previews import may_be_previewed
 
 Document = dict[str, Any]
 #: An attempt has at most 200 files; of so many the pictures are drawn.
@@ -28,8 +29,13 @@ def artifacts(job: Document, result: Document) -> list[Component]:
 
 
 def _row(address: str, artifact: Document) -> Component:
-    name = html.A(plain(artifact["name"], 255), href=address, download="", className="file-name")
-    return html.Li([name, html.Span(words.size(artifact["bytes"]), className="file-size")])
+    shown = plain(artifact["name"], 255)
+    name = html.A(shown, href=address, download="", className="file-name")
+    aside: list[Any] = [html.Span(words.size(artifact["bytes"]), className="file-size")]
+    if may_be_previewed(str(artifact["name"])) and artifact["bytes"]:
+        looking = pieces.attributes(data_preview=f"{address}/preview", aria_label=f"Look into {shown}")
+        aside.insert(0, html.Button("Look", className="ask", **looking))
+    return html.Li([name, html.Span(aside, className="file-aside")])
 
 
 def _picture(address: str, artifact: Document) -> Component:

@@ -5,6 +5,7 @@ from typing import Any
 from dash import dcc, html
 from dash.development.base_component import Component
 
+from dash_app.curves_look import Look
 from dash_app.presenters import figures
 from dash_app.presenters.plain import plain
 from dash_app.presenters.series import Series
@@ -47,7 +48,7 @@ def usage(series: dict[str, Series], job: str) -> list[Component]:
     return found
 
 
-def curves(series: dict[str, Series]) -> list[Component]:
+def curves(series: dict[str, Series], look: Look = Look()) -> list[Component]:  # noqa: B008 - it is frozen
     """Return a small chart for each metric of a job, with its latest value."""
     if not series:
         return [
@@ -62,6 +63,6 @@ def curves(series: dict[str, Series]) -> list[Component]:
         latest = next((value for value in reversed(one.y) if value is not None), None)
         title = [html.Bdi(plain(name, 60)), html.Span("" if latest is None else number(latest))]
         found.append(
-            html.Div([html.H3(title), chart(f"curve-{at}", figures.curve(one), 168)], className="curve")
+            html.Div([html.H3(title), chart(f"curve-{at}", figures.curve(one, look), 168)], className="curve")
         )
     return found

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from dash_app.curves_look import Look
 from dash_app.presenters.plain import plain
 from dash_app.presenters.series import Series
 from dash_app.presenters.words import number
@@ -46,26 +47,40 @@ def layout(**more: Any) -> Figure:
     }
 
 
-def curve(series: Series) -> Figure:
-    """Return one metric over its steps."""
+def curve(series: Series, look: Look = Look()) -> Figure:  # noqa: B008 - it is frozen
+    """Return one metric; smoothed, it stands before what was measured."""
     drawn = series.thinned()
+    unit, seconds = _unit_of(drawn.x) if look.x == "time" else ("", 1)
+    x = [value / seconds for value in drawn.x] if unit else drawn.x
     line = {
         "type": "scatter",
         "mode": "lines" if len(drawn.x) > 1 else "markers",
-        "x": drawn.x,
+        "x": x,
         "y": drawn.y,
         "line": {"color": ACCENT, "width": 1.8},
-        "hovertemplate": "%{y:.5g} at %{x}<extra></extra>",
+        "hovertemplate": "%{y:.5g} at %{x:.6~g}" + f" {unit}".rstrip() + "<extra></extra>",
     }
-    return {"data": [line], "layout": layout(hovermode="x")}
+    lines = [line]
+    if look.weight:
+        measured = {**line, "line": {"color": QUIET, "width": 1.0}, "hoverinfo": "skip"}
+        del measured["hovertemplate"]
+        lines = [measured, {**line, "y": series.smoothed(look.weight).thinned().y}]
+    axes: Figure = {"xaxis": {"ticksuffix": f" {unit}"} if unit else {}}
+    if look.is_log:
+        axes["yaxis"] = {"type": "log"}
+    return {"data": lines, "layout": layout(hovermode="x", **axes)}
+
+
+def _unit_of(seconds: list[float]) -> tuple[str, int]:
+    """Return the unit that times are written in."""
+    last = seconds[-1] if seconds else 0
+    return next((unit, each) for unit, each in _UNITS if last >= 2 * each or each == 1)
 
 
 def usage(series: Series) -> Figure:
     """Return what was used over time, as an area."""
     drawn = series.thinned()
-    unit, seconds = next(
-        (unit, seconds) for unit, seconds in _UNITS if drawn.x[-1] >= 2 * seconds or seconds == 1
-    )
+    unit, seconds = _unit_of(drawn.x)
     area = {
         "type": "scatter",
         "mode": "lines" if len(drawn.x) > 1 else "markers",

@@ -131,6 +131,8 @@ EVENTS = "/ws/events"
 #: A file that a script kept, by its place in a result.
 ARTIFACT = "/jobs/{job}/artifacts/{token}/{number}"
 ARTIFACT_PICTURE = f"{ARTIFACT}/picture"
+ARTIFACT_PREVIEW = f"{ARTIFACT}/preview"
+JOB_LOG = "/jobs/{job}/log.txt"
 #: A machine, to be asked for less: by the buttons on its card.
 MACHINE = "/machines/{agent}"
 DATA = "/data"
@@ -174,6 +176,8 @@ PAGE_RULES: tuple[Rule, ...] = (
     ),
     _look(ARTIFACT),
     _look(ARTIFACT_PICTURE),
+    _look(ARTIFACT_PREVIEW),
+    _look(JOB_LOG),
     *(_look(path) for path in ("/_dash-layout", "/_dash-dependencies", "/_favicon.ico")),
     _look("/_dash-component-suites/{file*}"),
     _look("/assets/{file*}"),

@@ -201,6 +201,16 @@ def test_a_job_is_watched_from_its_first_line_to_its_result(
     expect(page.locator("#job-status")).to_contain_text("Running")
     expect(page.locator("#job-log")).to_contain_text("step 5 of 12")
     expect(page.locator("#job-curves .js-plotly-plot")).to_have_count(2)
+    # Another look at the curves is in the address, and needs no other page.
+    page.evaluate("window.same = true")
+    page.get_by_role("button", name="Strong").click()
+    expect(page.locator("#job-curves .trace.scatter")).to_have_count(4)
+    assert page.url.endswith("?smooth=strong")
+    assert page.evaluate("window.same") is True
+    page.get_by_label("Find in the log").fill("STEP 1 of")
+    expect(page.locator("#log-found")).to_have_text("1 line")
+    expect(page.locator("#job-log > div:visible")).to_have_text(["step 1 of 12"])
+    page.get_by_label("Find in the log").fill("")
     end.touch()
     expect(page.locator("#job-status")).to_contain_text("Succeeded")
     expect(page.locator("#job-result")).to_contain_text("mode")
@@ -208,6 +218,11 @@ def test_a_job_is_watched_from_its_first_line_to_its_result(
     expect(page.locator("#job-actions button")).to_have_text("Run again")
     page.reload()
     expect(page.locator("#job-log")).to_contain_text("step 12 of 12")
+    expect(page.get_by_role("button", name="Strong")).to_have_attribute("aria-pressed", "true")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download").click()
+    assert download.value.suggested_filename == f"{job}.log"
+    assert "step 12 of 12" in Path(download.value.path()).read_text()
 
 
 def test_an_address_survives_a_reload_and_the_way_back(
@@ -430,6 +445,10 @@ def test_files_that_a_script_kept_are_downloaded_and_pictures_are_seen(
     address = page.get_attribute("#job-artifacts .file-name:has-text('drawing.svg')", "href")
     with page.expect_download():
         page.evaluate("address => { location.href = address }", address)
+    page.get_by_role("button", name="Look into page.html").click()
+    expect(page.locator("dialog .file-text")).to_have_text("<script>window.hacked=1</script>")
+    page.keyboard.press("Escape")
+    expect(page.locator("dialog")).to_have_count(0)
     assert page.evaluate("window.hacked") is None
     assert page.url.endswith(job)
 
