@@ -14,6 +14,8 @@ SWEEP_PATTERN = r"^s[a-z2-7]{12}(?!\n)$"
 PARENT_PATTERN = r"^[js][a-z2-7]{12}(?!\n)$"
 PIPELINE_PATTERN = r"^p[a-z2-7]{12}(?!\n)$"
 STEP_PATTERN = r"^[a-z][a-z0-9-]{0,31}(?!\n)$"
+PROJECT_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}(?!\n)$"
+TAG_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,39}(?!\n)$"
 VARIABLE_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]{0,63}(?!\n)$"
 
 #: The common name of a certificate: of an agent, a client or a service.
@@ -21,6 +23,9 @@ Name = Annotated[str, Meta(pattern=NAME_PATTERN, description="Name of a principa
 JobId = Annotated[str, Meta(pattern=JOB_PATTERN, description="Job id, given by HQ.")]
 SweepId = Annotated[str, Meta(pattern=SWEEP_PATTERN, description="Sweep id, given by HQ.")]
 PipelineId = Annotated[str, Meta(pattern=PIPELINE_PATTERN, description="Pipeline id, given by HQ.")]
+ProjectName = Annotated[str, Meta(pattern=PROJECT_PATTERN, description="Name of a project.")]
+Tag = Annotated[str, Meta(pattern=TAG_PATTERN, description="A word to find things by, lower case.")]
+Tags = Annotated[tuple[Tag, ...], Meta(max_length=32)]
 #: What others may wait for.
 ParentId = Annotated[str, Meta(pattern=PARENT_PATTERN, description="Id of a job or of a sweep.")]
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}(?!\n)$", description="SHA-256, lower-case hex.")]

@@ -16,11 +16,13 @@ from schemas.names import (
     Name,
     ParentId,
     PipelineId,
+    ProjectName,
     PythonVersion,
     SecretName,
     Sha256,
     ShortText,
     SweepId,
+    Tags,
     Text,
 )
 from schemas.objectives import Constraint, Direction, Objective
@@ -171,6 +173,11 @@ class JobSpec(Spec, frozen=True):
     after: Parents = ()
     #: Must have ended first, however they end.
     after_any: Parents = ()
+    #: What it belongs to, what it is found by, and what should be known about it. In a sweep's job: the
+    #: sweep's, and its trials'.
+    project: ProjectName | None = None
+    tags: Tags = ()
+    note: Text = ""
     #: Set by HQ: of which it is a step.
     pipeline: PipelineId | None = None
 

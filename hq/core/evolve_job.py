@@ -63,6 +63,9 @@ def evolve_job(job: Job | None, event: JobEvent, moment: Moment) -> Job:
             why=words_for(event.waits_for),
             # Of a population: it goes on where its parent ended.
             checkpoint=event.spec.lineage.checkpoint if event.spec.lineage is not None else None,
+            project=event.spec.project or "",
+            tags=event.spec.tags,
+            note=event.spec.note,
         )
     if isinstance(event, JobSubmitted) or (job.status.is_final and not isinstance(event, ResultSuperseded)):
         raise InvalidTransition(f"{type(event).__name__} for job {job.id}, which is {job.status}")

@@ -44,6 +44,9 @@ def evolve_sweep(sweep: Sweep | None, event: SweepEvent, moment: Moment) -> Swee
             submitted_at=moment.at,
             waits_for=event.waits_for,
             why=words_for(event.waits_for),
+            project=event.spec.job.project or "",
+            tags=event.spec.job.tags,
+            note=event.spec.job.note,
         )
     if sweep.status.is_final:
         raise InvalidTransition(f"{type(event).__name__} for sweep {sweep.id}, which is {sweep.status}")

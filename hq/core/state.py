@@ -88,6 +88,10 @@ class Job(Struct, frozen=True, kw_only=True):
     waits_for: tuple[str, ...] = ()
     #: What its parameters refer to, by reference. In their places when nothing more is waited for.
     received: JsonObject = {}
+    #: From its spec.
+    project: str = ""
+    tags: tuple[str, ...] = ()
+    note: str = ""
 
     @property
     def is_ready(self) -> bool:
@@ -158,6 +162,10 @@ class Sweep(Struct, frozen=True, kw_only=True):
     received: JsonObject = {}
     #: When it had nothing more to wait for; None for one that never waited.
     began_at: float | None = None
+    #: From the spec of its job.
+    project: str = ""
+    tags: tuple[str, ...] = ()
+    note: str = ""
 
 
 class ServiceVersion(Struct, frozen=True, kw_only=True):

@@ -29,6 +29,28 @@ from hq.read_models.models import (
 _IN_THE_WAY = (85, 86)
 _IN_A_SWEEP = {"spec.sweep": {"$exists": True}}
 
+
+def _by_label(order: str) -> tuple[IndexModel, ...]:
+    """Return the indexes for what has a project or tags; most has none and costs nothing."""
+    return tuple(
+        IndexModel(
+            [(field, 1), (order, -1)], name=f"by_{field}", partialFilterExpression={field: {"$gt": ""}}
+        )
+        for field in ("project", "tags")
+    )
+
+
+def _by_words(*fields: str) -> IndexModel:
+    """Return the index for full-text search: whole words, of no language."""
+    # No field of a document says of which language it is, whatever its parameters are called.
+    return IndexModel(
+        [(field, "text") for field in fields],
+        name="by_words",
+        default_language="none",
+        language_override="_language",
+    )
+
+
 INDEXES: dict[str, tuple[IndexModel, ...]] = {
     JOBS: (
         # The newest page, and the newest page of everything that people filter by.
@@ -40,12 +62,16 @@ INDEXES: dict[str, tuple[IndexModel, ...]] = {
         IndexModel(
             [("spec.sweep", 1), ("spec.trial", 1)], name="trials", partialFilterExpression=_IN_A_SWEEP
         ),
+        *_by_label("order"),
+        _by_words("spec.name", "spec.script.name", "why", "note", "tags", "project"),
         # A start of HQ: what is ahead of the checkpoint, and what ended last.
         IndexModel([("position", -1)], name="latest"),
     ),
     SWEEPS: (
         IndexModel([("submitted_at", -1), ("_id", 1)], name="newest"),
         IndexModel([("status", 1), ("submitted_at", -1), ("_id", 1)], name="by_status"),
+        *_by_label("submitted_at"),
+        _by_words("spec.name", "spec.job.name", "spec.job.script.name", "why", "note", "tags", "project"),
         IndexModel([("position", -1)], name="latest"),
     ),
     RESULTS: (
@@ -118,9 +144,19 @@ def check_indexes(database: Database[dict[str, Any]], prefix: str = "") -> None:
         found = collection.index_information()
         for wanted in INDEXES[name]:
             key = [(field, direction) for field, direction in wanted.document["key"].items()]
-            there = found.get(wanted.document["name"], {}).get("key")
-            if there != key:
+            if key[0][1] == "text":
+                key.sort()
+            there = found.get(wanted.document["name"], {})
+            if _key_of(there) != key:
                 raise ReadModelsUnusable(
                     f"The collection {collection.full_name} lacks its index {wanted.document['name']!r} "
                     f"on {', '.join(field for field, _ in key)}. Start HQ again to make it."
                 )
+
+
+def _key_of(index: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Return the fields of an index that there is, as they were asked for."""
+    if "weights" in index:
+        # MongoDB sorts the fields of an index for text, and keeps them apart from its key.
+        return sorted((field, "text") for field in index["weights"])
+    return list(index.get("key", ()))

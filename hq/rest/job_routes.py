@@ -19,7 +19,10 @@ from hq.rest.parameters import (
     OneJobStatus,
     OneName,
     OnePathJob,
+    OneProject,
     OneSweep,
+    OneTag,
+    Words,
     checked_job,
     found,
 )
@@ -54,6 +57,9 @@ def build_router(house: House) -> APIRouter:
         sweep: OneSweep = None,
         submitter: OneName = None,
         agent: OneName = None,
+        project: OneProject = None,
+        tag: OneTag = None,
+        words: Words = "",
         at_least: AtLeast = None,
     ) -> Response:
         """List jobs, newest first."""
@@ -66,6 +72,9 @@ def build_router(house: House) -> APIRouter:
             sweep=sweep,
             submitter=submitter,
             agent=agent,
+            project=project,
+            tag=tag,
+            words=words,
         )
         return answer(page)
 

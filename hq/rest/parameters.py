@@ -6,7 +6,7 @@ from typing import Annotated, TypeVar
 from fastapi import Header, Path, Query
 
 from hq.rest.problems import not_found
-from schemas.names import JOB_PATTERN, NAME_PATTERN, SWEEP_PATTERN
+from schemas.names import JOB_PATTERN, NAME_PATTERN, PROJECT_PATTERN, SWEEP_PATTERN, TAG_PATTERN
 from schemas.states import JobStatus, SweepStatus
 
 T = TypeVar("T")
@@ -48,6 +48,16 @@ OneJobStatus = Annotated[JobStatus | None, Query()]
 OneSweepStatus = Annotated[SweepStatus | None, Query()]
 OneSweep = Annotated[str | None, Query(pattern=_portable(SWEEP_PATTERN))]
 OneName = Annotated[str | None, Query(pattern=_portable(NAME_PATTERN))]
+OneProject = Annotated[str | None, Query(pattern=_portable(PROJECT_PATTERN))]
+OneTag = Annotated[str | None, Query(pattern=_portable(TAG_PATTERN))]
+Words = Annotated[
+    str,
+    Query(
+        alias="q",
+        max_length=200,
+        description="Whole words, all of which are in its name, script, project, tags, note or reason.",
+    ),
+]
 IdempotencyKey = Annotated[
     str | None,
     Header(

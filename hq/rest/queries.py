@@ -74,8 +74,11 @@ async def read_jobs(
     sweep: str | None = None,
     submitter: str | None = None,
     agent: str | None = None,
+    project: str | None = None,
+    tag: str | None = None,
+    words: str = "",
 ) -> Document:
-    """Return jobs, newest first: `{"jobs": [...], "next": cursor or None}`."""
+    """Return jobs, newest first: `{"jobs": [...], "next": cursor or None}`. `words` must all be in one."""
     query: dict[str, Any] = {
         field: value
         for field, value in (
@@ -83,9 +86,12 @@ async def read_jobs(
             ("spec.sweep", sweep),
             ("submitter", submitter),
             ("agent", agent),
+            ("project", project),
+            ("tags", tag),
         )
         if value is not None
     }
+    query |= with_words(words)
     before = read_cursor("jobs", after)
     if before is not None:
         query["order"] = {"$lt": before}
@@ -96,6 +102,12 @@ async def read_jobs(
         "jobs": [_in_a_list(row) for row in rows],
         "next": make_cursor("jobs", rows[-1]["order"]) if more else None,
     }
+
+
+def with_words(words: str) -> dict[str, Any]:
+    """Return the part of a query that is for documents with all of these words; nothing for none."""
+    quoted = " ".join(f'"{word}"' for word in words.replace('"', " ").split())
+    return {"$text": {"$search": quoted}} if quoted else {}
 
 
 def _in_a_list(row: Document) -> Document:
@@ -159,11 +171,20 @@ async def read_logs(database: Database, job: str, *, limit: int, after: str | No
 
 
 async def read_sweeps(
-    database: Database, *, limit: int, after: str | None = None, status: str | None = None
+    database: Database,
+    *,
+    limit: int,
+    after: str | None = None,
+    status: str | None = None,
+    project: str | None = None,
+    tag: str | None = None,
+    words: str = "",
 ) -> Document:
-    """Return sweeps, newest first: `{"sweeps": [...], "next": cursor or None}`."""
+    """Return sweeps, newest first: `{"sweeps": [...], "next": cursor or None}`. As `read_jobs`."""
     skip = read_cursor("sweeps", after) or 0
-    query = {} if status is None else {"status": status}
+    filters = (("status", status), ("project", project), ("tags", tag))
+    query: dict[str, Any] = {field: value for field, value in filters if value is not None}
+    query |= with_words(words)
     # Sweeps are few: an offset is good enough, and needs no order that is unique.
     rows = await find(
         database, "sweeps", query, sort=[("submitted_at", -1), ("_id", 1)], limit=skip + limit + 1

@@ -16,8 +16,11 @@ from hq.rest.parameters import (
     IdempotencyKey,
     Limit,
     OnePathSweep,
+    OneProject,
     OneSweep,
     OneSweepStatus,
+    OneTag,
+    Words,
     checked_sweep,
     found,
 )
@@ -38,11 +41,20 @@ def build_router(house: House) -> APIRouter:
 
     @router.get("/sweeps")
     async def list_sweeps(
-        limit: Limit = 100, after: After = None, status: OneSweepStatus = None, at_least: AtLeast = None
+        limit: Limit = 100,
+        after: After = None,
+        status: OneSweepStatus = None,
+        project: OneProject = None,
+        tag: OneTag = None,
+        words: Words = "",
+        at_least: AtLeast = None,
     ) -> Response:
         """List sweeps, newest first."""
         await queries.catch_up(house.database, at_least)
-        return answer(await queries.read_sweeps(house.database, limit=limit, after=after, status=status))
+        page = await queries.read_sweeps(
+            house.database, limit=limit, after=after, status=status, project=project, tag=tag, words=words
+        )
+        return answer(page)
 
     @router.get("/sweeps/{sweep}")
     async def get_sweep(sweep: OnePathSweep, at_least: AtLeast = None) -> Response:

@@ -41,6 +41,9 @@ class Wishes(Struct, frozen=True):
     retry_on_failure: int = 0
     max_starts: int = 3
     secrets: tuple[str, ...] = ()
+    project: str | None = None
+    tags: tuple[str, ...] = ()
+    note: str = ""
     #: Jobs and sweeps that must have succeeded first, or ended.
     after: tuple[str, ...] = ()
     after_any: tuple[str, ...] = ()
@@ -129,6 +132,9 @@ class Caller:
             retry_on_failure=wishes.retry_on_failure,
             max_starts=wishes.max_starts,
             secrets=wishes.secrets,
+            project=wishes.project,
+            tags=wishes.tags,
+            note=wishes.note,
             after=wishes.after,
             after_any=wishes.after_any,
             not_before=wishes.not_before,

@@ -23,6 +23,7 @@ def register(app: typer.Typer) -> None:
     app.command("logs")(logs)
     app.command("results")(results)
     app.command("sweeps")(sweeps)
+    app.command("search")(search)
     app.command("agents")(agents)
 
 
@@ -33,6 +34,8 @@ def jobs(
     ] = None,
     sweep: options.Sweep = None,
     agent: Annotated[str | None, typer.Option("--agent", metavar="NAME")] = None,
+    project: options.OfProject = None,
+    tag: options.OneTag = None,
     limit: options.Limit = 50,
     json: options.Json = False,
 ) -> None:
@@ -44,8 +47,8 @@ def jobs(
     with open_client() as client:
         whole = find_sweep(client, sweep) if sweep else None
         page = min(limit, _PAGE)
-        found = islice(client.jobs(status=status, sweep=whole, agent=agent, limit=page), limit)
-        rows = list(found)
+        asked = {"status": status, "sweep": whole, "agent": agent, "project": project, "tag": tag}
+        rows = list(islice(client.jobs(**asked, limit=page), limit))
     if json:
         print_lines(rows)
         return
@@ -64,6 +67,46 @@ def jobs(
             for row in rows
         ],
         "No jobs. Submit one with `idlehands run SCRIPT`.",
+    )
+
+
+def search(
+    words: Annotated[list[str], typer.Argument(metavar="WORDS...", help="Whole words; all must be there.")],
+    project: options.OfProject = None,
+    tag: options.OneTag = None,
+    limit: options.Limit = 50,
+    json: options.Json = False,
+) -> None:
+    """Find jobs and sweeps by words in their names, scripts, projects, tags, notes and reasons.
+
+    Trials are found by their sweep. --json: one JSON document a line.
+    """
+    from idlehands.cli.opening import open_client
+
+    asked = {"q": " ".join(words), "project": project, "tag": tag, "limit": min(limit, _PAGE)}
+    with open_client() as client:
+        sweeps = list(islice(client.sweeps(**asked), limit))
+        jobs = list(islice((row for row in client.jobs(**asked) if not row["spec"].get("sweep")), limit))
+    rows = sorted([*sweeps, *jobs], key=lambda row: -float(row["submitted_at"]))[:limit]
+    if json:
+        print_lines(rows)
+        return
+    now = time.time()
+    print_table(
+        ("id", "name", "status", "project", "tags", "submitted", "why"),
+        [
+            (
+                row["id"],
+                name_of(row) if row["id"].startswith("j") else row["spec"].get("name"),
+                row["status"],
+                row.get("project"),
+                " ".join(row.get("tags", ())),
+                ago(row["submitted_at"], now),
+                row["why"] or row.get("note"),
+            )
+            for row in rows
+        ],
+        "Nothing has all of these words: only whole words are found.",
     )
 
 
@@ -103,6 +146,9 @@ def _print_job(found: dict[str, Any], used: list[tuple[str, str]]) -> None:
     facts: list[tuple[str, Any]] = [
         ("id", found["id"]),
         ("name", name_of(found)),
+        ("project", found.get("project")),
+        ("tags", " ".join(found.get("tags", ()))),
+        ("note", found.get("note")),
         ("status", found["status"]),
         ("why", found["why"]),
         ("submitted", f"{ago(found['submitted_at'], now)} ago by {found['submitter']}"),

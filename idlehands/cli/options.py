@@ -106,6 +106,13 @@ Expires = Annotated[
     str,
     typer.Option("--expires", metavar="WHEN", help="Cancel it if it has not begun by then; as --not-before."),
 ]
+Project = Annotated[str | None, typer.Option("--project", metavar="NAME", help="What it belongs to.")]
+Tags = Annotated[
+    list[str] | None, typer.Option("--tag", metavar="WORD", help="A word to find it by; repeatable.")
+]
+Note = Annotated[str, typer.Option("--note", help="What should be known about it.")]
+OneTag = Annotated[str | None, typer.Option("--tag", metavar="WORD", help="Only what has this tag.")]
+OfProject = Annotated[str | None, typer.Option("--project", metavar="NAME", help="Only of this project.")]
 LeastIsolation = Annotated[
     str | None,
     typer.Option(
@@ -167,6 +174,9 @@ def spec_options(**given: Any) -> dict[str, Any]:
     from idlehands.cli.moments import parse_moment
 
     return {
+        "project": given["project"],
+        "tags": tuple(given["tag"] or ()),
+        "note": given["note"],
         "after": tuple(given["after"] or ()),
         "after_any": tuple(given["after_any"] or ()),
         "not_before": parse_moment("--not-before", given["not_before"]),

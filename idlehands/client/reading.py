@@ -43,6 +43,10 @@ class Reading:
         """Return one sweep."""
         return dict(self.rest.get(f"/sweeps/{sweep}", at_least=at_least))
 
+    def sweeps(self, **query: Any) -> Iterator[dict[str, Any]]:
+        """Yield sweeps, newest first; filter by status, project, tag, words (`q`)."""
+        return self.rest.pages("/sweeps", "sweeps", **query)
+
     def trials(self, sweep: str, *, at_least: int | None = None) -> Iterator[dict[str, Any]]:
         """Yield a sweep's trials in order, with parameters, status and result."""
         return self.rest.pages(f"/sweeps/{sweep}/trials", "trials", at_least=at_least)

@@ -17,6 +17,8 @@ _FITTING: dict[str, tuple[str, ...]] = {
     names.SWEEP_PATTERN: ("s" + "a" * 12, "s" + "b" * 12),
     names.PIPELINE_PATTERN: ("p" + "a" * 12,),
     names.STEP_PATTERN: ("prepare", "retrain-best"),
+    names.PROJECT_PATTERN: ("Wine-2026", "a"),
+    names.TAG_PATTERN: ("baseline", "v2.1"),
     names.PARENT_PATTERN: ("j" + "a" * 12, "s" + "b" * 12),
     names.VARIABLE_PATTERN: ("TOKEN", "_x", "A1"),
     names.DATASET_PATTERN: ("wine", "digits-8x8.v2", "0"),
