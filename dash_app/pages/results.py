@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import dash_mantine_components as dmc
@@ -11,30 +11,18 @@ from dash import html
 from dash.development.base_component import Component
 
 from dash_app import component_ids as ids
-from dash_app.asked import KINDS, NONE, Asked
+from dash_app.asked import KINDS, Asked
 from dash_app.presenters import charts, grids, pieces, results, scatter, spread
 from dash_app.presenters.plain import plain
+from dash_app.presenters.result_axes import Choice, choose
 from dash_app.presenters.words import count as counted
 from hq.rest import board, queries, table
-from hq.rest.conditions import PARAMS, PRINTED
 from hq.rest.database import Document
 from hq.rest.house import House
 from hq.rest.problems import Problem
 from hq.rest.table import NEWEST, Column
 
 _COMPARED_AT_MOST = 8
-
-
-@dataclass(frozen=True)
-class _Choice:
-    """What is shown: what was asked for, with what is chosen by itself where nothing is said."""
-
-    x: str
-    y: str
-    color: str
-    facet: str
-    by: str
-    of: str
 
 
 async def page(house: House, asked: Asked) -> list[Any]:
@@ -58,7 +46,7 @@ async def page(house: House, asked: Asked) -> list[Any]:
     )
     if not count and not written and not asked.sweep:
         return [pieces.head("Results"), _nothing_yet()]
-    choice = _choose(asked, known, _metric(asked, sweeps["sweeps"]))
+    choice = choose(asked, known, _metric(asked, sweeps["sweeps"]))
     names = list(asked.columns) or results.usual_columns(known)
     titles = {one.name: results.title(one.name) for one in known}
     axes = scatter.Axes(choice.x, choice.y, choice.color, choice.facet, asked.kind, titles)
@@ -123,23 +111,6 @@ async def page(house: House, asked: Asked) -> list[Any]:
     ]
 
 
-def _choose(asked: Asked, known: Sequence[Column], metric: str) -> _Choice:
-    """Return what to draw: where nothing is said, the first parameter against the first value."""
-    names = [one.name for one in known]
-    numbers = [one.name for one in known if one.is_number]
-    y = next(
-        (name for name in (PRINTED + metric, *numbers) if name in numbers and name.startswith(PRINTED)), ""
-    )
-    y = y or ("seconds" if "seconds" in names else "")
-    x = next((name for name in (*numbers, *names) if name.startswith(PARAMS)), "machine")
-    by = next((one.name for one in known if one.name.startswith(PARAMS) and not one.is_number), "machine")
-    said = {
-        name: "" if getattr(asked, name) == NONE else getattr(asked, name) or usual
-        for name, usual in (("x", x), ("y", y), ("color", ""), ("facet", ""), ("by", by))
-    }
-    return _Choice(**said, of=asked.of or said["y"] or y)
-
-
 def _metric(asked: Asked, sweeps: Sequence[Document]) -> str:
     found = next((one for one in sweeps if one["id"] == asked.sweep), None)
     return str(found["spec"].get("metric") or "") if found else ""
@@ -160,7 +131,7 @@ async def _read_points(house: House, match: Document, axes: scatter.Axes) -> lis
     ]
 
 
-async def _read_groups(house: House, match: Document, choice: _Choice) -> list[Document]:
+async def _read_groups(house: House, match: Document, choice: Choice) -> list[Document]:
     if not choice.by or not choice.of:
         return []
     return await table.read_groups(house.database, match, choice.by, choice.of)
@@ -179,7 +150,7 @@ async def _read_compared(house: House, asked: Asked, known: Sequence[Column]) ->
 
 def _controls(
     asked: Asked,
-    choice: _Choice,
+    choice: Choice,
     known: Sequence[Column],
     names: Sequence[str],
     sweeps: Sequence[Document],
@@ -294,7 +265,7 @@ def _box(asked: Asked) -> dict[str, tuple[float, float]] | None:
     return box or None
 
 
-def _groups_panel(groups: list[Document], choice: _Choice, known: Sequence[Column]) -> Any:
+def _groups_panel(groups: list[Document], choice: Choice, known: Sequence[Column]) -> Any:
     if not choice.by or not choice.of:
         return pieces.panel("Groups", html.P("Choose what to group by.", className="quiet"))
     return pieces.panel(

@@ -37,10 +37,13 @@ class Selection:
 
 @dataclass(frozen=True)
 class Column:
-    """A column that results have: its full name, and whether all values that were looked at are numbers."""
+    """A column that results have, by its full name."""
 
     name: str
+    #: Of all values that were looked at.
     is_number: bool
+    #: Whether there are two different ones among them.
+    varies: bool = True
 
 
 async def match_of(database: Database, selection: Selection) -> Document:
@@ -99,17 +102,20 @@ async def read_columns(database: Database, match: Document) -> list[Column]:
             },
         ],
     )
-    seen: dict[str, bool] = {}
+    seen: dict[str, list[Any]] = {}
     for group, key in ((PARAMS, "params"), (PRINTED, "printed")):
         for row in rows:
             for name, value in (row.get(key) or {}).items():
                 if name not in OURS and _may_be_asked_for(group + name):
-                    seen[group + name] = seen.get(group + name, True) and _is_number(value)
+                    seen.setdefault(group + name, []).append(value)
     for name in OWN:
         values = [row["own"][name] for row in rows if row.get("own", {}).get(name) is not None]
         if values and name not in ("job", "outcome"):
-            seen[name] = all(_is_number(value) for value in values)
-    return [Column(name, is_number) for name, is_number in seen.items()]
+            seen[name] = values
+    return [
+        Column(name, all(map(_is_number, values)), any(value != values[0] for value in values))
+        for name, values in seen.items()
+    ]
 
 
 async def read_rows(
@@ -184,7 +190,7 @@ def _sorted(match: Document, sort: str) -> list[Document]:
     name, direction = sort.lstrip("-"), -1 if sort.startswith("-") else 1
     if name == "at":
         # By the log's order, which an index has.
-        return [{"$match": match}, {"$sort": {"position": direction, "_id": 1}}]
+        return [{"$match": match}, {"$sort": {"position": direction, "_id": -direction}}]
     value = _first(name)
     rank = {"$cond": [{"$in": [{"$type": value}, ["missing", "null"]]}, 1, 0]}
     return [

@@ -12,6 +12,7 @@ from pymongo import MongoClient
 from dash_app.addresses import parse
 from dash_app.asked import Asked, asked_of, pairs_of, to_pairs
 from dash_app.presenters import results, scatter
+from dash_app.presenters.result_axes import choose
 from dash_app.presenters.scatter import Axes, Point
 from hq.rest import table
 from hq.rest.conditions import parse_conditions
@@ -171,6 +172,34 @@ def test_the_snippet_is_python_and_names_what_is_filtered() -> None:
     compile(text, "snippet", "exec")
     assert "'where': 'note = \"a\"'" in text
     assert "sweep" not in text
+
+
+@pytest.mark.parametrize(
+    ("columns", "metric", "x", "y", "by"),
+    [
+        ("params.pause=n params.lr=N params.mode=W", "", "params.lr", "", "params.mode"),
+        (
+            "params.pause=n params.mode=W result.loss=n result.acc=N",
+            "",
+            "params.mode",
+            "result.acc",
+            "params.mode",
+        ),
+        ("params.pause=n result.loss=N result.acc=N", "acc", "params.pause", "result.acc", "machine"),
+        ("params.a=N params.b=N seconds=N", "", "params.a", "seconds", "machine"),
+        ("params.mode=w params.kind=W", "", "params.kind", "", "params.kind"),
+        ("", "", "machine", "", "machine"),
+    ],
+)
+def test_what_varies_is_drawn_by_itself(columns: str, metric: str, x: str, y: str, by: str) -> None:
+    """N is a column of numbers, W of words; a small letter for one that never varies."""
+    pairs = [one.split("=") for one in columns.split()]
+    known = [Column(name, kind in "nN", kind.isupper()) for name, kind in pairs]
+
+    choice = choose(asked_of(()), known, metric)
+
+    assert (choice.x, choice.y, choice.by) == (x, y, by)
+    assert choose(asked_of((("x", "params.pause"), ("y", "none"))), known, metric).x == "params.pause"
 
 
 def test_cells_are_told_by_place() -> None:
