@@ -70,10 +70,17 @@ def parse(path: Any, query: Any) -> View:
             return View("dataset", name, given=(("version", given.get("version", "")[:64]),))
         case ["events"]:
             before, kind, about = (given.get(name, "") for name in ("before", "kind", "about"))
+            first, last = (given.get(name, "") for name in ("from", "to"))
+            # A past time, which is played again.
+            is_past = all(_NUMBER.fullmatch(one) for one in (first, last)) and int(first) < int(last)
             return View(
                 "events",
-                before=int(before) if _NUMBER.fullmatch(before) else None,
-                given=(("kind", kind[:20]), ("about", about[:64])),
+                before=int(before) if _NUMBER.fullmatch(before) and not is_past else None,
+                given=(
+                    ("kind", kind[:20]),
+                    ("about", about[:64]),
+                    *((("from", first), ("to", last)) if is_past else ()),
+                ),
             )
         case ["results"]:
             return View("results", given=pairs_of(given))

@@ -14,7 +14,11 @@ from dash_app import (
     data_route,
     login_routes,
     palette_route,
+<<<<<<< HEAD
     previews_route,
+=======
+    replay_route,
+>>>>>>> 62a9ff3 (Play a past hour of events again, and bound what Results reads of a million results)
     resting_route,
     results_route,
     services_route,
@@ -75,6 +79,7 @@ class Page:
         bulk_route.add_routes(app, self._house, self._hearing)
         palette_route.add_routes(app, self._house)
         services_route.add_routes(app, self._house)
+        replay_route.add_routes(app, self._house)
         dash = Dash(
             __name__,
             server=app,  # type: ignore[arg-type]  # its words for types know Flask only

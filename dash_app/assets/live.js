@@ -240,6 +240,7 @@
     ask();
   };
 
+  window.idlehands.drawRows = drawRows;
   window.dash_clientside = window.dash_clientside || {};
   window.dash_clientside.idlehands = {
     resultsAddress: function () { return window.idlehands.resultsAddress.apply(null, arguments); },

@@ -37,7 +37,8 @@ def feeds_of(house: House, hearing: Hearing) -> Callable[[View], Sequence[Feed]]
                     CurvesFeed(house, job, look_of(view)),
                 ]
             case "events":
-                return [HappeningsFeed(house, view)]
+                # A past time is past: nothing of it changes.
+                return [] if "from" in dict(view.given) else [HappeningsFeed(house, view)]
             case "services":
                 return [ServicesFeed(house)]
             case "service":

@@ -63,7 +63,7 @@ async def page(house: House, asked: Asked) -> list[Any]:
             [
                 html.Div([_figure_panel(points, axes, asked, count)], className="column"),
                 html.Div(
-                    [_groups_panel(groups, choice, known), _tests_panel(points, axes, known)],
+                    [_groups_panel(groups, choice, shown), _tests_panel(points, axes, known)],
                     className="column",
                 ),
             ],
@@ -265,12 +265,16 @@ def _box(asked: Asked) -> dict[str, tuple[float, float]] | None:
     return box or None
 
 
-def _groups_panel(groups: list[Document], choice: Choice, known: Sequence[Column]) -> Any:
+def _groups_panel(groups: list[Document], choice: Choice, shown: int) -> Any:
     if not choice.by or not choice.of:
         return pieces.panel("Groups", html.P("Choose what to group by.", className="quiet"))
+    few = counted(table.MOST_GROUPED, "result")
     return pieces.panel(
         f"{results.title(choice.of)} by {results.title(choice.by)}",
-        results.groups_table(groups, choice.by, choice.of),
+        [
+            *results.groups_table(groups, choice.by, choice.of),
+            *([html.P(f"Of the newest {few}.", className="quiet")] if shown > table.MOST_GROUPED else []),
+        ],
         id="results-groups",
     )
 

@@ -145,6 +145,8 @@ PALETTE = "/palette"
 BULK = "/bulk/jobs"
 #: A service, to be called, changed and stopped from its page.
 SERVICE = "/services/{service}"
+#: Events of a past time.
+EVENTS_ROWS = "/events/rows"
 RESULTS = "/results"
 RESULTS_ROWS = f"{RESULTS}/rows"
 RESULTS_CSV = f"{RESULTS}/table.csv"
@@ -159,7 +161,16 @@ PAGE_RULES: tuple[Rule, ...] = (
     ),
     *(
         _look(path)
-        for path in (RESULTS, RESULTS_ROWS, RESULTS_CSV, PALETTE, "/events", DATA, f"{DATA}/{{dataset}}")
+        for path in (
+            RESULTS,
+            RESULTS_ROWS,
+            RESULTS_CSV,
+            PALETTE,
+            EVENTS_ROWS,
+            "/events",
+            DATA,
+            f"{DATA}/{{dataset}}",
+        )
     ),
     Rule(DATA_PIECES, {"GET": WRITERS}, page=True),
     Rule(DATA_PIECE, {"PUT": WRITERS}, body=_PIECE_BODY, page=True),

@@ -306,6 +306,34 @@ def test_keys_lead_to_jobs_and_events_come_as_they_happen(
 
 
 @pytest.mark.slow
+def test_a_past_hour_is_played_again_step_by_step(
+    operator: Visitor, client: Client, done: tuple[str, str]
+) -> None:
+    job, _ = done
+    page = operator.open(f"/events?about={job}").page
+    page.click("#replay-hour")
+    said = page.locator("#replay-said")
+    expect(said).to_contain_text("3 of 3 events")
+    rows = page.locator("#events-grid .ag-center-cols-container [row-id]")
+    expect(rows).to_have_count(3)
+
+    page.get_by_label("Moment").press("Home")
+    expect(said).to_have_text("0 of 3 events.")
+    page.get_by_role("button", name="Step", exact=True).click()
+    expect(said).to_have_text("1 of 3 events: 1 submitted.")
+    page.reload()
+    expect(said).to_have_text("1 of 3 events: 1 submitted.")
+    # The end of the hour is soon played.
+    page.get_by_label("Moment").press("End")
+    page.get_by_role("button", name="Step back").click()
+    expect(said).to_contain_text("2 of 3 events")
+    page.get_by_label("Speed").select_option("300")
+    page.click("#replay-play")
+    expect(said).to_contain_text("3 of 3 events: 1 submitted, 1 claimed, 1 succeeded.")
+    expect(rows).to_have_count(3)
+
+
+@pytest.mark.slow
 def test_results_are_filtered_sorted_and_compared_by_an_address(
     operator: Visitor, done: tuple[str, str], client: Client
 ) -> None:
