@@ -196,6 +196,11 @@ def _sorted(match: Document, sort: str) -> list[Document]:
     if name == "at":
         # By the log's order, which an index has.
         return [{"$match": match}, {"$sort": {"position": direction, "_id": -direction}}]
+    places = fields_of(name)
+    if direction < 0 and len(places) == 1:
+        # The database's own order: what has no value comes last of itself. Several times quicker than by
+        # an expression, which only the other way, or a name that may be in two places, needs.
+        return [{"$match": match}, {"$sort": {places[0]: -1, "position": 1, "_id": 1}}]
     value = _first(name)
     rank = {"$cond": [{"$in": [{"$type": value}, ["missing", "null"]]}, 1, 0]}
     return [
