@@ -14,11 +14,8 @@ from dash_app import (
     data_route,
     login_routes,
     palette_route,
-<<<<<<< HEAD
     previews_route,
-=======
     replay_route,
->>>>>>> 62a9ff3 (Play a past hour of events again, and bound what Results reads of a million results)
     resting_route,
     results_route,
     services_route,
