@@ -113,6 +113,8 @@ def is_active(space: Space, name: str, params: JsonObject) -> bool:
 
 def active_params(space: Space, params: JsonObject) -> JsonObject:
     """Return those of `params` that are in the space and exist, in the order of the space."""
+    if not any(dimension.when for dimension in space.values()):
+        return {name: params[name] for name in space if name in params}
     kept: JsonObject = {}
     for name in in_order(space):
         if name in params and is_active(space, name, kept):

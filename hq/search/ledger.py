@@ -49,6 +49,8 @@ class Ledger(BaseStorage):
         self._columns = {name: index for index, name in enumerate(distributions)}
         self._rows = np.full((64, len(distributions)), np.nan)
         self._attrs: dict[str, Any] = {}
+        #: Complete or ended early.
+        self.finished = 0
         #: Only complete, failed and running trials, one objective, and no bound overstepped.
         self.is_plain = len(self._directions) == 1
         #: Values of plain trials, lower is better; infinite while one runs, NaN when it failed.
@@ -86,6 +88,7 @@ class Ledger(BaseStorage):
             trial.values = [reached[1]]
             self._losses[trial.number] = math.nan
             self.is_plain = False
+            self.finished += 1
             return
         if not values:
             trial.state = TrialState.FAIL
@@ -96,6 +99,7 @@ class Ledger(BaseStorage):
         self.is_plain = self.is_plain and all(value <= 0 for value in violations)
         trial.bounds = {str(number): value for number, value in enumerate(violations)}
         trial.values = list(values)
+        self.finished += 1
         trial.state = TrialState.COMPLETE
 
     def split(

@@ -17,6 +17,7 @@ from optuna.samplers._tpe.sampler import default_gamma
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
+from hq.search.densities import QuickParzenEstimator
 from hq.search.ledger import Ledger
 from schemas.samplers import given_options
 from schemas.specs import SweepSpec
@@ -42,6 +43,17 @@ class QuickTPESampler(TPESampler):
         self._rng.rng.seed(seed)
         self._random_sampler._rng.rng.seed(seed)
 
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        ledger = study._storage
+        if not isinstance(ledger, Ledger):
+            return super().sample_relative(study, trial, search_space)
+        # Without a note on the trial, by which processes of Optuna tell each other what they chose.
+        if not search_space or ledger.finished < self._n_startup_trials:
+            return {}
+        return self._sample(study, trial, search_space)
+
     def _get_internal_repr(
         self, trials: list[FrozenTrial], search_space: dict[str, BaseDistribution], study: Study
     ) -> dict[str, np.ndarray]:
@@ -59,7 +71,7 @@ class QuickTPESampler(TPESampler):
         if self._split is None:
             self._split = ledger.split(trial.number, default_gamma, self._constant_liar)
         below, above = (
-            self._parzen_estimator_cls(
+            QuickParzenEstimator(
                 ledger.columns_of(numbers, list(search_space)),
                 search_space,
                 self._parzen_estimator_parameters,
