@@ -36,6 +36,7 @@ from tests.contract import (  # noqa: F401 - they note what they prove
     test_protocol_boots,
     test_protocol_claiming_ahead,
     test_protocol_claims,
+    test_protocol_dependencies,
     test_protocol_duties,
     test_protocol_leases,
     test_protocol_models,
