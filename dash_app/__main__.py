@@ -57,7 +57,12 @@ def main(argv: list[str] | None = None) -> None:
     house.renewals = beside / "renewals"
     house.trail = AuditTrail(beside / SPOOL, house.asking, lambda note: audit.is_noted(house.database, note))
     house.outside = Outside(
-        options.certificate, bus, house.live, lambda: house.database, allows_private=house.private_callbacks
+        options.certificate,
+        bus,
+        house.asking,
+        house.live,
+        lambda: house.database,
+        allows_private=house.private_callbacks,
     )
     folders = options.scripts or [beside / "scripts", *([_OWN_SCRIPTS] if _OWN_SCRIPTS.is_dir() else [])]
     server = build_server(

@@ -23,11 +23,13 @@ from hq.rest import (
     certificate_routes,
     dataset_routes,
     guest_routes,
+    hook_routes,
     house_routes,
     job_routes,
     metrics_routes,
     model_routes,
     notification_routes,
+    outside_routes,
     pipeline_routes,
     problems,
     schedule_routes,
@@ -127,6 +129,8 @@ def build_app(
         service_schema,
         notification_routes,
         schedule_routes,
+        hook_routes,
+        outside_routes,
     ):
         api.include_router(part.build_router(house))
     app.include_router(api)

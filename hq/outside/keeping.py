@@ -10,7 +10,8 @@ from typing import Any
 
 import msgspec
 
-from hq.rest.database import Database
+from hq.log.documents import encode_document
+from hq.rest.database import Database, plain, stored
 from hq.rest.problems import Problem
 from trust.vault import BadSecret, UnknownSecret, Vault, VaultUnusable
 
@@ -37,7 +38,8 @@ class Kept:
         known: dict[str, Any] = {}
         unusable: dict[str, str] = {}
         query = {"_id": {"$regex": f"^{self.kind}/"}}
-        async for document in database[COLLECTION].find(query).sort("_id", 1):
+        async for raw in stored(database, COLLECTION).find(query).sort("_id", 1):
+            document = plain(raw)
             name = str(document.pop("_id")).partition("/")[2]
             try:
                 known[name] = msgspec.convert({"name": name, **document}, self._struct)
@@ -73,9 +75,11 @@ class Kept:
             raise Problem(409, "too_many", f"There are {MOST} {self.kind}s already: remove one first.")
         if secret:
             await asyncio.to_thread(self._set_secret, setting.name, secret)
-        document = msgspec.to_builtins(setting)
-        del document["name"]
+        given = msgspec.to_builtins(setting)
+        del given["name"]
         identity = f"{self.kind}/{setting.name}"
+        # As HQ stores what is free of form: whatever its names begin with.
+        document = encode_document({"_id": identity, **given})
         await database[COLLECTION].replace_one({"_id": identity}, document, upsert=True)
         self._known[setting.name] = setting
         self.unusable.pop(setting.name, None)

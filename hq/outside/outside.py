@@ -2,17 +2,20 @@
 
 import asyncio
 import logging
-import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from pymongo.errors import PyMongoError
 
 from bus.port import Bus, BusInput
+from hq.outside.household import STANDING, Household, HouseholdBroker
 from hq.outside.keeping import Kept
+from hq.outside.mapping import Hook, TopicJob
 from hq.outside.notifier import Notifier
 from hq.outside.sending import NotTaken, Sender
+from hq.outside.taking import Takings
 from hq.outside.targets import Notification
+from hq.rest.asking import Asking
 from hq.rest.database import Database
 from hq.rest.live import Live
 from trust.vault import Vault
@@ -27,6 +30,7 @@ class Outside:
     Args:
         folder: Private to the web process: secrets, and what is remembered over a restart.
         bus: The house's.
+        asking: The way to HQ.
         live: What is heard on it.
         read_database: Returns the database, on the event loop.
         allows_private: Whether anything may be posted to this machine and into private networks.
@@ -36,6 +40,7 @@ class Outside:
         self,
         folder: Path,
         bus: Bus,
+        asking: Asking,
         live: Live,
         read_database: Callable[[], Database],
         *,
@@ -51,20 +56,30 @@ class Outside:
             read_database,
             self._read_wrong,
         )
-        self._began = time.monotonic()
+        self.hooks = Kept("hook", Hook, vault)
+        self.topics = Kept("topic", TopicJob, None)
+        self.takings = Takings(asking)
+        self.households = Kept("household", Household, vault)
+        self.household = HouseholdBroker(
+            bus, asking, self.households, self.topics, self.takings, folder / STANDING
+        )
 
     async def run(self) -> None:
         """Do it until cancelled."""
         self.notifier.subscribe(self._bus)
+        self.household.subscribe()
         await self._load()
         try:
-            await self.notifier.run()
+            async with asyncio.TaskGroup() as running:
+                running.create_task(_go_on(self.notifier.run))
+                running.create_task(_go_on(self.household.run))
         finally:
             await self.notifier.stop()
 
     def handle(self, what: BusInput) -> None:
         """Take what arrives on the bus; called on the bus's thread."""
         self.notifier.handle(what)
+        self.household.handle(what)
 
     def publish(self, broker: str, topic: str, payload: bytes) -> None:
         """Publish on one of the brokers.
@@ -72,6 +87,10 @@ class Outside:
         Raises:
             NotTaken: If that is not connected.
         """
+        if broker == "household":
+            if not self.household.publish(topic, payload):
+                raise NotTaken("the household's broker is not reached")
+            return
         if not self._live.connected:
             raise NotTaken("the house's broker is not reached")
         self._bus.publish_plain(topic, payload, retained=False)
@@ -79,7 +98,7 @@ class Outside:
     async def _load(self) -> None:
         while True:
             try:
-                for kept in (self.notifications,):
+                for kept in (self.notifications, self.hooks, self.topics, self.households):
                     await kept.load(self._read_database())
                     for name, why in kept.unusable.items():
                         log.error("the %s %s cannot be understood: %s", kept.kind, name, why)
@@ -95,3 +114,13 @@ class Outside:
         if state is None or not state["online"]:
             return {"HQ": "HQ does not run: no job begins. `idlehands status` on its host says more."}
         return {}
+
+
+async def _go_on(run: Callable[[], Awaitable[None]]) -> None:
+    """Run one part until cancelled; what nobody has thought of ends neither it nor the server."""
+    while True:
+        try:
+            await run()
+        except Exception:
+            log.exception("a part of what reaches outside failed and begins anew")
+        await asyncio.sleep(_LOAD_AGAIN_SECONDS)

@@ -5,6 +5,8 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
+from hq.outside.household import Household
+from hq.outside.mapping import Hook, TopicJob
 from hq.outside.targets import Notification
 from hq.rest.datasets import DatasetBody
 from hq.rest.problems import ProblemBody
@@ -96,6 +98,24 @@ class TrialsBody(Struct, frozen=True, forbid_unknown_fields=True):
     trials: Annotated[tuple[JsonObject, ...], Meta(min_length=1, max_length=200)]
 
 
+class HookBody(Hook, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A webhook that submits, with its secret."""
+
+    #: None leaves the one before. It is never shown again.
+    secret: Annotated[str, Meta(max_length=4096)] | None = None
+
+
+#: A topic that submits is kept as it is.
+TopicBody = TopicJob
+
+
+class HouseholdBody(Household, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The household's own broker, with the password of its user."""
+
+    #: None leaves the one before. It is never shown again.
+    secret: Annotated[str, Meta(max_length=4096)] | None = None
+
+
 #: A schedule is added as it is.
 ScheduleBody = ScheduleSpec
 
@@ -154,6 +174,9 @@ def components() -> dict[str, Any]:
             TrialsBody,
             NotificationBody,
             ScheduleBody,
+            HookBody,
+            TopicBody,
+            HouseholdBody,
             TellBody,
             ReportBody,
             ProblemBody,
@@ -185,6 +208,20 @@ _EXAMPLES: dict[type[Struct], dict[str, Any]] = {
         "zone": "Europe/Berlin",
         "job": {"script": _SCRIPT},
     },
+    HookBody: {
+        "name": "push",
+        "submits": {"job": {"script": _SCRIPT}},
+        "parameters": {"commit": {"pointer": "/after", "max_length": 40}},
+        "only": {"/ref": "refs/heads/main"},
+        "secret": "a secret that nobody guesses",
+    },
+    TopicBody: {
+        "name": "sun",
+        "topic": "solar/forecast",
+        "submits": {"job": {"script": _SCRIPT}},
+        "parameters": {"watts": {"pointer": "", "type": "number", "minimum": 0, "maximum": 20000}},
+    },
+    HouseholdBody: {"host": "192.0.2.10", "user": "idlehands", "conditions": ["home/#", "solar/+/watts"]},
     NotificationBody: {
         "name": "phone",
         "to": {"kind": "ntfy", "topic": "a-name-that-nobody-guesses"},

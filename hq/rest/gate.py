@@ -97,7 +97,7 @@ class Gate:
         if rule is not None and rule.page and self._sessions is None:
             rule = None
         if rule is not None and rule.open and method in rule.roles:
-            if method == "POST":
+            if method == "POST" and not rule.foreign:
                 check_same_origin(headers)
             return rule, None
         # Before somebody is known, paths that there are and are not look alike.

@@ -75,6 +75,8 @@ async def read_status(house: House) -> dict[str, Any]:
         status["read_models"] = {"position": await queries.read_position(house.database)}
     except PyMongoError as error:
         status["trouble"].append(f"the database does not answer: {type(error).__name__}")
+    if house.outside is not None and (standing := house.outside.household.standing()) is not None:
+        status["household"] = standing
     return status
 
 

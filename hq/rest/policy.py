@@ -27,6 +27,8 @@ class Rule(NamedTuple):
     body: int = JSON_BODY
     #: Also without a token or session.
     open: bool = False
+    #: Also from other sites, by whoever proves it to the handler.
+    foreign: bool = False
     #: Part of the page: proven by a session, not by a token.
     page: bool = False
 
@@ -88,6 +90,13 @@ RULES: tuple[Rule, ...] = (
     _read(f"{API}/results"),
     _write(RUN_SCRIPT),
     _write(f"{API}{RUN_SCRIPT}"),
+    Rule(f"{API}/hooks/{{name}}", {"POST": READERS}, open=True, foreign=True),
+    *(Rule(f"{API}/settings/{what}", {"GET": ADMINS, "POST": ADMINS}) for what in ("hooks", "topics")),
+    *(
+        Rule(f"{API}/settings/{what}/{{name}}", {"GET": ADMINS, "DELETE": ADMINS})
+        for what in ("hooks", "topics")
+    ),
+    Rule(f"{API}/settings/household", {"GET": ADMINS, "POST": ADMINS, "DELETE": ADMINS}),
     Rule(f"{API}/schedules", {"GET": READERS, "POST": WRITERS}),
     Rule(f"{API}/schedules/{{schedule}}", {"GET": READERS, "DELETE": WRITERS}),
     *(_write(f"{API}/schedules/{{schedule}}/{verb}") for verb in ("pause", "resume", "run")),

@@ -29,6 +29,7 @@ from idlehands.cli import (
     serving,
     stacking,
     sweeping,
+    taking,
     trusting,
     working,
 )
@@ -71,6 +72,7 @@ for module in (
     working,
     sweeping,
     piping,
+    taking,
     describing,
     looking,
     getting,

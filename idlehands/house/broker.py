@@ -229,8 +229,9 @@ def _rules(entry: Issued) -> list[str]:
             home = [f"readwrite {_HOME_TOPICS}", f"read {_DISCOVERY}", f"write {_BIRTH}"]
             return [*own, *notices, f"read {root}/agent/#", *home]
         case Role.SERVICE if name == "web":
-            # What it tells people, it may tell their home automation.
-            return [*own, *notices, f"read {root}/agent/#", f"write {_HOME_TOPICS}"]
+            # What it tells people, it may tell their home automation; what HQ announces, it retells there.
+            told = [f"write {_HOME_TOPICS}", "read homeassistant/device/#"]
+            return [*own, *notices, f"read {root}/agent/#", *told]
         case Role.SERVICE:
             return [*own, *notices, f"read {root}/agent/#"]
         case Role.VIEWER:

@@ -26,6 +26,16 @@ class ComponentStatus(msgspec.Struct, frozen=True):
     restarts: int
 
 
+class HouseholdStatus(msgspec.Struct, frozen=True):
+    """How the connection to the household's own broker is; the web process says so."""
+
+    address: str
+    connected: bool
+    #: Unix seconds.
+    since: float
+    why: str = ""
+
+
 class HouseStatus(msgspec.Struct, frozen=True):
     """What `idlehands status --json` prints. The URLs are those that the processes themselves use."""
 
@@ -40,6 +50,8 @@ class HouseStatus(msgspec.Struct, frozen=True):
     mongodb: str
     pid: int | None = None
     components: tuple[ComponentStatus, ...] = ()
+    #: The household's own broker, where the house has been told of one.
+    household: HouseholdStatus | None = None
 
 
 def write_status(home: Home, status: HouseStatus) -> None:
@@ -51,7 +63,7 @@ def read_status(home: Home) -> HouseStatus:
     """Return what runs in `home` now; `up` is false and the components are empty when nothing does."""
     written = _read(home)
     if written is not None and written.pid is not None and _holds_house(home, written.pid):
-        return written
+        return msgspec.structs.replace(written, household=_read_household(home))
     down = written or HouseStatus(
         False, False, str(home.path), home.page_url, home.rest_url, home.broker_url, mongodb=""
     )
@@ -74,6 +86,10 @@ def describe(status: HouseStatus, now: float | None = None) -> str:
         for row in table
     ]
     addresses = [f"page    {status.page}", f"rest    {status.rest}", f"broker  {status.broker}"]
+    if status.household is not None:
+        found = status.household
+        how = "connected" if found.connected else f"not connected: {found.why}"
+        addresses.append(f"household's broker  {found.address}, {how} ({_duration(now - found.since)})")
     # The URI of the database holds a password: only --json shows it.
     return "\n".join([*lines, "", *addresses])
 
@@ -81,6 +97,13 @@ def describe(status: HouseStatus, now: float | None = None) -> str:
 def _read(home: Home) -> HouseStatus | None:
     with contextlib.suppress(OSError, msgspec.DecodeError):
         return msgspec.json.decode((home.run / "status.json").read_bytes(), type=HouseStatus)
+    return None
+
+
+def _read_household(home: Home) -> HouseholdStatus | None:
+    with contextlib.suppress(OSError, msgspec.DecodeError):
+        content = (home.service("web") / "household.json").read_bytes()
+        return msgspec.json.decode(content, type=HouseholdStatus)
     return None
 
 

@@ -90,7 +90,12 @@ class Premises:
         beside = folder / "outside"
         beside.mkdir()
         self.house.outside = Outside(
-            beside, self.house.bus, self.house.live, lambda: self.house.database, allows_private=False
+            beside,
+            self.house.bus,
+            self.house.asking,
+            self.house.live,
+            lambda: self.house.database,
+            allows_private=False,
         )
         if is_audited:
             self.house.trail = AuditTrail(

@@ -41,7 +41,12 @@ class LittleHouse:
         self.outside_folder = tokens.parent / "outside"
         self.outside_folder.mkdir()
         house.outside = Outside(
-            self.outside_folder, house.bus, house.live, lambda: house.database, allows_private=True
+            self.outside_folder,
+            house.bus,
+            house.asking,
+            house.live,
+            lambda: house.database,
+            allows_private=True,
         )
         self.allowed_scripts = tokens.parent / FILE_NAME
         runs = ScriptRuns(house, self.allowed_scripts)
