@@ -32,7 +32,7 @@ def test_every_path_that_a_page_names_is_there() -> None:
     for page in PAGES:
         for path in re.findall(rf"`((?:{packages})/[\w/*.-]+)`", page.read_text()):
             # Topics, not paths.
-            is_topic = path == "hq/state" or path.startswith("idlehands/v")
+            is_topic = path == "hq/state" or path.startswith(("idlehands/v", "idlehands/command/"))
             assert is_topic or any(ROOT.glob(path)), f"{page.name} names {path}"
 
 
