@@ -17,6 +17,7 @@ from schemas.names import (
     JobId,
     JsonObject,
     Key,
+    LimitKind,
     ModelName,
     Name,
     Nonce,
@@ -308,6 +309,15 @@ class SweepDeleted(Event, frozen=True):
     by: Name
 
 
+class LimitSet(Event, frozen=True):
+    """So many jobs of a user, or that name this limit, run at once from now on. None: no limit."""
+
+    kind: LimitKind
+    name: Name
+    at_most: Count | None
+    by: Name
+
+
 class AgentBooted(Event, frozen=True):
     """An agent's process started; attempts of its earlier boots ended unless listed as spooled."""
 
@@ -508,6 +518,7 @@ AnyEvent = (
     | EpochBegan
     | AgentBooted
     | PipelineSubmitted
+    | LimitSet
     | RequestAnswered
     | Audited
 )

@@ -26,6 +26,8 @@ PipelineId = Annotated[str, Meta(pattern=PIPELINE_PATTERN, description="Pipeline
 ProjectName = Annotated[str, Meta(pattern=PROJECT_PATTERN, description="Name of a project.")]
 Tag = Annotated[str, Meta(pattern=TAG_PATTERN, description="A word to find things by, lower case.")]
 Tags = Annotated[tuple[Tag, ...], Meta(max_length=32)]
+#: What a limit is of: jobs of a user, or jobs that name it.
+LimitKind = Literal["user", "named"]
 #: What others may wait for.
 ParentId = Annotated[str, Meta(pattern=PARENT_PATTERN, description="Id of a job or of a sweep.")]
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}(?!\n)$", description="SHA-256, lower-case hex.")]

@@ -18,6 +18,7 @@ from schemas.names import (
     JobId,
     JsonObject,
     Key,
+    LimitKind,
     ModelName,
     Name,
     PipelineId,
@@ -277,6 +278,15 @@ class ReportTrial(Request, tag="report_trial", kw_only=True, frozen=True):
     point: MetricPoint | None = None
 
 
+class SetLimit(Request, tag="set_limit", kw_only=True, frozen=True):
+    """Let so many jobs of a user, or that name this limit, run at once. What runs goes on."""
+
+    of: LimitKind
+    name: Name
+    #: None: no limit.
+    at_most: Annotated[int, Meta(ge=0, le=100_000)] | None = None
+
+
 class Audit(Request, tag="audit", kw_only=True, frozen=True):
     """From the web process: put this into the audit log. Its key is the note's id."""
 
@@ -395,6 +405,7 @@ Change = (
     | AddTrials
     | AskTrial
     | TellTrial
+    | SetLimit
     | Audit
 )
 Question = (

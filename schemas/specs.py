@@ -178,6 +178,8 @@ class JobSpec(Spec, frozen=True):
     project: ProjectName | None = None
     tags: Tags = ()
     note: Text = ""
+    #: Limits of the house that it counts against while it runs, such as a licence. They must be there.
+    within: Annotated[tuple[Name, ...], Meta(max_length=8)] = ()
     #: Set by HQ: of which it is a step.
     pipeline: PipelineId | None = None
 

@@ -41,6 +41,7 @@ class Bookkeeping:
         #: Trials that loops of their own run.
         self.asked = Asked()
         self.scheduler = Scheduler(state.epoch, ahead_seconds)
+        self.scheduler.limits = state.limits
         self.sightings: dict[str, Sighting] = {}
         #: Attempts of each agent that are live or unheard.
         self.open: dict[str, set[AttemptKey]] = {}

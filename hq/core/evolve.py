@@ -17,6 +17,7 @@ from hq.core.state import (
     Change,
     Deleted,
     Job,
+    Limit,
     Pipeline,
     State,
     StoredResult,
@@ -35,6 +36,7 @@ from schemas.events import (
     EpochBegan,
     JobDeleted,
     JobEvent,
+    LimitSet,
     PipelineSubmitted,
     RequestAnswered,
     ResultSuperseded,
@@ -82,6 +84,21 @@ def evolve(state: State, event: AnyEvent, moment: Moment) -> list[Change]:
                     id=note.id, note=note, by=by, noted_at=moment.at, position=moment.position, order=order
                 )
             ]
+        case LimitSet(kind=kind, name=name, at_most=at_most, by=by):
+            key = f"{kind} {name}"
+            state.limits.pop(key, None)
+            if at_most is not None:
+                state.limits[key] = at_most
+            limit = Limit(
+                id=key,
+                kind=kind,
+                limit=name,
+                at_most=at_most,
+                by=by,
+                position=moment.position,
+                changed_at=moment.at,
+            )
+            return [limit]
         case PipelineSubmitted():
             # Not in memory: HQ decides nothing by it that it does not look up.
             return [

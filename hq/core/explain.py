@@ -35,6 +35,8 @@ def explain(job_id: str, books: Bookkeeping, now: float) -> str:
     offer = books.scheduler.offered.get(job_id)
     if offer is not None:
         return f"it is offered to {offer[0]} right now"
+    if full := books.scheduler.why_full(job):
+        return f"it waits for its turn: {full}"
     return _why_no_agent(job, books, now)
 
 

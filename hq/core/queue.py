@@ -26,6 +26,10 @@ _SLACK = 32
 _APART_AT_MOST = 500
 
 Party = str
+#: What a job counts against while it runs, by the keys of `State.limits`.
+Held = tuple[str, ...]
+#: Priority, party, and what limits count: whoever is first of each stands for election.
+Lane = tuple[int, Party, Held]
 
 
 class Apart(Struct, frozen=True):
@@ -49,16 +53,33 @@ def party_of(job: Job) -> Party:
     return job.spec.sweep or job.submitter
 
 
+def held_of(job: Job) -> Held:
+    """Return which limits a job counts against: its submitter's, and those that it names."""
+    if job.spec.serves is not None:
+        return ()  # a worker waits for calls: nobody should have to wait for its end
+    return (user_limit(job.submitter), *(named_limit(name) for name in sorted(set(job.spec.within))))
+
+
+def user_limit(name: str) -> str:
+    """Return the key of a limit of a user's jobs."""
+    return f"user {name}"
+
+
+def named_limit(name: str) -> str:
+    """Return the key of a limit that jobs name."""
+    return f"named {name}"
+
+
 class JobQueue:
     """Queued jobs by needs, priority and party. Times are on HQ's monotonic clock."""
 
     def __init__(self) -> None:
-        #: kind -> (priority, party) -> heap of (order, job id)
-        self._lanes: dict[Kind, dict[tuple[int, Party], list[tuple[int, str]]]] = {}
+        #: kind -> (priority, party, held) -> heap of (order, job id)
+        self._lanes: dict[Kind, dict[Lane, list[tuple[int, str]]]] = {}
         #: job id -> (kind, lane, when it became ready); absent = not queued (heaps clean up lazily)
-        self._queued: dict[str, tuple[Kind, tuple[int, Party], float]] = {}
+        self._queued: dict[str, tuple[Kind, Lane, float]] = {}
         #: How many wait in each lane.
-        self._sizes: Counter[tuple[Kind, tuple[int, Party]]] = Counter()
+        self._sizes: Counter[tuple[Kind, Lane]] = Counter()
         #: Scripts that make a kind, the oldest first.
         self._apart: dict[str, None] = {}
         self._delayed: list[tuple[float, str, int]] = []
@@ -80,7 +101,7 @@ class JobQueue:
             heapq.heappush(self._delayed, (ready_at, job.id, self._stamp))
             self._tidy_delayed()
             return
-        lane = (job.spec.priority, party_of(job))
+        lane = (job.spec.priority, party_of(job), held_of(job))
         kind = self.kind_of(job)
         heap = self._lanes.setdefault(kind, {}).setdefault(lane, [])
         heapq.heappush(heap, (job.order, job.id))
@@ -150,12 +171,15 @@ class JobQueue:
         fits: Callable[[Kind], bool],
         running: Callable[[Party], int],
         now: float,
+        is_full: Callable[[Held], bool] = lambda held: False,
     ) -> str | None:
         """Return the id of the job that should go next to a machine, or None. Does not remove it.
 
         Args:
             fits: Whether that machine satisfies a kind of needs.
             running: How many jobs of a party run or are on offer.
+            now: On HQ's monotonic clock.
+            is_full: Whether a limit says that no more of these may run.
         """
         best: tuple[float, int, int] | None = None
         chosen: str | None = None
@@ -164,6 +188,8 @@ class JobQueue:
                 continue
             lanes = self._lanes[kind]
             for lane in list(lanes):
+                if is_full(lane[2]):
+                    continue
                 order, job_id = self._head(kind, lane)
                 waited = now - self._queued[job_id][2]
                 rank = (-(lane[0] + int(waited / AGEING_SECONDS)), running(lane[1]), order)
@@ -171,23 +197,23 @@ class JobQueue:
                     best, chosen = rank, job_id
         return chosen
 
-    def _head(self, kind: Kind, lane: tuple[int, Party]) -> tuple[int, str]:
+    def _head(self, kind: Kind, lane: Lane) -> tuple[int, str]:
         heap = self._lanes[kind][lane]
         while not self._waits(heap[0][1], kind, lane):
             heapq.heappop(heap)
         return heap[0]
 
-    def _waits(self, job: str, kind: Kind, lane: tuple[int, Party]) -> bool:
+    def _waits(self, job: str, kind: Kind, lane: Lane) -> bool:
         entry = self._queued.get(job)
         return entry is not None and entry[1] == lane and entry[0] == kind
 
-    def _drop(self, kind: Kind, lane: tuple[int, Party]) -> None:
+    def _drop(self, kind: Kind, lane: Lane) -> None:
         del self._sizes[kind, lane]
         del self._lanes[kind][lane]
         if not self._lanes[kind]:
             del self._lanes[kind]
 
-    def _tidy(self, kind: Kind, lane: tuple[int, Party]) -> None:
+    def _tidy(self, kind: Kind, lane: Lane) -> None:
         heap = self._lanes[kind][lane]
         if len(heap) > 2 * self._sizes[kind, lane] + _SLACK:
             # A job that was queued anew may be in it twice.

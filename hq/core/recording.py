@@ -16,7 +16,7 @@ from hq.core.evolve import evolve
 from hq.core.leases import AttemptKey
 from hq.core.moment import Moment
 from hq.core.outputs import Answer, Output, Publish
-from hq.core.state import Change, Deleted, Job, Sweep
+from hq.core.state import Change, Deleted, Job, Limit, Sweep
 from schemas.events import (
     JOB_EVENTS,
     SWEEP_EVENTS,
@@ -76,6 +76,8 @@ class Recording:
                     if parent and self.books.dependents.has(parent):
                         self.books.dependents.tell(end_with_history(change, history))
                 self._sweeps[change.id] = None
+            elif isinstance(change, Limit):
+                self.books.scheduler.look_again()
             elif isinstance(change, Deleted):
                 self._tell_deletion(change, DeletionNotice(self.position, index, event.by))  # type: ignore[union-attr,arg-type]
 

@@ -6,9 +6,9 @@ Changes nothing durable: what is claimed becomes so when its event is recorded.
 import heapq
 import math
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from hq.core.queue import JobQueue, Kind, Party, party_of, script_of
+from hq.core.queue import Held, JobQueue, Kind, Party, held_of, party_of, script_of
 from hq.core.sightings import Sighting
 from hq.core.standing import Standing
 from hq.core.state import Job, State
@@ -40,8 +40,12 @@ class Scheduler:
         self._epoch = epoch
         self._ahead_seconds = ahead_seconds
         self.queue = JobQueue()
-        #: job -> (agent, token, party) of the offer that is out.
-        self.offered: dict[str, tuple[str, int, Party]] = {}
+        #: job -> (agent, token, party, held) of the offer that is out.
+        self.offered: dict[str, tuple[str, int, Party, Held]] = {}
+        #: By key, how many may run at once. The same as `State.limits`.
+        self.limits: Mapping[str, int] = {}
+        #: By key, how many run or are on offer.
+        self._taken: Counter[str] = Counter()
         self._counters: dict[str, int] = {}
         #: Jobs of each party that run or are on offer.
         self._busy: Counter[Party] = Counter()
@@ -65,10 +69,11 @@ class Scheduler:
     def note_running(self, job: Job) -> None:
         """Count a job that was granted."""
         self._busy[party_of(job)] += 1
+        self._taken.update(held_of(job))
 
     def note_stopped(self, job: Job) -> None:
         """Count a job that runs no more."""
-        self._leave(party_of(job))
+        self._leave(party_of(job), held_of(job))
 
     def note_unwilling(self, job: Job, why: str, sighting: Sighting, jobs: dict[str, Job]) -> None:
         """Offer a job's script to that machine no more, until its rules change or it starts again."""
@@ -97,8 +102,8 @@ class Scheduler:
         offer = self.offered.pop(job, None)
         if offer is None:
             return
-        agent, token, party = offer
-        self._leave(party)
+        agent, token, party, held = offer
+        self._leave(party, held)
         if agent in sightings:
             sightings[agent].offers.pop((job, token), None)
         self.look_again()
@@ -204,8 +209,10 @@ class Scheduler:
         token = self._next_token(job.id)
         self.queue.remove(job.id)
         party = party_of(job)
-        self.offered[job.id] = (sighting.name, token, party)
+        held = held_of(job)
+        self.offered[job.id] = (sighting.name, token, party, held)
         self._busy[party] += 1
+        self._taken.update(held)
         sighting.offers[job.id, token] = now + OFFER_SECONDS
         self._ends.append((now + OFFER_SECONDS, job.id, token))
         return Offer(job.id, token)
@@ -214,7 +221,24 @@ class Scheduler:
         offer = self.offered.get(job)
         return offer is not None and offer[1] == token
 
-    def _leave(self, party: Party) -> None:
+    def why_full(self, job: Job) -> str:
+        """Return which limit keeps a job from being offered, "" when none does."""
+        for key in held_of(job):
+            if self._is_full((key,)):
+                kind, _, name = key.partition(" ")
+                whose = f"{name} may run" if kind == "user" else f"the limit {name!r} is"
+                return f"{whose} {self.limits[key]} at once, and {self._taken[key]} run or are on offer"
+        return ""
+
+    def _is_full(self, held: Held) -> bool:
+        limits = self.limits
+        return bool(limits) and any(key in limits and self._taken[key] >= limits[key] for key in held)
+
+    def _leave(self, party: Party, held: Held) -> None:
+        for key in held:
+            self._taken[key] -= 1
+            if self._taken[key] <= 0:
+                del self._taken[key]
         self._busy[party] -= 1
         if self._busy[party] <= 0:
             del self._busy[party]
@@ -236,7 +260,9 @@ class Scheduler:
             return None
         kinds = tuple(kind for kind in self.queue.kinds() if not sighting.misfit(kind))
         if kinds not in next_for:
-            next_for[kinds] = self.queue.choose(kinds.__contains__, self._busy.__getitem__, now)
+            next_for[kinds] = self.queue.choose(
+                kinds.__contains__, self._busy.__getitem__, now, self._is_full
+            )
         chosen = next_for[kinds]
         if chosen is None:
             return None

@@ -13,7 +13,7 @@ from msgspec import Struct
 from hq.core.history import History
 from schemas.audit import AuditNote
 from schemas.facts import Artifact, Checkpoint, MachineFacts
-from schemas.names import JsonObject
+from schemas.names import JsonObject, LimitKind
 from schemas.pipelines import PipelineSpec
 from schemas.registry import Lineage, Stage
 from schemas.schedules import ScheduleSpec
@@ -271,6 +271,18 @@ class Pipeline(Struct, frozen=True, kw_only=True):
     retry_of: str | None = None
 
 
+class Limit(Struct, frozen=True, kw_only=True):
+    """How many of some jobs run at once, as it stands after the event at `position`."""
+
+    id: str
+    kind: LimitKind
+    limit: str
+    at_most: int | None
+    by: str
+    position: int
+    changed_at: float
+
+
 class AgentRecord(Struct, frozen=True, kw_only=True):
     """The latest accepted boot of an agent."""
 
@@ -338,6 +350,7 @@ Change = (
     Job
     | Sweep
     | Pipeline
+    | Limit
     | Service
     | Schedule
     | Model
@@ -365,6 +378,8 @@ class State:
         self.schedules: dict[str, Schedule] = {}
         #: By name, also those of which all versions were removed.
         self.models: dict[str, Model] = {}
+        #: By `user NAME` or `named NAME`.
+        self.limits: dict[str, int] = {}
         self.answers: OrderedDict[tuple[str, str], Answer] = OrderedDict()
         #: (job, token) -> verdict of every result in the log, the latest `REPORTED_KEPT`.
         self.reported: OrderedDict[tuple[str, int], str] = OrderedDict()

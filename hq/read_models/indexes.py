@@ -15,6 +15,7 @@ from hq.read_models.models import (
     AUDIT,
     COLLECTIONS,
     JOBS,
+    LIMITS,
     MODELS,
     PIPELINES,
     REQUESTS,
@@ -86,6 +87,7 @@ INDEXES: dict[str, tuple[IndexModel, ...]] = {
     MODELS: (),
     SCHEDULES: (),
     PIPELINES: (IndexModel([("submitted_at", -1), ("_id", 1)], name="newest"),),
+    LIMITS: (),
     AUDIT: (
         IndexModel([("order", -1)], name="newest"),
         IndexModel([("note.who", 1), ("order", -1)], name="by_who"),

@@ -16,6 +16,7 @@ written again or late. A result is written once and never replaced.
 | schedules  | name             | `Schedule`     |
 | models     | name             | `Model`        |
 | pipelines  | pipeline id      | `Pipeline`     |
+| limits     | kind and name    | `Limit`        |
 """
 
 from typing import Any
@@ -30,6 +31,7 @@ from hq.core.state import (
     Change,
     Deleted,
     Job,
+    Limit,
     Model,
     Pipeline,
     Schedule,
@@ -50,9 +52,10 @@ SERVICES = "services"
 MODELS = "models"
 SCHEDULES = "schedules"
 PIPELINES = "pipelines"
+LIMITS = "limits"
 #: In the order of writing: a job's document is never ahead of its results and its sweep.
 #: `loading` relies on it.
-COLLECTIONS = (AUDIT, SERVICES, SCHEDULES, MODELS, PIPELINES, RESULTS, REQUESTS, AGENTS, SWEEPS, JOBS)
+COLLECTIONS = (AUDIT, SERVICES, SCHEDULES, MODELS, PIPELINES, LIMITS, RESULTS, REQUESTS, AGENTS, SWEEPS, JOBS)
 
 CHECKPOINTS = "checkpoints"
 #: `{_id, position, generation, rebuilding}`: everything up to `position` is in the read models.
@@ -83,6 +86,8 @@ def place_of(change: Change) -> Place:
             return MODELS, name
         case Pipeline(id=identity):
             return PIPELINES, identity
+        case Limit(id=identity):
+            return LIMITS, identity
         case StoredResult(job=job, token=token):
             return RESULTS, (job, token)
         case Answer(submitter=submitter, key=key):
@@ -99,7 +104,7 @@ def is_first(change: Change) -> bool:
     match change:
         case Job(revision=revision) | Sweep(revision=revision):
             return revision == 1
-        case AgentRecord() | Service() | Model() | Schedule():
+        case AgentRecord() | Service() | Model() | Limit() | Schedule():
             return False
         case _:
             return True
@@ -143,6 +148,7 @@ def change_of(collection: str, document: RawBSONDocument) -> Change:
         MODELS: (Model, "name"),
         SCHEDULES: (Schedule, "name"),
         PIPELINES: (Pipeline, "id"),
+        LIMITS: (Limit, "id"),
         RESULTS: (StoredResult, "token"),
         REQUESTS: (Answer, "key"),
         AUDIT: (AuditEntry, "id"),

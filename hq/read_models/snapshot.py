@@ -18,6 +18,7 @@ from hq.core.state import (
     Answer,
     Finished,
     Job,
+    Limit,
     Model,
     Schedule,
     Service,
@@ -28,6 +29,7 @@ from hq.log.documents import RAW_CODEC, decode_document
 from hq.read_models.models import (
     AGENTS,
     JOBS,
+    LIMITS,
     MODELS,
     REQUESTS,
     RESULTS,
@@ -123,6 +125,11 @@ class Snapshot:
             schedule = change_of(SCHEDULES, document)
             assert isinstance(schedule, Schedule)  # noqa: S101
             self.state.schedules[schedule.name] = schedule
+        for document in self._collection(LIMITS).find({}):
+            limit = change_of(LIMITS, document)
+            assert isinstance(limit, Limit)  # noqa: S101
+            if limit.at_most is not None:
+                self.state.limits[limit.id] = limit.at_most
         for document in self._collection(MODELS).find({}):
             model = change_of(MODELS, document)
             assert isinstance(model, Model)  # noqa: S101

@@ -12,7 +12,18 @@ from hq.rest.datasets import DatasetBody
 from hq.rest.problems import ProblemBody
 from schemas.early_stopping import Live, StopRules
 from schemas.facts import MetricPoint
-from schemas.names import ArtifactName, Count, JobId, JsonObject, ShortText, SweepId, Text, Token
+from schemas.names import (
+    ArtifactName,
+    Count,
+    JobId,
+    JsonObject,
+    LimitKind,
+    Name,
+    ShortText,
+    SweepId,
+    Text,
+    Token,
+)
 from schemas.pipelines import PipelineSpec
 from schemas.registry import Stage
 from schemas.requests import Told
@@ -152,6 +163,15 @@ class ReportBody(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=
     point: MetricPoint | None = None
 
 
+class LimitBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """How many jobs of a user, or that name a limit, run at once."""
+
+    kind: LimitKind
+    name: Name
+    #: None: no limit.
+    at_most: Annotated[int, Meta(ge=0, le=100_000)] | None = None
+
+
 _REF = "#/components/schemas/{name}"
 
 
@@ -162,6 +182,7 @@ def components() -> dict[str, Any]:
             JobsBody,
             SweepBody,
             PipelineBody,
+            LimitBody,
             ServiceBody,
             RollbackBody,
             CallBody,
@@ -234,6 +255,7 @@ _EXAMPLES: dict[type[Struct], dict[str, Any]] = {
         "token": 1048577,
         "point": {"seq": 0, "at": 0, "metrics": {"loss": 0.5}, "step": 1},
     },
+    LimitBody: {"kind": "user", "name": "anna", "at_most": 3},
     PipelineBody: {
         "name": "wine",
         "steps": [

@@ -36,6 +36,7 @@ STATUS_OF_CODE = {
     "unknown_sweep": 404,
     "unknown_pipeline": 404,
     "unknown_parent": 422,
+    "unknown_limit": 422,
     "bad_reference": 422,
     "bad_pipeline": 422,
     "cycle": 422,

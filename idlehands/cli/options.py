@@ -106,6 +106,10 @@ Expires = Annotated[
     str,
     typer.Option("--expires", metavar="WHEN", help="Cancel it if it has not begun by then; as --not-before."),
 ]
+Within = Annotated[
+    list[str] | None,
+    typer.Option("--within", metavar="LIMIT", help="A limit of the house that it counts against."),
+]
 Project = Annotated[str | None, typer.Option("--project", metavar="NAME", help="What it belongs to.")]
 Tags = Annotated[
     list[str] | None, typer.Option("--tag", metavar="WORD", help="A word to find it by; repeatable.")
@@ -174,6 +178,7 @@ def spec_options(**given: Any) -> dict[str, Any]:
     from idlehands.cli.moments import parse_moment
 
     return {
+        "within": tuple(given["within"] or ()),
         "project": given["project"],
         "tags": tuple(given["tag"] or ()),
         "note": given["note"],

@@ -130,6 +130,7 @@ def sweep(
     exclusive: options.Exclusive = False,
     retry_on_failure: options.Retries = 0,
     time_limit: options.Wall = 0,
+    within: options.Within = None,
     project: options.Project = None,
     tag: options.Tags = None,
     note: options.Note = "",

@@ -1,4 +1,4 @@
-"""docs/protocol.md, jobs that wait for others: when they begin, what they are given, and pipelines."""
+"""docs/protocol.md: jobs that wait for others, what they are given, pipelines, and limits."""
 
 from typing import Any
 
@@ -72,3 +72,22 @@ def test_the_steps_of_a_pipeline_are_one_decision_and_a_retry_keeps_what_succeed
     assert again["b"] != first["steps"]["b"]
     circle = [{**steps[0], "after": ["b"]}, {**steps[1]}]
     assert hq.ask("submit_pipeline", pipeline={"steps": circle})["error"]["code"] == "cycle"
+
+
+@proves("P105")
+def test_no_more_jobs_are_offered_than_a_limit_says() -> None:
+    hq = WireHq()
+    agent = WireAgent(hq)
+    set_limit = hq.ask("set_limit", of="named", name="licence", at_most=1)["result"]
+    assert set_limit == {"kind": "named", "name": "licence", "at_most": 1}
+    first, second = submit(hq, within=["licence"]), submit(hq, within=["licence"])
+    agent.beat()
+    offered = agent.offer()
+    assert offered["job"] == first
+    assert "at once" in hq.ask("explain", job=second)["result"]["why"]
+    agent.claim(first, offered["token"])
+    assert agent.result(first, offered["token"]) is not None
+    agent.beat()
+    assert agent.offer()["job"] == second
+    unknown = hq.ask("submit", jobs=[{"script": SCRIPT, "within": ["license"]}])
+    assert unknown["error"]["code"] == "unknown_limit"

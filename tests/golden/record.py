@@ -53,6 +53,7 @@ from schemas.requests import (
     RetryPipeline,
     RollBackService,
     RunSchedule,
+    SetLimit,
     StageModel,
     StopService,
     Submit,
@@ -102,6 +103,7 @@ def play() -> list[Decision]:
     _play_audit(house)
     _play_dependencies(house)
     _play_pipelines(house)
+    _play_limits(house)
     _play_claims_ahead(house)
     _play_schedules(house)
     missing = {kind.__name__ for kind in AnyEvent.__args__} - {type(event).__name__ for event in house.events}
@@ -279,6 +281,15 @@ def _play_pipelines(house: SmallHouse) -> None:
     answer = house.request(wanted).result
     house.request(Cancel(jobs=(answer["steps"]["prepare"],)))
     house.request(RetryPipeline(pipeline=answer["pipeline"]))
+
+
+def _play_limits(house: SmallHouse) -> None:
+    house.request(SetLimit(of="user", name="anna", at_most=3))
+    house.request(SetLimit(of="named", name="licence", at_most=0))
+    house.request(SetLimit(of="named", name="licence"))
+    found_by = {"project": "Wine", "tags": ("baseline", "v2.1"), "note": "as before, but deeper"}
+    (job,) = house.submit(JobSpec(SCRIPT, needs=Needs(gpus=8), **found_by))  # type: ignore[arg-type]
+    assert house.job(job).tags == ("baseline", "v2.1")
 
 
 def _play_deletions(house: SmallHouse) -> None:

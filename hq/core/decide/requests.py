@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from hq.core.decide.arguments import why_not_signed, why_space_not_signed
 from hq.core.decide.early import why_not_early
 from hq.core.decide.ids import Ids as Ids
+from hq.core.decide.limits import check_within, decide_limit
 from hq.core.decide.lineages import trace_lineages, why_no_lineage
 from hq.core.decide.pipelines import answer_of, plan_pipeline
 from hq.core.decide.refused import Refused as Refused
@@ -45,6 +46,7 @@ from schemas.requests import (
     Hold,
     Propose,
     Release,
+    SetLimit,
     Submit,
     SubmitPipeline,
     SubmitSweep,
@@ -109,10 +111,13 @@ def decide_request(
             return _on_jobs(state, jobs, submitter, "release")
         case SubmitSweep(sweep=spec):
             check_sweep(spec)
+            check_within(state, spec.job)
             parents = parents_of(spec.job)
             check_parents(state, parents, found)
             sweep = ids.make("s")
             return [SweepSubmitted(sweep, spec, submitter, parents)], {"sweep": sweep}
+        case SetLimit():
+            return decide_limit(state, submitter, request)
         case SubmitPipeline(pipeline=pipeline):
             return submit_pipeline(state, pipeline, submitter, ids, found)
         case CancelSweep(sweep=sweep):
@@ -163,6 +168,7 @@ def _submit(
     jobs: list[str] = []
     for spec in specs:
         _check_job(spec)
+        check_within(state, spec)
         parents = parents_of(spec)
         if parents:
             check_parents(state, parents, found)
@@ -203,6 +209,8 @@ def _submit_step(
 ) -> AnyEvent:
     job = step.job if step.job is not None else step.sweep.job if step.sweep is not None else None
     parents = parents_of(job) if job is not None else ()
+    if job is not None:
+        check_within(state, job)
     check_parents(state, (parent for parent in parents if parent not in own), found)
     if step.sweep is not None:
         check_sweep(replace(step.sweep, job=replace(step.sweep.job, pipeline=None)))

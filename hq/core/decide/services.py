@@ -59,6 +59,8 @@ def _check(spec: ServiceSpec) -> None:
     job = spec.job
     check_spec(job)
     check_alone(job, "a service's job")
+    if job.within:
+        raise Refused("bad_spec", "a service's job is within no limit: its workers only wait for calls")
     if job.params or job.expires or job.not_before or job.exclusive or job.artifacts or job.keep_stdout:
         raise Refused(
             "bad_spec",
