@@ -18,6 +18,7 @@ from hq.core.state import Job
 from hq.ends import read_ends, read_pipeline
 from hq.log.documents import RAW_CODEC
 from hq.log.port import LogUnreadable
+from hq.past import PastAsked, PastReader
 from hq.promoting import read_source
 from hq.read_models.models import JOBS, SWEEPS, change_of
 from hq.series import SeriesAsked, read_series
@@ -49,6 +50,7 @@ class SpecLookUp:
         self._database = database
         self._jobs: Collection[Any] = database.get_collection(JOBS, codec_options=RAW_CODEC)
         self._sweeps: Collection[Any] = database.get_collection(SWEEPS)
+        self._past = PastReader(database)
         self._is_current = is_current
         self._on_fatal = on_fatal
         self._requests: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
@@ -126,6 +128,10 @@ class SpecLookUp:
             done(read_series(self._database, asked))
 
         self._requests.put(look_up)
+
+    def submit_past(self, asked: PastAsked, done: Callable[[dict[str, Any]], None]) -> None:
+        """Call `done` with trials of another time; see `hq.past`."""
+        self._requests.put(lambda: done(self._past.read(asked)))
 
     def stop(self) -> None:
         """End the thread. Safe to repeat."""

@@ -26,6 +26,7 @@ from hq.core.outputs import (
     LookUp,
     LookUpModel,
     LookUpParents,
+    LookUpPast,
     LookUpPipeline,
     LookUpSeries,
     LookUpSweep,
@@ -38,6 +39,7 @@ from hq.inbox import Inbox
 from hq.log.appender import Appender
 from hq.lookup import SpecLookUp
 from hq.measures import Histogram
+from hq.past import PastAsked
 from hq.read_models.projector import Projector
 from hq.read_models.recorder import Recorder
 from hq.series import SeriesAsked
@@ -281,6 +283,9 @@ class Loop:
                 self._look_up_model(request, job, sweep)
             case LookUpSeries(request=request, metric=metric):
                 self._look_up_series(request, metric)
+            case LookUpPast(request=request, sha256=sha256):
+                asked = PastAsked(sha256, request.data.after)
+                self._specs.submit_past(asked, lambda found: self._inbox.put(FoundSeries(request, found)))
             case LookUpParents():
                 self._look_up_parents(output)
             case LookUpPipeline(request=request, pipeline=pipeline):

@@ -350,6 +350,14 @@ class ReadSeries(Request, tag="read_series", kw_only=True, frozen=True):
     trials: Annotated[tuple[Count, ...], Meta(max_length=200)] = ()
 
 
+class ReadPast(Request, tag="read_past", kw_only=True, frozen=True):
+    """The trials of another time that a sweep's `past_blob` holds, in parts."""
+
+    sweep: SweepId
+    #: How many of them are known.
+    after: Count = 0
+
+
 class CallService(Request, tag="call", kw_only=True, frozen=True):
     """Call a service; the answer comes when the call has ended. Repeated with one id it is one call."""
 
@@ -416,6 +424,7 @@ Question = (
     | ShowStacks
     | ReadSweeps
     | ReadSeries
+    | ReadPast
     | ReportTrial
     | CallService
     | ReadServices

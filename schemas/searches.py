@@ -11,6 +11,9 @@ from schemas.specs import SweepSpec
 
 #: Points to try and past trials together: the spec is told again and again.
 MAX_SEARCH_BYTES = 64 * 1024
+#: What a blob of past trials may be.
+MAX_PAST_TRIALS = 10_000
+MAX_PAST_BYTES = 16 * 1024 * 1024
 
 
 class SearchError(ValueError):
@@ -70,7 +73,7 @@ def _why_unfit(spec: SweepSpec) -> str:
     if spec.constraints and sampler in LEARNING and sampler not in CONSTRAINED:
         able = ", ".join(sorted(CONSTRAINED))
         return f"the sampler {sampler} knows no constraints: take {able}"
-    if sampler == "pbt" and spec.past:
+    if sampler == "pbt" and (spec.past or spec.past_blob is not None):
         return "a population goes on from its own trials only: leave out those of another time"
     if sampler == "pbt" and spec.job.asked:
         return "a population hands checkpoints on between jobs: a loop of its own takes another sampler"

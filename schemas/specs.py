@@ -222,6 +222,8 @@ class SweepSpec(Spec, frozen=True):
     tries: Annotated[tuple[JsonObject, ...], Meta(max_length=1000)] = ()
     #: Trials of another time to learn from.
     past: Annotated[tuple[PastTrial, ...], Meta(max_length=1000)] = ()
+    #: More of them: a blob with a JSON list of `PastTrial`.
+    past_blob: Sha256 | None = None
     #: Ends trials that fall behind, by their `metric` as they report it.
     pruner: Pruner | None = None
     stop: StopRules = StopRules()

@@ -36,6 +36,7 @@ from hq.core.outputs import (
     LookUp,
     LookUpModel,
     LookUpParents,
+    LookUpPast,
     LookUpPipeline,
     LookUpSeries,
     LookUpSweep,
@@ -62,6 +63,7 @@ from schemas.requests import (
     DeployService,
     Ping,
     PromoteModel,
+    ReadPast,
     ReadSchedules,
     ReadSeries,
     ReadServices,
@@ -418,6 +420,14 @@ class Authority:
                 self._outputs.append(self._answering.answer_found(message, None))
             else:
                 self._outputs.append(LookUpSeries(message, sweep.spec.metric))
+        elif isinstance(request, ReadPast):
+            sweep = self.state.sweeps.get(request.sweep)
+            if sweep is None:
+                self._outputs.append(self._answering.answer_found(message, None))
+            elif sweep.spec.past_blob is None:
+                self._outputs.append(self._answering.answer_found(message, {"past": [], "more": False}))
+            else:
+                self._outputs.append(LookUpPast(message, sweep.spec.past_blob))
         elif isinstance(request, Retry):
             self._outputs.append(LookUp(message, request.jobs))
         elif isinstance(request, Delete):

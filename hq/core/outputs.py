@@ -78,6 +78,13 @@ class LookUpSeries(Struct, frozen=True):
     metric: str
 
 
+class LookUpPast(Struct, frozen=True):
+    """Read a sweep's trials of another time, then call `Authority.found_series`."""
+
+    request: Inbound
+    sha256: str
+
+
 class RecordProgress(Struct, frozen=True):
     """Store what was forwarded: best effort, never awaited."""
 
@@ -93,6 +100,7 @@ Output = (
     | LookUpSweep
     | LookUpModel
     | LookUpSeries
+    | LookUpPast
     | LookUpParents
     | LookUpPipeline
     | RecordProgress

@@ -6,8 +6,11 @@ Optuna is imported when the first sweep needs it: most houses never do.
 import importlib
 import importlib.util
 import logging
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from hq.search.population import Population
 from hq.search.samplers import (
@@ -21,9 +24,10 @@ from hq.search.samplers import (
     seed_of,
 )
 from schemas.names import SweepId
+from schemas.objectives import objectives_of
 from schemas.samplers import LEARNING
 from schemas.spaces import active_params
-from schemas.specs import SweepSpec
+from schemas.specs import PastTrial, SweepSpec
 from schemas.trials import Descent, KnownTrials, TrialEnd
 
 if TYPE_CHECKING:
@@ -58,6 +62,12 @@ class Memory:
         self.trials: list[Params] = before.trials if before is not None else []
         self.ends: list[TrialEnd] = before.ends if before is not None else []
         self.descents: list[Descent] = before.descents if before is not None else []
+        self.past_blob: str | None = spec.past_blob
+        known = before if before is not None and before.past_blob == spec.past_blob else None
+        #: Trials of another time that were too many for the spec.
+        self.past: list[PastTrial] = known.past if known is not None else []
+        self.is_past_whole: bool = known.is_past_whole if known is not None else spec.past_blob is None
+        self.why_no_past = ""
         self.is_learning = spec.sampler in LEARNING
         self._spec = spec
         self._settled = settled
@@ -88,6 +98,20 @@ class Memory:
             self.ends.extend(ends[len(self.ends) - known.ends :])
         return len(self.trials) + len(self.ends) > before
 
+    def learn_past(self, after: int, part: Sequence[PastTrial], more: bool, why: str) -> None:
+        """Take in trials of another time that follow the first `after`."""
+        self.why_no_past = why
+        if why or after != len(self.past):
+            return
+        wanted = len(objectives_of(self._spec))
+        # What cannot be compared is left out later; what has no values is nothing to learn from.
+        self.past.extend(part)
+        if not more:
+            self.is_past_whole = True
+            self.past = [
+                one for one in self.past if len(one.values) == wanted and all(map(math.isfinite, one.values))
+            ]
+
     def knows(self, proposed: int, ended: int) -> bool:
         """Tell whether nothing is missing."""
         return len(self.trials) >= proposed and len(self.ends) >= ended
@@ -104,6 +128,8 @@ class Memory:
             CannotChoose: If something has to be mended first.
         """
         self._check_packages()
+        if self.why_no_past:
+            raise CannotChoose(self.why_no_past)
         try:
             if self._spec.sampler == "pbt":
                 population = Population(self._spec, self._seed, self._settled)
@@ -126,7 +152,8 @@ class Memory:
         from hq.search.learner import Learner
 
         if self._learner is None:
-            self._learner = Learner(self._spec, self._seed, self._settled)
+            whole = replace(self._spec, past=(*self._spec.past, *self.past))
+            self._learner = Learner(whole, self._seed, self._settled)
         return self._learner.propose(first, count, self.trials, self.ends, added)
 
     def _choose_blindly(self, first: int, count: int) -> Proposal:

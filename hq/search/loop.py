@@ -21,8 +21,8 @@ from hq.search.choosing import Memory
 from hq.search.samplers import CannotChoose
 from schemas.messages import Reply
 from schemas.names import SweepId
-from schemas.requests import Propose, ReadSweeps
-from schemas.specs import SweepSpec
+from schemas.requests import Propose, ReadPast, ReadSweeps
+from schemas.specs import PastTrial, SweepSpec
 from schemas.trials import Descent, KnownTrials, TrialEnd
 
 READ_SECONDS = 2.0
@@ -77,7 +77,15 @@ class SweepsAnswer(msgspec.Struct, frozen=True):
     more: bool = False
 
 
-Asked = ReadSweeps | Propose
+class PastAnswer(msgspec.Struct, frozen=True):
+    """The result of `ReadPast`."""
+
+    past: tuple[PastTrial, ...] = ()
+    more: bool = False
+    why: str = ""
+
+
+Asked = ReadSweeps | ReadPast | Propose
 
 
 class SearchLoop:
@@ -132,6 +140,8 @@ class SearchLoop:
             if reply.ok or (reply.error is not None and reply.error.code == "stale"):
                 self.notice(now)
             return []
+        if isinstance(asked, ReadPast):
+            return self._take_past(asked, reply, now)
         if not reply.ok:
             log.warning("HQ does not tell its sweeps: %s", reply.error and reply.error.message[:300])
             self._end_reading(now)
@@ -154,6 +164,20 @@ class SearchLoop:
             self._end_reading(now)
         return asks
 
+    def _take_past(self, asked: ReadPast, reply: Reply, now: float) -> list[Asked]:
+        memory = self._memories.get(asked.sweep)
+        if memory is None or not reply.ok:
+            return []
+        try:
+            found = msgspec.convert(reply.result, PastAnswer)
+        except msgspec.ValidationError as error:
+            found = PastAnswer(why=f"HQ's answer about its past cannot be understood: {error}")
+        memory.learn_past(asked.after, found.past, found.more, found.why)
+        if found.more and not found.why:
+            return [ReadPast(sweep=asked.sweep, after=len(memory.past))]
+        self.notice(now)
+        return []
+
     def _end_reading(self, now: float) -> None:
         self._asked_at = None
         self._read_at = now + (0 if self._is_lacking else GATHER_SECONDS if self._again else READ_SECONDS)
@@ -166,7 +190,7 @@ class SearchLoop:
         }
         return ReadSweeps(after=after, known=dict(sorted(known.items())[:MOST_KNOWN]))
 
-    def _build_proposals(self, sweeps: Iterable[SweepState]) -> Iterable[Propose]:
+    def _build_proposals(self, sweeps: Iterable[SweepState]) -> Iterable[Asked]:
         """Yield one proposal for each sweep that wants more trials."""
         for sweep in sweeps:
             self._found.add(sweep.sweep)
@@ -185,6 +209,11 @@ class SearchLoop:
                 # At once, as long as that brings something.
                 self._is_lacking |= grown
                 continue
+            if memory.is_learning and not memory.is_past_whole:
+                # Each time that the sweeps are read, until all of it is here: answers get lost.
+                yield ReadPast(sweep=sweep.sweep, after=len(memory.past))
+                if not memory.why_no_past:
+                    continue
             proposal = propose(sweep, memory)
             if proposal is not None:
                 yield proposal

@@ -15,7 +15,7 @@ from bus.topics import JOB_EVENT, JOB_PROGRESS, REPLY, SWEEP_EVENT
 from hq.search.early_stopping import EarlyStopping
 from hq.search.loop import SearchLoop
 from schemas.messages import Reply
-from schemas.requests import Propose, Prune, ReadSeries, ReadSweeps
+from schemas.requests import Propose, Prune, ReadPast, ReadSeries, ReadSweeps
 from schemas.states import JobStatus
 
 CLIENT = "search"
@@ -24,7 +24,7 @@ _MOST_ASKED = 256
 log = logging.getLogger(__name__)
 
 
-Asked = ReadSweeps | Propose | ReadSeries | Prune
+Asked = ReadSweeps | ReadPast | Propose | ReadSeries | Prune
 
 
 class SearchShell:

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from msgspec.structs import replace
 
 from idlehands.cli import options, sweep_control
 from idlehands.cli.exits import REFUSED, USAGE, Stop
@@ -207,7 +206,7 @@ def sweep(
         if warm_start:
             from idlehands.cli.warm_start import read_past
 
-            spec = replace(spec, past=read_past(client, spec, warm_start, words.parse_value))
+            spec = read_past(client, spec, warm_start, words.parse_value)
         changed = client.submit_sweep(spec)
         if wait:
             from idlehands.cli.awaiting import await_sweep

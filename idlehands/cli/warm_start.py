@@ -8,23 +8,23 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from idlehands.cli.exits import REFUSED, Stop, say
 from idlehands.client import Client
 from schemas.names import SWEEP_PATTERN
 from schemas.objectives import objectives_of, weigh
-from schemas.searches import MAX_SEARCH_BYTES, fits
+from schemas.searches import MAX_PAST_TRIALS, MAX_SEARCH_BYTES, fits
 from schemas.spaces import active_params
 from schemas.specs import PastTrial, SweepSpec
 
-_MOST = 1000
+#: As many as a spec carries; beyond that they are a blob.
+_MOST_INLINE = 1000
 Row = tuple[Mapping[str, Any], Mapping[str, Any]]
 
 
-def read_past(
-    client: Client, spec: SweepSpec, given: str, parse_value: Callable[[str], Any]
-) -> tuple[PastTrial, ...]:
-    """Return what a sweep can learn from the trials of another one (its id) or of a table (a file).
+def read_past(client: Client, spec: SweepSpec, given: str, parse_value: Callable[[str], Any]) -> SweepSpec:
+    """Return the sweep with the trials of another one (its id) or of a table (a file) to learn from.
 
     Rows that do not fit the space, or lack a value, are left out, and how many is said.
 
@@ -40,7 +40,7 @@ def read_past(
         worth = weigh(spec, result)
         if worth.values and worth.is_feasible and fits(spec, dict(params)):
             found.append(PastTrial(active_params(spec.space, dict(params)), worth.values))
-    kept = _fitting(found)
+    kept = found[-MAX_PAST_TRIALS:]
     if not kept:
         names = ", ".join([*spec.space, *(one.metric for one in objectives_of(spec))])
         raise Stop(
@@ -48,19 +48,9 @@ def read_past(
             f"--warm-start {given}: none of its {len(rows)} trials has all of {names} within the space",
         )
     say(f"{len(kept)} of {len(rows)} trials of {given} are learned from")
-    return tuple(kept)
-
-
-def _fitting(found: list[PastTrial]) -> list[PastTrial]:
-    """Return the last ones, as many as a spec may carry."""
-    room = MAX_SEARCH_BYTES * 3 // 4
-    kept: list[PastTrial] = []
-    for trial in reversed(found[-_MOST:]):
-        room -= len(msgspec.json.encode(trial)) + 1
-        if room < 0:
-            break
-        kept.append(trial)
-    return kept[::-1]
+    if len(kept) <= _MOST_INLINE and len(msgspec.json.encode(kept)) <= MAX_SEARCH_BYTES * 3 // 4:
+        return replace(spec, past=tuple(kept))
+    return replace(spec, past_blob=client.put_blob(msgspec.json.encode(kept)))
 
 
 def _of_sweep(client: Client, sweep: str) -> Iterable[Row]:

@@ -117,6 +117,16 @@ def test_a_sweep_that_is_finished_by_hand_can_wind_down_what_runs() -> None:
     assert hq.take(f"sweep/{sweep}/event")[-1]["status"] == "finished"
 
 
+@proves("P106")
+def test_a_sweep_without_a_blob_of_past_trials_has_none_to_read() -> None:
+    hq = WireHq()
+    sweep = submit(hq)
+
+    assert hq.ask("read_past", by="search", sweep=sweep)["result"] == {"past": [], "more": False}
+    gone = hq.ask("read_past", by="search", sweep="s" + "a" * 12)
+    assert gone["error"]["code"] == "unknown_sweep"
+
+
 @proves("P104")
 def test_a_populations_trial_begins_with_what_its_parent_left() -> None:
     hq = WireHq()

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.process
 #: They take longest, in the smallest form too.
 _SLOW = (
     *("batches", "append", "drain", "signatures", "reconnect", "guest", "warm", "optuna_storage"),
-    *("search_overhead", "search_quality"),
+    *("search_overhead", "search_quality", "search_parallel"),
     *("early_stopping", "services", "idle_agent", "results_page"),
 )
 

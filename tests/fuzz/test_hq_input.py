@@ -20,7 +20,7 @@ from bus.port import Inbound, Refusal
 from bus.router import route
 from bus.topics import Topic
 from hq import publishing
-from hq.core.outputs import Answer, LookUpSeries, Publish
+from hq.core.outputs import Answer, LookUpPast, LookUpSeries, Publish
 from hq.log.documents import decision_to_document, document_to_decision
 from hq.read_models.models import change_of, document_of, place_of
 from schemas.events import Decision
@@ -52,6 +52,7 @@ from schemas.requests import (
     Ping,
     Propose,
     Prune,
+    ReadPast,
     ReadSeries,
     ReadStatus,
     ReadSweeps,
@@ -94,7 +95,7 @@ class FuzzedHouse(SmallHouse):
             elif isinstance(output, Answer):
                 self.answered += 1
                 publishing.answer(self.bus, output.to, output.reply)
-            elif isinstance(output, LookUpSeries):
+            elif isinstance(output, LookUpSeries | LookUpPast):
                 self.authority.found_series(output.request, {"trials": [], "more": False})
                 waiting += self.authority.take_outputs()
             self.outputs.append(output)
@@ -147,7 +148,7 @@ class FuzzedHouse(SmallHouse):
             TellTrial(sweep=sweep, trial=draw.randrange(3), state=draw.choice(("failed", "pruned"))),
             CancelSweep(sweep=sweep), Ping(), ReadStatus(), ReadSweeps(),
             Propose(sweep=sweep, first=draw.randrange(3), trials=({"a": 1}, {"a": 2})),
-            PauseSweep(sweep=sweep), ResumeSweep(sweep=sweep), ReadSeries(sweep=sweep),
+            PauseSweep(sweep=sweep), ResumeSweep(sweep=sweep), ReadSeries(sweep=sweep), ReadPast(sweep=sweep),
             ChangeSweep(sweep=sweep, trials=draw.randrange(1, 9), space={"a": IntRange(1, 2)}),
             FinishSweep(sweep=sweep, live=draw.choice(("finish", "wind_down"))),
             AddTrials(sweep=sweep, trials=({"a": 1, "c": 2.0, "d": 3},)),

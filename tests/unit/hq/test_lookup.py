@@ -1,17 +1,21 @@
 """Looking up jobs that HQ has forgotten: what is found, what waits, and what a damaged document does."""
 
+import hashlib
 import queue
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import gridfs
+import msgspec
 import pytest
 from pymongo.database import Database
 
 from hq.core.state import Change, Job
 from hq.log.connection import connect
 from hq.lookup import SpecLookUp
+from hq.past import PastAsked
 from hq.read_models.writer import Changes, ReadModelWriter
-from schemas.specs import JobSpec
+from schemas.specs import JobSpec, PastTrial
 from tests.unit.hq.core.small_house import SmallHouse, spec, success
 
 Found = dict[str, JobSpec]
@@ -111,3 +115,37 @@ def test_the_fixture_is_what_it_says(ended: tuple[list[Change], str, str]) -> No
     jobs = {change.id: change.status for change in ended[0] if isinstance(change, Job)}
 
     assert [str(jobs[ended[1]]), str(jobs[ended[2]])] == ["succeeded", "running"]
+
+
+def test_trials_of_another_time_are_told_in_parts_that_fit(
+    rig: Rig, database: Database[dict[str, Any]]
+) -> None:
+    trials = [PastTrial({"x": float(number)}, (number / 2,)) for number in range(5000)]
+    content = msgspec.json.encode(trials)
+    name = hashlib.sha256(content).hexdigest()
+    gridfs.GridFSBucket(database, "blobs").upload_from_stream(name, content)
+    read: list[Any] = []
+    more = True
+    while more:
+        rig.look_up.submit_past(PastAsked(name, len(read)), rig.found.put)
+        answer = rig.found.get(timeout=10)
+        assert len(msgspec.json.encode(answer)) < 120_000
+        read += answer["past"]
+        more = answer["more"]
+
+    assert msgspec.convert(read, list[PastTrial]) == trials
+
+
+@pytest.mark.parametrize("content", [None, b"no list", b'[{"params": {}}]'])
+def test_a_past_that_cannot_be_used_says_why(
+    rig: Rig, database: Database[dict[str, Any]], content: bytes | None
+) -> None:
+    name = hashlib.sha256(content or b"").hexdigest()
+    if content is not None:
+        gridfs.GridFSBucket(database, "blobs").upload_from_stream(name, content)
+
+    rig.look_up.submit_past(PastAsked(name, 0), rig.found.put)
+
+    answer = rig.found.get(timeout=10)
+    assert name in answer["why"]
+    assert answer["past"] == []

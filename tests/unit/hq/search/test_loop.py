@@ -20,7 +20,7 @@ from hq.search.loop import (
 )
 from schemas.messages import Reply, RequestError
 from schemas.objectives import Worth
-from schemas.requests import Propose, ReadSweeps
+from schemas.requests import Propose, ReadPast, ReadSweeps
 from schemas.samplers import SamplerOptions
 from schemas.specs import Choice, FloatRange, IntRange, JobSpec, ScriptRef, SweepSpec
 from schemas.states import JobStatus
@@ -374,3 +374,45 @@ def test_ends_of_trials_matter_only_while_a_sweep_waits_for_them() -> None:
     assert loop.wants_trial_ends
     read(loop, 10.0, told(state(10, 4)))
     assert not loop.wants_trial_ends
+
+
+PAST = [{"params": {"x": 0.5}, "values": [0.25]}] * 3
+
+
+def learning(sweep: str = SWEEP) -> SweepState:
+    return state(sampler="tpe", metric="loss", past_blob="a" * 64, sweep=sweep)
+
+
+def test_a_past_that_is_a_blob_is_read_whole_before_anything_is_chosen() -> None:
+    loop = SearchLoop()
+
+    (asked,) = read(loop, 0.0, told(learning()))
+    assert asked == ReadPast(sweep=SWEEP)
+    (more,) = loop.answered(asked, Reply("r", True, 1, {"past": PAST, "more": True}), 0.1)
+    assert more == ReadPast(sweep=SWEEP, after=3)
+    # An answer that comes twice adds nothing.
+    loop.answered(asked, Reply("r", True, 1, {"past": PAST, "more": True}), 0.1)
+    assert loop.answered(more, Reply("r", True, 1, {"past": PAST[:1], "more": False}), 0.2) == []
+
+    assert loop.next_wake(0.2) <= GATHER_SECONDS
+    request = loop.tick(0.3)[0]
+    (proposal,) = loop.answered(request, told(learning()), 0.3)
+    assert isinstance(proposal, Propose)
+    assert len(proposal.trials) == 4
+    assert len(loop._memories[SWEEP].past) == 4
+
+
+def test_a_past_that_cannot_be_read_is_the_sweeps_why_until_it_can() -> None:
+    loop = SearchLoop()
+    (asked,) = read(loop, 0.0, told(learning()))
+    loop.answered(asked, Reply("r", True, 1, {"past": [], "more": False, "why": "the blob is not here"}), 0.1)
+
+    again, proposal = loop.answered(loop.tick(0.2)[0], told(learning()), 0.2)
+
+    assert again == ReadPast(sweep=SWEEP)
+    assert isinstance(proposal, Propose)
+    assert (proposal.trials, proposal.why) == ((), "the blob is not here")
+    loop.answered(again, Reply("r", True, 1, {"past": PAST, "more": False}), 0.3)
+    (proposal,) = loop.answered(loop.tick(0.4)[0], told(learning()), 0.4)
+    assert isinstance(proposal, Propose)
+    assert proposal.trials

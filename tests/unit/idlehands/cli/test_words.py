@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from idlehands.cli import words
@@ -208,6 +209,10 @@ class House:
             {"params": {"lr": 0.3}, "result": None},
         ]
 
+    def put_blob(self, content: bytes) -> str:
+        self.content = content
+        return "b" * 64
+
 
 def test_a_warm_start_takes_what_fits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     job = JobSpec(ScriptRef("0" * 64, "t.py"))
@@ -218,10 +223,17 @@ def test_a_warm_start_takes_what_fits(tmp_path: Path, capsys: pytest.CaptureFixt
     rows.write_text('[{"params": {"lr": 0.25}, "loss": 1.5}, {"lr": 0.5, "loss": 2}]')
     house: Any = House()
 
-    assert read_past(house, spec, "s" + "a" * 12, words.parse_value) == (PastTrial({"lr": 0.1}, (0.5,)),)
-    assert read_past(house, spec, str(table), words.parse_value) == (PastTrial({"lr": 0.25}, (1.5,)),)
-    assert len(read_past(house, spec, str(rows), words.parse_value)) == 2
+    assert read_past(house, spec, "s" + "a" * 12, words.parse_value).past == (PastTrial({"lr": 0.1}, (0.5,)),)
+    assert read_past(house, spec, str(table), words.parse_value).past == (PastTrial({"lr": 0.25}, (1.5,)),)
+    assert len(read_past(house, spec, str(rows), words.parse_value).past) == 2
     assert "1 of 4 trials" in capsys.readouterr().err
+
+    # What the sweep itself cannot carry is a blob, the last ten thousand at most.
+    table.write_text("lr,loss\n" + "".join(f"0.5,{number}\n" for number in range(12_000)))
+    many = read_past(house, spec, str(table), words.parse_value)
+    assert (many.past, many.past_blob) == ((), "b" * 64)
+    trials = msgspec.json.decode(house.content, type=list[PastTrial])
+    assert (len(trials), trials[-1]) == (10_000, PastTrial({"lr": 0.5}, (11_999,)))
 
 
 @pytest.mark.parametrize(
