@@ -112,7 +112,7 @@ def _job(row: dict[str, Any], job: Mapping[str, Any]) -> Happening | None:
         sweep=spec.get("sweep") or "",
         agent=agent,
         user=user,
-        project=spec.get("project") or "",
+        project=job.get("project") or spec.get("project") or "",
         name=name,
         seconds=seconds,
     )
@@ -142,7 +142,7 @@ def _sweep(row: dict[str, Any], sweep: Mapping[str, Any]) -> Happening:
         text=text[:_LONGEST],
         sweep=identity,
         user=user,
-        project=spec.get("project") or spec.get("job", {}).get("project") or "",
+        project=sweep.get("project") or spec.get("job", {}).get("project") or "",
         name=name,
     )
 

@@ -180,7 +180,7 @@ class Notifier:
                     job=job,
                     agent=agent,
                     user=user,
-                    project=known.get("spec", {}).get("project") or "",
+                    project=known.get("project") or known.get("spec", {}).get("project") or "",
                     name=name,
                 )
             )

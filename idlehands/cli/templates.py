@@ -1,5 +1,6 @@
 """From words of the command line to what is submitted later: a job or a sweep, kept as a template."""
 
+import inspect
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,7 @@ def build_template(
     """
     from idlehands.cli import words
     from idlehands.cli.script_arguments import check_arguments, check_sweep_file
+    from idlehands.cli.working import submit
     from schemas.specs import SweepSpec
 
     if (script is None) == (sweep_file is None):
@@ -45,16 +47,9 @@ def build_template(
         )
         return {"sweep": words.checked(sweep, SweepSpec)}
     assert script is not None  # noqa: S101 - one of the two
-    shared = options.spec_options(
-        **{
-            "after": None,
-            "after_any": None,
-            "not_before": "",
-            "expires": "",
-            "exclusive": False,
-            **given,
-        }
-    )
+    # What a template cannot have, such as `after`, is as in a submit that does not say it.
+    usual = {name: one.default for name, one in inspect.signature(submit).parameters.items()}
+    shared = options.spec_options(**{**usual, **given})
     params = words.parse_params(given["param"] or [])
     check_arguments(script, params, args, given["arguments"], force=given["force"])
     packed, shared["needs"] = words.add_environment(
