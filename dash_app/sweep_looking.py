@@ -5,11 +5,12 @@ from typing import Any
 from dash.development.base_component import Component
 
 from dash_app.addresses import View
-from dash_app.presenters import sweep, sweep_tabs
+from dash_app.presenters import compared_files, sweep, sweep_tabs
 from dash_app.sweep_state import SweepState, read_brush, read_numbers
 from hq.analysis.questions import Question
 from hq.rest.analyses import analyse, read_all_trials
 from hq.rest.house import House
+from hq.rest.kept import read_kept
 from hq.rest.problems import Problem
 
 Children = list[Component]
@@ -60,8 +61,11 @@ class SweepLooking:
         numbers = read_numbers(chosen)
         if len(numbers) < 2:
             return sweep_tabs.compare({"trials": []})
+        database = self._house.database
         try:
-            found = await analyse(self._house.database, view.identity, "compare", Question(compare=numbers))
+            found = await analyse(database, view.identity, "compare", Question(compare=numbers))
+            jobs = [one["job"] for one in found["trials"]]
+            kept = await read_kept(database, jobs) if jobs else {}
         except Problem as problem:
             return sweep_tabs.trouble(problem.detail)
-        return sweep_tabs.compare(found)
+        return [*sweep_tabs.compare(found), *compared_files.side_by_side(found["trials"], kept)]

@@ -1,5 +1,6 @@
 """The page in a real browser on a real house: live, reloaded, restarted, small, dark, with no way out."""
 
+import contextlib
 import json
 import os
 import re
@@ -7,19 +8,21 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from playwright.sync_api import Browser, expect
 
 from bus.settings import BusSettings
 from idlehands.bundle import build_bundle
 from idlehands.client import Client, connect
+from idlehands.client.errors import RequestRefused
 from idlehands.house.components import AgentOptions
 from idlehands.house.login import login_link
 from idlehands.house.running import RunningHouse, start_house
 from idlehands.house.tokens import TokenRole
 from schemas.requests import DeployService
 from schemas.specs import Choice, IntRange, JobSpec, ScriptRef, ServiceSpec, SweepSpec
-from tests.e2e.page_scripts import EVIL, HOSTILE, KEEPER, SCRIPTS, script_of, submit
+from tests.e2e.page_scripts import EVIL, HOSTILE, KEEPER, NAMER, SCRIPTS, script_of, submit
 from tests.fixtures.axe import violations
 from tests.fixtures.broker import eventually
 from tests.fixtures.browser import DESKTOP, PHONE, Scheme, Visitor, log_in, open_browser, watch
@@ -285,6 +288,137 @@ def test_a_sweep_shows_its_best_its_trials_and_its_figures(
     expect(page.locator("#trials-grid .ag-center-cols-container .pill.is-succeeded")).to_have_count(8)
     page.goto(operator.home.web_url + "/sweeps")
     expect(page.locator(ROW.format(sweep))).to_contain_text("8 of 8")
+
+
+def test_a_sweep_is_paused_extended_and_stopped_by_clicks(
+    operator: Visitor, client: Client, tmp_path: Path
+) -> None:
+    job = JobSpec(script_of(client, tmp_path), params={"steps": 1000})
+    spec = SweepSpec(job, {"mode": Choice(("fast", "slow"))}, "random", trials=3, metric="loss", parallel=1)
+    page = operator.open(f"/sweeps/{client.submit_sweep(spec).sweep}").page
+    pill, note = page.locator("#sweep-status .pill"), page.locator("#note")
+
+    page.get_by_role("button", name="Pause").click()
+    expect(pill).to_have_text("Paused")
+    expect(note).to_contain_text("what runs goes on to its end")
+    page.get_by_role("button", name="Resume").click()
+    expect(pill).to_have_text("Running")
+    page.get_by_role("button", name="10 more trials").click()
+    expect(note).to_contain_text("13 trials now")
+    expect(page.locator("#sweep-status")).to_contain_text("of 13 trials")
+    page.get_by_role("button", name="Stop").click()
+    expect(pill).to_have_text("Cancelled")
+    expect(page.locator("#sweep-actions button")).to_have_count(0)
+
+
+def test_what_one_person_does_another_sees_at_once(
+    browser: Browser, house: RunningHouse, operator: Visitor, client: Client, tmp_path: Path
+) -> None:
+    job = submit(client, tmp_path, params={"steps": 1000}, name="of two")
+    other = log_in(browser, house.home, role=TokenRole.VIEWER, size=PHONE)
+    listed, watched = other.open("/jobs").page, other.open(f"/jobs/{job}").page
+    acting = operator.open(f"/jobs/{job}").page
+    expect(listed.locator(ROW.format(job)).locator(".pill")).to_have_text("Running")
+    expect(watched.locator("#job-log")).to_contain_text("step 1 of")
+
+    acting.click("#job-cancel")
+
+    for page in (acting, watched):
+        expect(page.locator("#job-status")).to_contain_text("Cancelled")
+    expect(listed.locator(ROW.format(job)).locator(".pill")).to_have_text("Cancelled")
+    expect(watched.locator("#job-actions button")).to_have_count(0)
+    expect(listed.locator("#jobs-many button")).to_have_count(0)
+    other.check()
+    other.context.close()
+
+
+@pytest.mark.slow
+def test_two_people_who_look_while_the_server_is_killed_miss_nothing(
+    browser: Browser, house: RunningHouse, operator: Visitor, client: Client, tmp_path: Path
+) -> None:
+    end = tmp_path / "end"
+    job = submit(client, tmp_path, params={"steps": 60, "pause": 0.05, "until": str(end)}, name="of both")
+    other = log_in(browser, house.home, role=TokenRole.VIEWER)
+    pages = [operator.open(f"/jobs/{job}"), other.open("/jobs?where=name = of both")]
+    expect(pages[0].page.locator("#job-log")).to_contain_text("step 3 of 60")
+    web = house.component("web").pid
+    assert web is not None
+
+    for watched in pages:
+        watched.while_down = True
+    os.kill(web, signal.SIGKILL)
+    pages[0].page.wait_for_selector("html[data-live=off]")
+    # Meanwhile the other may have come back already.
+    for watched in pages:
+        watched.page.wait_for_selector("html[data-live=on]")
+    end.touch()
+
+    expect(pages[0].page.locator("#job-log")).to_contain_text("step 60 of 60")
+    expect(pages[1].page.locator(ROW.format(job)).locator(".pill")).to_have_text("Succeeded")
+    # A page that is opened right after it came back is whole, whichever it is.
+    for path in ("/jobs?group=script", f"/jobs/{job}", "/new?script=train.py"):
+        pages[1].page.goto(house.home.web_url + path)
+        pages[1].page.wait_for_selector(".head")
+        pages[1].page.wait_for_selector("html[data-live=on]")
+    for watched in pages:
+        watched.while_down = False
+    other.context.close()
+    house.wait_ready()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("size", "scheme"), [(PHONE, "dark"), (DESKTOP, "light")], ids=["phone", "desktop"])
+def test_hostile_words_are_only_words_on_every_page_of_jobs(
+    browser: Browser,
+    house: RunningHouse,
+    client: Client,
+    tmp_path: Path,
+    size: tuple[int, int],
+    scheme: Scheme,
+) -> None:
+    name = f"{HOSTILE} {size[0]}"
+    job = submit(client, tmp_path, NAMER, name=name, params={"<i>key": HOSTILE}, artifacts=["*.csv", "*.md"])
+    for _ in client.follow(job):
+        pass
+    space = {"<i>x": Choice((HOSTILE, "a"))}
+    spec = SweepSpec(JobSpec(script_of(client, tmp_path, NAMER), artifacts=("*.csv",)), space, "grid", 2, "m")
+    sweep = client.submit_sweep(msgspec.structs.replace(spec, name=name)).sweep
+
+    def have_ended() -> bool:
+        # The sweep may be in no read model yet.
+        with contextlib.suppress(RequestRefused):
+            return len([one for one in client.trials(sweep) if one["result"]]) == 2
+        return False
+
+    eventually(have_ended, 60)
+    visitor = log_in(browser, house.home, size=size, scheme=scheme)
+    page = visitor.open(f"/jobs/{job}").page
+
+    expect(page.locator("#job-log")).to_contain_text("red <b>bold</b>")
+    page.get_by_role("button", name=re.compile("Look into <b>.*csv")).click()
+    expect(page.locator("dialog td").first).to_contain_text("<img src=x")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name=re.compile("Look into <b>.*md")).click()
+    expect(page.locator("dialog h3")).to_contain_text("<img src=x")
+    page.keyboard.press("Escape")
+    for path in (
+        "/jobs?group=script",
+        f"/jobs?where=id = {job}&columns=name,script,params,why,id",
+        "/jobs?where=" + HOSTILE.replace("=", "").replace('"', ""),
+        f"/sweeps/{sweep}?compare=0,1",
+    ):
+        page.goto(house.home.web_url + path)
+        page.wait_for_selector(".head")
+        page.wait_for_selector("html[data-live=on]")
+        assert page.evaluate("document.documentElement.scrollWidth") <= size[0], path
+        content = page.content()
+        assert "\u202e" not in content, path
+        assert "\x1b" not in content, path
+        assert page.locator(".page :is(b, i, img:not(.picture img), script)").count() == 0, path
+    expect(page.locator("#sweep-compare")).to_contain_text("<b>")
+    assert page.evaluate("window.hacked") is None
+    visitor.check()
+    visitor.context.close()
 
 
 def test_keys_lead_to_jobs_and_events_come_as_they_happen(
