@@ -12,6 +12,7 @@ from dash_app import (
     bulk_route,
     callbacks,
     data_route,
+    docs_route,
     login_routes,
     palette_route,
     previews_route,
@@ -77,6 +78,7 @@ class Page:
         palette_route.add_routes(app, self._house)
         services_route.add_routes(app, self._house)
         replay_route.add_routes(app, self._house)
+        docs_route.add_routes(app)
         dash = Dash(
             __name__,
             server=app,  # type: ignore[arg-type]  # its words for types know Flask only

@@ -11,13 +11,14 @@ from fastapi import APIRouter, FastAPI
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from dash_app import scripts_route, service_schema
+from dash_app import scripts_route, service_schema, tokens_route
 from dash_app.background import in_background
 from dash_app.page import Page
 from dash_app.scripts_route import ScriptRuns
 from dash_app.visitor import RememberVisitor
 from hq.rest import (
     analysis_routes,
+    answers,
     audit_routes,
     blob_routes,
     certificate_routes,
@@ -45,6 +46,7 @@ from hq.rest.gate import Gate
 from hq.rest.house import House, answer
 from hq.rest.policy import API
 from hq.rest.tokens import TokenFile
+from hq.rest.validators import Validators
 
 _DESCRIPTION = (
     "Everything that the bus can do, and what the read models say. Every request needs a bearer token. "
@@ -65,7 +67,8 @@ def build_server(
     Args:
         runs: Runs scripts by path; by default none is allowed.
     """
-    app = build_app(house, version, page, runs)
+    house.tokens_folder = tokens.folder
+    app = Validators(build_app(house, version, page, runs))
     if page is None:
         gate = Gate(app, tokens, hosts, trail=house.trail)
     else:
@@ -87,7 +90,10 @@ def build_app(
             outside = (
                 contextlib.nullcontext() if house.outside is None else in_background(house.outside.run())
             )
-            async with noting, outside:
+            async with noting, outside, contextlib.AsyncExitStack() as beside:
+                for one in house.while_running:
+                    beside.push_async_callback(one.stop)
+                    await beside.enter_async_context(in_background(one.run()))
                 yield
             await house.stop()
 
@@ -133,6 +139,7 @@ def build_app(
         schedule_routes,
         hook_routes,
         outside_routes,
+        tokens_route,
     ):
         api.include_router(part.build_router(house))
     app.include_router(api)
@@ -152,7 +159,7 @@ def _use_own_schemas(app: FastAPI) -> None:
         if app.openapi_schema is None:
             document = generate()
             parts = document.setdefault("components", {})
-            parts["schemas"] = {**parts.get("schemas", {}), **components()}
+            parts["schemas"] = {**parts.get("schemas", {}), **answers.components(), **components()}
             parts["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
             document["security"] = [{"token": []}]
             for path in ("/healthz", "/readyz"):
@@ -161,9 +168,12 @@ def _use_own_schemas(app: FastAPI) -> None:
                 "description": "A problem",
                 "content": {problems.CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemBody"}}},
             }
-            for path in document["paths"].values():
-                for operation in path.values():
+            for path, operations in document["paths"].items():
+                for method, operation in operations.items():
                     operation["responses"].pop("422", None)
+                    answers.describe(operation)
+                    if method == "get" and path.startswith(API):
+                        _add_etag(operation)
                     operation["responses"]["default"] = problem
             for name in ("HTTPValidationError", "ValidationError"):
                 parts["schemas"].pop(name, None)
@@ -171,3 +181,22 @@ def _use_own_schemas(app: FastAPI) -> None:
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _add_etag(operation: dict[str, Any]) -> None:
+    """Say that an answer has an ETag, and that it is not sent again to whoever has it."""
+    found = operation["responses"].get("200", {})
+    if "application/json" not in found.get("content", {}):
+        return
+    etag = {"etag": {"description": "Of this answer.", "schema": {"type": "string"}}}
+    found["headers"] = {**found.get("headers", {}), **etag}
+    operation["responses"]["304"] = {"description": "It is as `If-None-Match` says.", "headers": etag}
+    operation.setdefault("parameters", []).append(
+        {
+            "name": "if-none-match",
+            "in": "header",
+            "required": False,
+            "description": "The ETag of an answer that is there already.",
+            "schema": {"type": "string"},
+        }
+    )

@@ -254,6 +254,8 @@ class Authority:
                 self._answering.decide_looked_up(recording, *message)
             elif isinstance(message, Answered):
                 recording.record(message.event)
+                if message.kept is not None:
+                    recording.record(message.kept)
                 recording.outputs.append(self._calls.settle(message, recording.position))
             elif isinstance(message, Tidying):
                 for event in decide_tidying(self.state, message.jobs, message.sweeps, "hq"):

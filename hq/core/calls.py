@@ -2,8 +2,9 @@
 
     CallService -> waiting -> sent to a worker -> answered -> (in the log) -> Reply
 
-Volatile: an HQ that starts anew knows of no call; whoever asked asks again. At
-most one answer is given to a request, and none after its deadline.
+Volatile: an HQ that starts anew knows of no call that was not answered; whoever asked asks again. At
+most one answer is given to a request, and none after its deadline. What a service with a log answered
+to a request with a key is the answer for seven days: it is not called a second time for it.
 """
 
 import hashlib
@@ -20,13 +21,13 @@ from bus import topics
 from bus.port import Inbound
 from hq.core.bookkeeping import Bookkeeping
 from hq.core.call_figures import Figures
-from hq.core.decide.requests import MAX_SPEC_BYTES, Refused
+from hq.core.decide.requests import MAX_SPEC_BYTES, Refused, digest_of
 from hq.core.decide.services import find_service
 from hq.core.leases import AttemptKey
 from hq.core.outputs import Answer, Output, Publish
 from hq.core.sightings import Sighting
 from hq.core.state import Service
-from schemas.events import ServiceCalled
+from schemas.events import RequestAnswered, ServiceCalled
 from schemas.messages import Reply, RequestError, ServiceAnswer, ServiceAnswers, ServiceCall, ServiceCalls
 from schemas.requests import CallService
 
@@ -48,6 +49,8 @@ class Pending(Struct):
     asked_at: float
     ends_at: float
     is_logged: bool
+    #: Of the request, where it has a key: under it the answer is kept over restarts.
+    digest: str = ""
     agent: str = ""
     #: Its answer is on the way into the log.
     is_answered: bool = False
@@ -59,6 +62,14 @@ class Answered(Struct, frozen=True):
     pending: Pending
     event: ServiceCalled
     reply: Reply
+
+    @property
+    def kept(self) -> RequestAnswered | None:
+        """What is put into the log with it, so that a repeat with the same key is no second call."""
+        key = self.pending.message.data.key
+        if key is None or not self.reply.ok:
+            return None
+        return RequestAnswered(self.pending.by, key, self.pending.digest, self.reply.result)
 
 
 class Calls:
@@ -97,6 +108,8 @@ class Calls:
         if known is not None:
             # One that is not in the log yet comes when it is.
             return [Answer(message, known)] if known.position <= self._books.committed else []
+        if request.key is not None and (by, request.key) in self._state.answers:
+            return self._repeat(message, by, request.key)
         service = find_service(self._state, request.service)
         self._check(service, request)
         self._count += 1
@@ -112,10 +125,22 @@ class Calls:
             asked_at=now,
             ends_at=now + (request.deadline_seconds or spec.deadline_seconds),
             is_logged=spec.log,
+            digest="" if request.key is None else digest_of(request),
         )
         self._asked[identity] = call
         self._queues.setdefault(service.name, deque()).append(call)
         return self.dispatch(service.name, now)
+
+    def _repeat(self, message: Inbound, by: str, key: str) -> list[Output]:
+        """Answer a call that an earlier one with the same key was; perhaps of another life of this HQ."""
+        stored = self._state.answers[by, key]
+        if stored.digest != digest_of(message.data):
+            raise Refused(
+                "key_reused", f"the idempotency key {key!r} was used for another request: use a new one"
+            )
+        # One that is not in the log yet comes when it is asked for again.
+        is_sure = stored.position <= self._books.committed
+        return [Answer(message, Reply(message.id, True, stored.position, stored.answer))] if is_sure else []
 
     def _check(self, service: Service, request: CallService) -> None:
         figures = self.figures.setdefault(service.name, Figures())

@@ -50,17 +50,26 @@ class Asking:
         if future is not None and not future.done():
             future.set_result(reply)
 
-    async def ask(self, request: AnyRequest, deadline_seconds: float = DEADLINE_SECONDS) -> Reply:
+    async def ask(
+        self,
+        request: AnyRequest,
+        deadline_seconds: float = DEADLINE_SECONDS,
+        identity: str | None = None,
+    ) -> Reply:
         """Return HQ's answer.
 
-        A change without an idempotency key is given one, so that repeats are one change.
+        A change without an idempotency key is given one, so that repeats are one change. What is asked
+        under one identity at the same time is one request.
 
         Raises:
             NoAnswer: If there is none within the deadline.
             MessageTooBig: If the request is over what a message carries.
         """
         self._loop = asyncio.get_running_loop()
-        identity = secrets.token_hex(16)
+        identity = identity or secrets.token_hex(16)
+        under_way = self._waiting.get(identity)
+        if under_way is not None:
+            return await self._join(under_way, deadline_seconds)
         if isinstance(request, CHANGES) and request.key is None:
             request = replace(request, key=identity)
         future: asyncio.Future[Reply] = self._loop.create_future()
@@ -79,6 +88,12 @@ class Asking:
             raise NoAnswer(f"no answer from HQ within {deadline_seconds:.0f} s")
         finally:
             del self._waiting[identity]
+
+    async def _join(self, under_way: asyncio.Future[Reply], deadline_seconds: float) -> Reply:
+        done, _ = await asyncio.wait({under_way}, timeout=deadline_seconds)
+        if not done or under_way.cancelled():
+            raise NoAnswer(f"no answer from HQ within {deadline_seconds:.0f} s")
+        return under_way.result()
 
     async def change(self, request: AnyRequest) -> dict[str, Any]:
         """Return the result of what was asked with the log position that it is at.

@@ -10,6 +10,7 @@ from hq.outside.mapping import Hook, TopicJob
 from hq.outside.targets import Notification
 from hq.rest.datasets import DatasetBody
 from hq.rest.problems import ProblemBody
+from hq.rest.tokens import Role
 from schemas.early_stopping import Live, StopRules
 from schemas.facts import MetricPoint
 from schemas.names import (
@@ -89,6 +90,16 @@ class PromoteBody(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     artifacts: Annotated[tuple[ArtifactName, ...], Meta(max_length=200)] = ()
     stage: Stage = "none"
     note: Annotated[str, Meta(max_length=2000)] = ""
+
+
+class TokenBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """A token to make."""
+
+    #: Whose it is; a name may have several.
+    name: Name
+    role: Role
+    #: After so many days it opens nothing any more; left out: never.
+    days: Annotated[float, Meta(gt=0, le=3650)] | None = None
 
 
 class StageBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -192,6 +203,7 @@ def components() -> dict[str, Any]:
             FinishBody,
             PromoteBody,
             StageBody,
+            TokenBody,
             TrialsBody,
             NotificationBody,
             ScheduleBody,
@@ -221,6 +233,7 @@ _EXAMPLES: dict[type[Struct], dict[str, Any]] = {
     JobsBody: {"jobs": [{"script": _SCRIPT, "params": {"learning_rate": 0.1, "epochs": 3}}]},
     SweepChangeBody: {"trials": 50, "stop": {"target": 0.99}},
     PromoteBody: {"job": "jabcdefghijkl", "artifacts": ["model.pt"], "stage": "staging"},
+    TokenBody: {"name": "grafana", "role": "viewer", "days": 90},
     StageBody: {"stage": "production"},
     FinishBody: {"live": "wind_down"},
     ScheduleBody: {

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from hq.rest.bodies import takes
 from hq.rest.datasets import DatasetBody
 from hq.rest.house import House, answer, principal_of, read_body
-from hq.rest.parameters import OnePathBlob
+from hq.rest.parameters import After, Limit, OnePathBlob
 from hq.rest.problems import Problem, not_found
 from schemas.names import DATASET_PATTERN
 from schemas.paths import is_path_below
@@ -25,9 +25,9 @@ def build_router(house: House) -> APIRouter:
     router = APIRouter(tags=["datasets"])
 
     @router.get("/datasets")
-    async def list_datasets() -> Response:
+    async def list_datasets(limit: Limit = 100, after: After = None) -> Response:
         """List the datasets by name, each with its newest version and how many there are."""
-        return answer({"datasets": await house.datasets.list_all()})
+        return answer(await house.datasets.list_page(limit=limit, after=after))
 
     @router.get("/datasets/{dataset}")
     async def get_dataset(dataset: OnePathDataset) -> Response:

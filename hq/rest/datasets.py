@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 from pymongo import DESCENDING
 
 from hq.rest.database import QUERY_MS, Database, Document
+from hq.rest.paging import make_cursor, read_cursor
 
 DATASETS = "datasets"
 _AT_MOST = 10_000
@@ -34,6 +35,15 @@ class Datasets:
 
     def __init__(self, writing: Database) -> None:
         self._datasets = writing[DATASETS]
+
+    async def list_page(self, *, limit: int, after: str | None = None) -> Document:
+        """Return a page of `list_all`: `{"datasets": [...], "next": cursor or None}`."""
+        skip = read_cursor("datasets", after) or 0
+        found = await self.list_all()
+        return {
+            "datasets": found[skip : skip + limit],
+            "next": make_cursor("datasets", skip + limit) if len(found) > skip + limit else None,
+        }
 
     async def list_all(self) -> list[Document]:
         """Return the newest version of each dataset, by name, with how many versions there are."""

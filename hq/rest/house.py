@@ -6,7 +6,7 @@ Composed once by the server; the parts know nothing of each other.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from starlette.requests import Request
@@ -33,6 +33,16 @@ from hq.rest.uploads import Uploads
 CLIENT = "web"
 
 
+class Background(Protocol):
+    """Something that runs until it is cancelled."""
+
+    async def run(self) -> None:
+        """Do it; an end before the server's is all right."""
+
+    async def stop(self) -> None:
+        """End what is still under way."""
+
+
 @dataclass
 class House:
     """The parts behind the routes."""
@@ -45,12 +55,16 @@ class House:
     listeners: list[Callable[[BusInput], None]] = field(default_factory=list)
     #: The folder with the newest certificates of machines that joined.
     renewals: Path | None = None
+    #: The folder with `tokens.json`.
+    tokens_folder: Path | None = None
     #: Takes notes for the audit log, where there is one.
     trail: AuditTrail | None = None
     #: Whether results of calls may be posted to this machine and into private networks.
     private_callbacks: bool = False
     #: What speaks with the world outside, where there is a folder for it.
     outside: Outside | None = None
+    #: What goes on beside the routes for as long as the server runs.
+    while_running: list[Background] = field(default_factory=list)
     requests: RequestCounts = field(default_factory=RequestCounts)
     importance: Importance = field(default_factory=Importance)
     endings: Endings = field(default_factory=Endings)

@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any
 
+import msgspec
 from fastapi import APIRouter, Query
 from pymongo.errors import PyMongoError
 from starlette.requests import Request
@@ -12,8 +13,10 @@ from hq.rest.asking import NoAnswer
 from hq.rest.following_events import CONTENT_TYPE, follow_events
 from hq.rest.history import parse_point, read_events
 from hq.rest.house import House, answer, principal_of
-from hq.rest.parameters import AtLeast
+from hq.rest.paging import make_cursor, read_cursor
+from hq.rest.parameters import After, AtLeast
 from hq.rest.policy import ADMINS
+from hq.rest.validators import weak_etag
 from schemas.requests import ReadStatus
 
 
@@ -27,10 +30,21 @@ def build_router(house: House) -> APIRouter:
         return answer(await read_status(house))
 
     @router.get("/agents")
-    async def list_agents(at_least: AtLeast = None) -> Response:
-        """List the machines: what each is, and what it said last."""
+    async def list_agents(
+        limit: Annotated[int, Query(ge=1, le=10_000, description="Most rows of one page.")] = 1000,
+        after: After = None,
+        at_least: AtLeast = None,
+    ) -> Response:
+        """List the machines by name: what each is, and what it said last."""
         await queries.catch_up(house.database, at_least)
-        return answer({"agents": await read_house(house)})
+        skip = read_cursor("agents", after) or 0
+        found = await read_house(house)
+        more = len(found) > skip + limit
+        page = {
+            "agents": found[skip : skip + limit],
+            "next": make_cursor("agents", skip + limit) if more else None,
+        }
+        return answer(page, headers={"etag": weak_etag(msgspec.json.encode(_timeless(page)))})
 
     @router.get("/events", responses={200: {"content": {CONTENT_TYPE: {}}}})
     async def list_events(
@@ -87,3 +101,9 @@ async def read_house(house: House) -> list[dict[str, Any]]:
     for name in house.live.names():
         known.setdefault(name, {"name": name})
     return [{**agent, **house.live.agent(name)} for name, agent in sorted(known.items())]
+
+
+def _timeless(page: dict[str, Any]) -> dict[str, Any]:
+    """Return a page of machines without how long ago each was heard, which differs each time."""
+    rows = [{**row, "heard": {**(row.get("heard") or {}), "seconds_ago": 0}} for row in page["agents"]]
+    return {**page, "agents": rows}

@@ -37,6 +37,13 @@ _VERBS: dict[str, type[Cancel | Hold | Release | Retry]] = {
     "retry": Retry,
 }
 
+_WORDS_OF = {
+    "cancel": "End a job that has not ended; whoever runs it is told to stop.",
+    "hold": "Keep a queued job from starting until it is released.",
+    "release": "Let a held job start.",
+    "retry": "Make a new job with the same spec, and `retry_of`.",
+}
+
 
 def build_router(house: House) -> APIRouter:
     """Return the routes below the API's root."""
@@ -154,7 +161,7 @@ def build_router(house: House) -> APIRouter:
             name=f"{verb}_job",
             operation_id=f"{verb}_job",
             summary=f"{verb.capitalize()} a job",
-            description="Retry makes a new job with `retry_of`." if verb == "retry" else "",
+            description=_WORDS_OF[verb],
         )
 
     for verb in _VERBS:

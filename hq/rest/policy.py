@@ -105,6 +105,8 @@ RULES: tuple[Rule, ...] = (
     Rule(f"{API}/settings/notifications/{{name}}", {"GET": ADMINS, "DELETE": ADMINS}),
     Rule(f"{API}/settings/notifications/{{name}}/test", {"POST": ADMINS}),
     Rule(f"{API}/audit", {"GET": ADMINS}),
+    Rule(f"{API}/tokens", {"GET": ADMINS, "POST": ADMINS}),
+    Rule(f"{API}/tokens/{{token}}", {"DELETE": ADMINS}),
     _read(f"{API}/agents"),
     *(_write(f"{API}/agents/{{agent}}/{verb}") for verb in ("pause", "drain", "resume")),
     Rule(f"{API}/certificate", {"GET": BLOB_READERS}),
@@ -138,6 +140,8 @@ def _look(path: str) -> Rule:
 
 LOGIN = "/login"
 EVENTS = "/ws/events"
+#: What REST can do, to read and to try.
+DOCS = "/docs"
 #: A file that a script kept, by its place in a result.
 ARTIFACT = "/jobs/{job}/artifacts/{token}/{number}"
 ARTIFACT_PICTURE = f"{ARTIFACT}/picture"
@@ -182,6 +186,8 @@ PAGE_RULES: tuple[Rule, ...] = (
             f"{DATA}/{{dataset}}",
         )
     ),
+    _look(DOCS),
+    _look(f"{DOCS}/{{file}}"),
     Rule(DATA_PIECES, {"GET": WRITERS}, page=True),
     Rule(DATA_PIECE, {"PUT": WRITERS}, body=_PIECE_BODY, page=True),
     Rule(DATA_SET, {"PUT": WRITERS}, page=True),

@@ -17,7 +17,7 @@ from starlette.responses import Response
 from bus.codec import MessageTooBig
 from hq.rest.asking import NoAnswer
 from hq.rest.bodies import CallBody, RollbackBody, ServiceBody, takes
-from hq.rest.callbacks import Callbacks
+from hq.rest.callbacks import Callbacks, identity_of
 from hq.rest.house import House, answer, principal_of, read_body
 from hq.rest.parameters import IdempotencyKey, OnePathService, checked_service
 from hq.rest.problems import Problem, refused_by_hq
@@ -54,6 +54,7 @@ def build_router(house: House) -> APIRouter:
     """Return the routes below the API's root."""
     router = APIRouter(tags=["services"])
     callbacks = Callbacks(house)
+    house.while_running.append(callbacks)
 
     @router.get("/services")
     async def list_services() -> Response:
@@ -88,8 +89,13 @@ def build_router(house: House) -> APIRouter:
         request: Request,
         deadline_seconds: Deadline = None,
         callback: Callback = None,
+        idempotency_key: IdempotencyKey = None,
     ) -> Response:
-        """Call a service and wait for its answer; with a callback URL, do not wait."""
+        """Call a service and wait for its answer; with a callback URL, do not wait.
+
+        A repeat with the same key is the same call while it runs, and for seven days once a service with a
+        log has answered it. What failed is called again.
+        """
         params: dict[str, Any] = await read_body(request, dict[str, Any])
         by = principal_of(request).name
         wanted = CallService(
@@ -97,6 +103,7 @@ def build_router(house: House) -> APIRouter:
             on_behalf_of=by,
             params=params,
             deadline_seconds=deadline_seconds,
+            key=idempotency_key,
         )
         if callback is not None:
             return answer({"callback": await callbacks.begin(wanted, callback)}, 202)
@@ -135,8 +142,9 @@ async def call(house: House, wanted: CallService) -> Reply:
         Problem: If there is none.
     """
     seconds = (wanted.deadline_seconds or _LONGEST_SECONDS) + _WAY_SECONDS
+    asked = house.asking.ask(wanted, seconds, identity_of(wanted))
     try:
-        return await asyncio.shield(asyncio.ensure_future(house.asking.ask(wanted, seconds)))
+        return await asyncio.shield(asyncio.ensure_future(asked))
     except NoAnswer as error:
         raise Problem(504, "no_answer", f"There is {error}. Whether the call ran is not known.") from None
     except MessageTooBig as error:

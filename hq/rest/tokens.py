@@ -58,6 +58,11 @@ class TokenFile:
         self._stamp: tuple[int, int, int] | None = None
         self._tokens: list[Token] = []
 
+    @property
+    def folder(self) -> Path:
+        """The folder that the file is in."""
+        return self._path.parent
+
     def find(self, authorization: str | None) -> Principal | None:
         """Return who the `Authorization` header proves, or None. Raises as `find_token`."""
         found = self.find_token(authorization)

@@ -67,7 +67,7 @@ def list_datasets(json: options.Json = False) -> None:
     from idlehands.cli.opening import open_client
 
     with open_client() as client:
-        rows = client.rest.get("/datasets")["datasets"]
+        rows = list(client.rest.pages("/datasets", "datasets", limit=1000))
     columns = ("name", "newest", "versions", "kind", "files", "bytes", "added")
     _print(rows, json, columns, "No datasets. `idlehands data add NAME PATH` makes one.")
 

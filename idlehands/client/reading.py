@@ -78,7 +78,7 @@ class Reading:
 
     def agents(self) -> list[dict[str, Any]]:
         """Return every machine: what it is and what it said last."""
-        return list(self.rest.get("/agents")["agents"])
+        return list(self.rest.pages("/agents", "agents"))
 
     def read_certificate(self) -> str:
         """Return the newest certificate of this machine, as PEM, if it joined by pairing."""

@@ -27,6 +27,7 @@ from idlehands.house.files import locked, write_private
 from idlehands.house.home import Home, HouseError
 from idlehands.house.registry import check_name
 
+FILE_NAME = "tokens.json"
 #: The server takes a token of so short a life as one of the HQ host's own command line.
 MOMENT_SECONDS = 60
 #: Digits of the hash by which a token is called in lists; it opens nothing.
@@ -77,16 +78,29 @@ def create(home: Home, role: TokenRole, name: str, *, days: float | None = None)
         InvalidName: If the name cannot be one.
         HouseError: If the token file cannot be understood.
     """
+    token, entry = add_token(home.path, role, name, days=days)
+    until = "for ever" if days is None else f"for {days:g} days"
+    note(home, "token.created", subject=name, detail=f"token {entry.id} ({role.value}), {until}")
+    return token
+
+
+def add_token(
+    folder: Path, role: TokenRole, name: str, *, days: float | None = None
+) -> tuple[str, StoredToken]:
+    """Return a new token, and what of it is kept in a house's folder. As `create`, but notes nothing.
+
+    Raises:
+        InvalidName: If the name cannot be one.
+        HouseError: If the token file cannot be understood.
+    """
     check_name(name)
     token, now = secrets.token_urlsafe(32), time.time()
     expires = 0 if days is None else int(now + days * 86_400)
     entry = StoredToken(name, role, hash_of(token), int(now), expires)
     _change(
-        home, lambda entries: [*filter(lambda one: one.is_valid(now - _FORGOTTEN_SECONDS), entries), entry]
+        folder, lambda entries: [*filter(lambda one: one.is_valid(now - _FORGOTTEN_SECONDS), entries), entry]
     )
-    until = "for ever" if days is None else f"for {days:g} days"
-    note(home, "token.created", subject=name, detail=f"token {entry.id} ({role.value}), {until}")
-    return token
+    return token, entry
 
 
 @contextlib.contextmanager
@@ -94,11 +108,11 @@ def momentary(home: Home, role: TokenRole, name: str) -> Iterator[str]:
     """Yield a token for one question of the command line of the HQ host, which ends with the context."""
     token, now = secrets.token_urlsafe(32), int(time.time())
     entry = StoredToken(name, role, hash_of(token), now, now + MOMENT_SECONDS)
-    _change(home, lambda entries: [*entries, entry])
+    _change(home.path, lambda entries: [*entries, entry])
     try:
         yield token
     finally:
-        _change(home, lambda entries: [one for one in entries if one.sha256 != entry.sha256])
+        _change(home.path, lambda entries: [one for one in entries if one.sha256 != entry.sha256])
 
 
 def ensure(home: Home, role: TokenRole, name: str, file: Path) -> None:
@@ -127,16 +141,22 @@ def revoke(home: Home, name_or_id: str) -> list[StoredToken]:
 
 def remove(home: Home, chosen: Callable[[StoredToken], bool]) -> list[StoredToken]:
     """Take out the tokens that are `chosen` and return them; none is all right."""
+    gone = remove_tokens(home.path, chosen)
+    for one in gone:
+        note(home, "token.revoked", subject=one.name, detail=f"token {one.id} ({one.role.value})")
+    return gone
+
+
+def remove_tokens(folder: Path, chosen: Callable[[StoredToken], bool]) -> list[StoredToken]:
+    """Take out of a house's folder the tokens that are `chosen`, and return them. Notes nothing."""
     gone: list[StoredToken] = []
 
     def without(entries: list[StoredToken]) -> list[StoredToken]:
         gone.extend(filter(chosen, entries))
         return [entry for entry in entries if not chosen(entry)]
 
-    if home.tokens_file.exists():
-        _change(home, without)
-    for one in gone:
-        note(home, "token.revoked", subject=one.name, detail=f"token {one.id} ({one.role.value})")
+    if (folder / FILE_NAME).exists():
+        _change(folder, without)
     return gone
 
 
@@ -161,7 +181,7 @@ def hash_of(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def _change(home: Home, change: Callable[[list[StoredToken]], list[StoredToken]]) -> None:
-    with locked(home.path / "tokens.lock", wait=True):
-        entries = change(read_tokens(home.tokens_file))
-        write_private(home.tokens_file, msgspec.json.format(msgspec.json.encode(entries)) + b"\n")
+def _change(folder: Path, change: Callable[[list[StoredToken]], list[StoredToken]]) -> None:
+    with locked(folder / "tokens.lock", wait=True):
+        entries = change(read_tokens(folder / FILE_NAME))
+        write_private(folder / FILE_NAME, msgspec.json.format(msgspec.json.encode(entries)) + b"\n")

@@ -46,6 +46,7 @@ from schemas.requests import (
     Hold,
     Propose,
     Release,
+    Request,
     SetLimit,
     Submit,
     SubmitPipeline,
@@ -74,7 +75,7 @@ AUDITOR = "web"
 Decided = tuple[list[AnyEvent], dict[str, Any]]
 
 
-def digest_of(request: Change) -> str:
+def digest_of(request: Request) -> str:
     """Return what the content of a request is compared by: all but its key."""
     return hashlib.sha256(msgspec.json.encode(replace(request, key=None))).hexdigest()
 

@@ -45,6 +45,7 @@ from schemas.messages import (
 )
 from schemas.specs import JobSpec
 from schemas.states import Outcome, Phase
+from tests.unit.dash_app.answer_checks import check_answer
 
 INSTANCE = "a" * 32
 Script = Callable[[JobSpec], dict[str, Any]]
@@ -242,7 +243,9 @@ class Server:
 def client(server: Server, token: str | None) -> httpx.Client:
     """Return an HTTP client with this token."""
     headers = {} if token is None else {"authorization": f"Bearer {token}"}
-    return httpx.Client(base_url=server.url, headers=headers, timeout=20, trust_env=False)
+    # Whatever a test asks for, the answer must be what its route says of it.
+    hooks = {"response": [check_answer]}
+    return httpx.Client(base_url=server.url, headers=headers, timeout=20, trust_env=False, event_hooks=hooks)
 
 
 def raw(server: Server, request: bytes) -> bytes:

@@ -278,6 +278,7 @@ def test_every_rule_of_the_page_has_a_route(door: Door) -> None:
             ):
                 continue
             path = rule.path.replace("{job}", "jaaaaaaaaaaaa").replace("{sweep}", "saaaaaaaaaaaa")
+            path = path.replace("/docs/{file}", "/docs/start.js")
             got = browser.get(path.replace("{token}", "1").replace("{number}", "0"))
             if rule.path in (ARTIFACT, ARTIFACT_PICTURE):
                 assert "kept no such file" in got.json()["detail"]

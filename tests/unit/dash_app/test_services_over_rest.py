@@ -1,14 +1,20 @@
 """Services over REST: deploy, call, callbacks, health, their own schemas, versions."""
 
+import asyncio
 import http.server
 import json
 import threading
-from typing import Any
+import time
+from typing import Any, ClassVar
 
 import httpx
 import pytest
 
+from bus.memory_bus import MemoryBus
 from dash_app.service_schema import schema_of_function, schema_of_script
+from hq.rest.callbacks import CALLBACKS, Callbacks
+from hq.rest.database import Document
+from hq.rest.house import CLIENT, build_house
 from hq.rest.posting import find_target
 from hq.rest.problems import Problem
 from idlehands.bundle import build_bundle
@@ -185,6 +191,22 @@ class Listener(http.server.BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+class Reluctant(Listener):
+    """Takes each result when it is posted for the second time."""
+
+    seen: ClassVar[dict[str, int]] = {}
+    kept: ClassVar[dict[str, Any]] = {}
+
+    def do_POST(self) -> None:
+        said = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        name = said["callback"]
+        self.seen[name] = self.seen.get(name, 0) + 1
+        if self.seen[name] > 1:
+            self.kept[name] = said
+        self.send_response(503 if self.seen[name] == 1 else 204)
+        self.end_headers()
+
+
 def test_the_result_of_a_call_with_a_callback_is_posted_there(operator: httpx.Client, encode: str) -> None:
     with http.server.HTTPServer(("127.0.0.1", 0), Listener) as server:
         thread = threading.Thread(target=server.serve_forever)
@@ -202,6 +224,71 @@ def test_the_result_of_a_call_with_a_callback_is_posted_there(operator: httpx.Cl
     (posted,) = Listener.taken
     assert (posted["callback"], posted["ok"]) == (answer.json()["callback"], True)
     assert posted["result"] == {"text": "later"}
+
+
+async def carry_out(house: LittleHouse, seconds: float = 30) -> None:
+    """Let another server go on with the callbacks that it finds, until none is left."""
+    other = build_house(MemoryBus(house.hub, CLIENT), house.uri)
+    other.private_callbacks = True
+    other.start()
+    callbacks = Callbacks(other)
+    try:
+        await callbacks.run()
+        end = asyncio.get_running_loop().time() + seconds
+        while await other.database[CALLBACKS].find_one({}) is not None:
+            assert asyncio.get_running_loop().time() < end, "it was not delivered"
+            await asyncio.sleep(0.05)
+    finally:
+        await callbacks.stop()
+        await other.stop()
+
+
+def test_a_callback_that_an_earlier_server_left_behind_is_delivered(
+    house: LittleHouse, encode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hq.rest.callbacks._FIRST_PAUSE_SECONDS", 0.01)
+    with http.server.HTTPServer(("127.0.0.1", 0), Reluctant) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        begun: Document = {
+            "_id": "c" * 32,
+            "by": "some-operator",
+            "service": encode,
+            "params": b'{"text": "left behind"}',
+            "deadline_seconds": None,
+            "key": "c" * 32,
+            "url": f"http://127.0.0.1:{server.server_port}/",
+            "at": time.time(),
+            "until": time.time() + 60,
+            "tries": 0,
+            "content": None,
+            "why": "",
+        }
+        house.store(CALLBACKS, begun, {**begun, "_id": "d" * 32, "key": "d" * 32, "service": "no-such"})
+        try:
+            asyncio.run(carry_out(house))
+        finally:
+            server.shutdown()
+            thread.join()
+
+    assert Reluctant.kept["c" * 32]["result"] == {"text": "left behind"}
+    assert Reluctant.kept["d" * 32]["error"]["code"] == "unknown_service"
+    assert set(Reluctant.seen.values()) == {2}, "until it was taken, and no more"
+
+
+def test_a_call_with_a_key_is_answered_once_and_another_body_is_refused(
+    operator: httpx.Client, encode: str
+) -> None:
+    def call(text: str, key: str) -> httpx.Response:
+        headers = {"idempotency-key": key}
+        return operator.post(f"{API}/services/{encode}", json={"text": text}, headers=headers)
+
+    first, second = call("a", "one-key"), call("a", "one-key")
+
+    assert first.status_code == second.status_code == 200
+    assert first.json() == second.json()
+    assert call("b", "one-key").json()["code"] == "key_reused"
+    assert call("b", "another").json()["call"] != first.json()["call"]
 
 
 @pytest.mark.parametrize(

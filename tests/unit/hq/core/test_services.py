@@ -352,3 +352,41 @@ def test_calls_wait_for_the_first_worker_as_far_as_the_queue_goes(house: SmallHo
     assert all(
         isinstance(one, Publish) for one in house.outputs if getattr(one, "topic", None) is topics.CALL
     )
+
+
+def test_a_call_with_a_key_that_was_answered_is_no_second_call_over_a_restart(house: SmallHouse) -> None:
+    house.boot("attic")
+    deploy(house)
+    house.settle()
+    key = worker_on(house, "attic")
+    asked = house.ask(CallService(service="encode", params={"x": 1}, key="once"))
+    (call,) = calls_to(house, "attic")
+    answer(house, call)
+    house.settle()
+    first = house.replies(asked)[-1]
+
+    house.restart()
+    house.heartbeat("attic")
+    house.settle()
+    tell_ready(house, "attic", key)
+    again = house.ask(CallService(service="encode", params={"x": 1}, key="once"))
+    other = house.ask(CallService(service="encode", params={"x": 2}, key="once"))
+
+    assert house.replies(again)[-1].result == first.result
+    assert code_of(house.replies(other)) == "key_reused"
+    assert len(house.of(ServiceCalled)) == 1
+
+
+def test_a_call_with_a_key_that_failed_is_made_again(house: SmallHouse) -> None:
+    house.boot("attic")
+    deploy(house)
+    house.settle()
+    worker_on(house, "attic")
+
+    for _ in range(2):
+        asked = house.ask(CallService(service="encode", key="once"))
+        answer(house, calls_to(house, "attic")[-1], ok=False, failure=Failure("exit", "no", ""))
+        house.settle()
+        assert code_of(house.replies(asked)) == "call_failed"
+
+    assert len(house.of(ServiceCalled)) == 2

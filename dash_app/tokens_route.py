@@ -1,0 +1,129 @@
+"""/tokens: REST tokens made, listed and revoked. For admins; a token itself is told once, when it is made."""
+
+import asyncio
+import time
+from collections import OrderedDict
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+from fastapi import Path as InPath
+from msgspec import Meta, Struct, json
+from starlette.requests import Request
+from starlette.responses import Response
+
+from hq.rest.bodies import TokenBody, takes
+from hq.rest.house import House, answer, principal_of, read_body
+from hq.rest.parameters import IdempotencyKey
+from hq.rest.problems import Problem, not_found
+from idlehands.house.home import HouseError
+from idlehands.house.tokens import FILE_NAME, StoredToken, TokenRole, add_token, read_tokens, remove_tokens
+
+OnePathToken = Annotated[str, InPath(json_schema_extra={"pattern": "^[0-9a-f]{12}$"})]
+_REMEMBERED = 200
+_REMEMBERED_SECONDS = 3600.0
+
+
+class _Made(Struct, frozen=True):
+    """What a request with a key was answered; of a token nothing else remembers the secret."""
+
+    asked: bytes
+    answer: dict[str, Any]
+    at: Annotated[float, Meta(description="On the monotonic clock.")]
+
+
+def build_router(house: House) -> APIRouter:
+    """Return the routes below the API's root."""
+    router = APIRouter(tags=["tokens"])
+    made: OrderedDict[tuple[str, str], _Made] = OrderedDict()
+    one_at_a_time = asyncio.Lock()
+
+    @router.get("/tokens")
+    async def list_tokens() -> Response:
+        """List the tokens with whose they are, for what and until when; never the tokens themselves."""
+        return answer({"tokens": [_show(one) for one in await _read(house)]})
+
+    @router.post("/tokens", status_code=201, openapi_extra=takes(TokenBody))
+    async def create_token(request: Request, idempotency_key: IdempotencyKey = None) -> Response:
+        """Make a token. The answer is the only place where it is ever told.
+
+        A repeat with the same key within an hour is answered with the same token, unless the server was
+        started anew meanwhile: then it is another one.
+        """
+        body: TokenBody = await read_body(request, TokenBody)
+        by = principal_of(request).name
+        asked = json.encode(body)
+        async with one_at_a_time:
+            known = _find_made(made, by, idempotency_key)
+            if known is not None and known.asked != asked:
+                raise Problem(409, "key_reused", "This Idempotency-Key was used for another token.")
+            if known is None:
+                known = _Made(asked, await _create(house, body, by), time.monotonic())
+                if idempotency_key is not None:
+                    made[by, idempotency_key] = known
+        return answer(known.answer, 201)
+
+    @router.delete("/tokens/{token}")
+    async def revoke_token(token: OnePathToken, request: Request) -> Response:
+        """Take a token away, by its id: it opens nothing from now on."""
+        gone = await _change(house, lambda folder: remove_tokens(folder, lambda one: one.id == token))
+        if not gone:
+            raise not_found("token", token)
+        for one in gone:
+            _note(house, "token.revoked", principal_of(request).name, one, "")
+        return answer({"revoked": [_show(one) for one in gone]})
+
+    return router
+
+
+async def _create(house: House, body: TokenBody, by: str) -> dict[str, Any]:
+    role = TokenRole(body.role)
+    secret, entry = await _change(house, lambda folder: add_token(folder, role, body.name, days=body.days))
+    until = "for ever" if body.days is None else f"for {body.days:g} days"
+    _note(house, "token.created", by, entry, f", {until}")
+    return {**_show(entry), "token": secret}
+
+
+async def _read(house: House) -> list[StoredToken]:
+    found: list[StoredToken] = await _change(house, lambda folder: read_tokens(folder / FILE_NAME))
+    return found
+
+
+async def _change(house: House, change: Any) -> Any:
+    folder: Path | None = house.tokens_folder
+    if folder is None:
+        raise Problem(503, "unavailable", "This server has no folder with tokens.")
+    try:
+        return await asyncio.to_thread(change, folder)
+    except HouseError as error:
+        raise Problem(422, "bad_name", str(error)) from None
+    except OSError as error:
+        raise Problem(
+            503,
+            "read_only",
+            f"This server cannot use the tokens ({error.strerror}): `idlehands token` on the HQ host can.",
+        ) from None
+
+
+def _find_made(made: OrderedDict[tuple[str, str], _Made], by: str, key: str | None) -> _Made | None:
+    now = time.monotonic()
+    while made and (len(made) > _REMEMBERED or now - next(iter(made.values())).at > _REMEMBERED_SECONDS):
+        made.popitem(last=False)
+    return None if key is None else made.get((by, key))
+
+
+def _show(one: StoredToken) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "name": one.name,
+        "role": one.role.value,
+        "created": one.created,
+        "expires": one.expires or None,
+        "is_valid": one.is_valid(time.time()),
+    }
+
+
+def _note(house: House, what: str, by: str, one: StoredToken, more: str) -> None:
+    if house.trail is not None:
+        detail = f"token {one.id} ({one.role.value}){more}"
+        house.trail.note(what, who=by, subject=one.name, source="REST", detail=detail)
