@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from hq.rest.answers import house, jobs, pipelines, schedules, services, stored, sweeps
+from hq.rest.answers import house, jobs, outside, pipelines, schedules, services, stored, sweeps
 
 _REF = "#/components/schemas/{name}"
 _JOBS_CHANGED = ("delete_job", "cancel_job", "hold_job", "release_job", "retry_job", "submit_jobs")
@@ -64,6 +64,18 @@ ANSWERS: dict[str, type[Any]] = {
     "get_pipeline": pipelines.PipelineDetail,
     "submit_pipeline": pipelines.PipelineAnswered,
     "retry_pipeline": pipelines.PipelineAnswered,
+    "list_hooks": outside.Hooks,
+    "put_hook": outside.Taking,
+    "get_hook": outside.Taking,
+    "delete_hook": outside.HookRemoved,
+    "take_hook": outside.HookTaken,
+    "list_topics": outside.Topics,
+    "put_topic": outside.Taking,
+    "get_topic": outside.Taking,
+    "delete_topic": outside.TopicRemoved,
+    "get_household": outside.HouseholdShown,
+    "put_household": outside.HouseholdShown,
+    "delete_household": outside.HouseholdRemoved,
     "list_datasets": stored.Datasets,
     "get_dataset": stored.DatasetDetail,
     "put_dataset": stored.DatasetPut,

@@ -33,12 +33,18 @@ NO_KEY = {
     "resume_agent": "asks a machine; twice is the same",
     "report_trial": "says how far a trial is",
     "test_notification": "sends a test each time",
+    "take_hook": "has the delivery's own id",
+    "put_hook": "puts what has this name; twice is the same",
+    "put_topic": "puts what has this name; twice is the same",
+    "put_household": "there is one; twice is the same",
     "put_notification": "puts what has this name; twice is the same",
 }
 #: Lists that are short by what they are of.
 NO_CURSOR = {
     "list_services": "at most 200",
     "list_schedules": "at most some hundred",
+    "list_hooks": "as many as people made by hand",
+    "list_topics": "as many as people made by hand",
     "list_tokens": "as many as people made by hand",
     "list_notifications": "as many as people made by hand",
 }
