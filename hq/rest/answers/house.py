@@ -137,3 +137,24 @@ class NotificationTested(Struct, frozen=True):
     delivery: str
     taken: bool
     why: str
+
+
+class LimitRow(Struct, frozen=True):
+    kind: str
+    name: str
+    at_most: int
+    by: str
+
+
+class Limits(Struct, frozen=True):
+    limits: tuple[LimitRow, ...]
+
+
+class LimitAnswered(Struct, frozen=True, kw_only=True):
+    """Which limit was set, and the log position that this stands at."""
+
+    position: int
+    kind: str | None = None
+    name: str | None = None
+    #: None: it was taken away.
+    at_most: int | None = None

@@ -7,20 +7,20 @@ from msgspec import Struct
 from schemas.names import JsonObject
 
 
-class Taking(Struct, frozen=True, kw_only=True):
+class TakingRow(Struct, frozen=True, kw_only=True):
     """A webhook or topic that submits, as it was laid down, and what came of it."""
 
     name: str
 
 
 class Hooks(Struct, frozen=True):
-    hooks: tuple[Taking, ...]
+    hooks: tuple[TakingRow, ...]
     #: Names of those that cannot be used as they are stored.
     unusable: Any
 
 
 class Topics(Struct, frozen=True):
-    topics: tuple[Taking, ...]
+    topics: tuple[TakingRow, ...]
     unusable: Any
 
 
@@ -36,6 +36,7 @@ class HookTaken(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a message has submitted, or why nothing."""
 
     submitted: bool
+    position: int | None = None
     job: str | None = None
     sweep: str | None = None
     why: str = ""

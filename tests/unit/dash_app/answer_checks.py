@@ -11,13 +11,13 @@ from bus.memory_bus import MemoryBus, MemoryHub
 from dash_app.server import build_app
 from hq.rest.answers import ANSWERS, PLAIN
 from hq.rest.answers.jobs import Analysis
-from hq.rest.answers.outside import Taking
+from hq.rest.answers.outside import TakingRow
 from hq.rest.answers.services import CallTaken, Document
 from hq.rest.house import build_house
 from hq.rest.problems import CONTENT_TYPE, ProblemBody
 
 #: Have more than the document says, as their kind is.
-_OPEN_ENDED = (Analysis, Document, Taking)
+_OPEN_ENDED = (Analysis, Document, TakingRow)
 
 
 @cache

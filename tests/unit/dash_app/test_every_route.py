@@ -45,6 +45,7 @@ NO_CURSOR = {
     "list_schedules": "at most some hundred",
     "list_hooks": "as many as people made by hand",
     "list_topics": "as many as people made by hand",
+    "list_limits": "as many as people made by hand",
     "list_tokens": "as many as people made by hand",
     "list_notifications": "as many as people made by hand",
 }
