@@ -28,7 +28,7 @@ from schemas.specs import Choice, FloatRange, IntRange, JobSpec, ScriptRef, Swee
 
 _DIGITS = Path(__file__).parents[1] / "scripts" / "train_mlp.py"
 _TRIALS, _EPOCHS = 24, 54
-_PATIENCE_SECONDS = 900.0
+_PATIENCE_SECONDS = 1200.0
 _BEHIND = """
 import json, time
 for step in range(1, 10_000):
@@ -66,7 +66,7 @@ class _Ran:
 
 def _train(home: Home, client: Client, trials: int, epochs: int, pruner: Pruner | None) -> _Ran:
     spec = SweepSpec(
-        JobSpec(_store(client, _DIGITS), {"epochs": epochs, "batch_size": 8}),
+        JobSpec(_store(client, _DIGITS), {"epochs": epochs, "batch_size": 32}),
         {
             "learning_rate": FloatRange(1e-5, 1e-1, log=True),
             "hidden": Choice((16, 32, 64, 128)),
