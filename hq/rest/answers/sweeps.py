@@ -25,6 +25,14 @@ class SweepPage(Struct, frozen=True):
     next: str | None
 
 
+class TrialLineage(Struct, frozen=True):
+    """Which member of a population a trial is, how many were before it, and from which one it went on."""
+
+    member: int
+    generation: int
+    parent: int | None
+
+
 class TrialRow(Struct, frozen=True, kw_only=True):
     trial: int | None
     job: str
@@ -38,6 +46,8 @@ class TrialRow(Struct, frozen=True, kw_only=True):
     ended: float | None
     params: dict[str, Any]
     result: AttemptResult | None
+    #: Of a population's trial only.
+    lineage: TrialLineage | None = None
 
 
 class TrialPage(Struct, frozen=True):

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from dash_app.presenters import sweep, sweep_controls, sweep_figures, sweep_tabs
+from dash_app.presenters import grids, sweep, sweep_controls, sweep_figures, sweep_tabs
 from dash_app.presenters.figures import ACCENT, FADED, curves_of_trials
 from dash_app.presenters.parallel import Trial, brushed, make_axes, parallel
 from dash_app.presenters.series import Series
@@ -157,3 +157,14 @@ def test_a_sweep_can_be_paused_resumed_extended_and_stopped_by_who_may() -> None
     assert "more trials" in shown(sweep.actions("running", True))
     assert sweep.actions("running", False) == []
     assert sweep.actions("finished", True) == []
+
+
+def test_the_table_of_a_population_says_from_which_trial_each_went_on() -> None:
+    trial = {"job": "j" + "a" * 12, "trial": 4, "status": "succeeded", "params": {"rate": 0.1}}
+    lineage = {"member": 1, "generation": 2, "parent": 3}
+
+    assert sweep.trial_row({**trial, "lineage": lineage}, "score", None)["parent"] == 3
+    assert sweep.trial_row(trial, "score", None)["parent"] is None
+    columns = [one["field"] for one in grids.trial_columns("score", ["rate"], is_population=True)]
+    assert columns == ["trial", "status", "percent", "value", "p_0", "parent", "machine", "seconds"]
+    assert "parent" not in [one["field"] for one in grids.trial_columns("score", ["rate"])]
