@@ -3,6 +3,8 @@
 `assets/live.js` knows four of them: PAGE, JOBS_GRID, TRIALS_GRID and JOB_LOG.
 """
 
+from typing import Any
+
 URL = "url"
 PAGE = "page"
 NAVIGATION = "navigation"
@@ -120,6 +122,38 @@ PAIRING_SHOWN = "pairing-shown"
 PAIR_START = "pair-start"
 PAIR_ALLOW = "pair-allow"
 PAIR_REFUSE = "pair-refuse"
+
+
+TOLD = "told"
+TOLD_ADD = "told-add"
+TOLD_KIND = "told-kind"
+TOLD_NAME = "told-name"
+TOLD_WHERE = "told-where"
+TOLD_SECRET = "told-secret"  # noqa: S105 - of a field
+TOLD_HOST = "told-host"
+TOLD_SENDER = "told-sender"
+SCHEDULES = "schedules"
+INCOMING = "incoming"
+
+
+def told(name: str, do: str) -> dict[str, str]:
+    """Return the id of a button of a notification."""
+    return {"told": name, "do": do}
+
+
+def told_all(every: Any) -> dict[str, Any]:
+    """Return the pattern of all of these buttons."""
+    return {"told": every, "do": every}
+
+
+def scheduled(name: str, do: str) -> dict[str, str]:
+    """Return the id of a button of a schedule."""
+    return {"scheduled": name, "do": do}
+
+
+def scheduled_all(every: Any) -> dict[str, Any]:
+    """Return the pattern of all of these buttons."""
+    return {"scheduled": every, "do": every}
 
 
 def field(name: str, kind: str) -> dict[str, str]:

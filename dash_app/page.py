@@ -16,6 +16,7 @@ from dash_app import (
     login_routes,
     palette_route,
     previews_route,
+    reaching_callbacks,
     replay_route,
     resting_route,
     results_route,
@@ -32,6 +33,7 @@ from dash_app.live.hearing import Hearing
 from dash_app.live.hub import Hub
 from dash_app.pages.rendering import Pages
 from dash_app.pairing import Pairing
+from dash_app.reaching import Reaching
 from dash_app.script_folders import ScriptFolders
 from dash_app.submitting import Submitting
 from dash_app.sweep_looking import SweepLooking
@@ -102,6 +104,7 @@ class Page:
             Submitting(self._house, self._folders),
             self._pairing,
         )
+        reaching_callbacks.register(dash, Reaching(self._house))
         sweep_callbacks.register(dash, SweepLooking(self._house), Changing(self._house))
         # By itself Dash looks for its assets at the first request for "/" or of its own: whoever came to
         # another address before that got a page without them.

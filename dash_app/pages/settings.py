@@ -1,4 +1,4 @@
-"""Settings, for admins: add a computer, and who got in.
+"""Settings, for admins: add a computer, what reaches outside, and who got in; schedules for all.
 
 What it shows while a computer is being added comes by a callback.
 """
@@ -9,6 +9,7 @@ from dash import dcc, html
 
 from dash_app import component_ids as ids
 from dash_app.presenters import audit, pieces
+from dash_app.reaching import Reaching
 from hq.rest.audit import read_audit
 from hq.rest.house import House
 
@@ -17,21 +18,24 @@ _ENTRIES = 50
 
 
 async def page(house: House, is_admin: bool) -> list[Any]:
-    """Return the page."""
+    """Return the page: all of it for admins, what is submitted by the clock for everybody."""
+    reaching = Reaching(house)
+    schedules = pieces.panel("Schedules", await reaching.schedules(), id=ids.SCHEDULES)
     if not is_admin:
-        return [
-            pieces.head("Settings"),
-            pieces.empty(
-                "Only admins change who belongs to the house.",
-                html.P(["A login that may: ", pieces.code("idlehands login --role admin")]),
-            ),
-        ]
+        hint = pieces.empty(
+            "Only admins change who belongs to the house and what reaches outside.",
+            html.P(["A login that may: ", pieces.code("idlehands login --role admin")]),
+        )
+        return [pieces.head("Settings"), html.Div([schedules, hint], className="stack")]
     noted = await read_audit(house.database, limit=_ENTRIES)
     return [
         pieces.head("Settings"),
         html.Div(
             [
                 pieces.panel("Add a computer", id=ids.PAIRING),
+                schedules,
+                pieces.panel("Being told", await reaching.notifications(), id=ids.TOLD),
+                pieces.panel("From outside", await reaching.incoming(), id=ids.INCOMING),
                 pieces.panel("Who got in, and who tried to", audit.table(noted["entries"]), id=ids.AUDIT),
             ],
             className="stack",

@@ -99,3 +99,26 @@ def test_nobody_else_sees_it(house: RunningHouse, browser: Browser) -> None:
     expect(page.locator("#pairing")).to_have_count(0)
     visitor.check()
     visitor.context.close()
+
+
+def test_an_admin_adds_somebody_who_is_told_tries_it_and_removes_it(
+    house: RunningHouse, browser: Browser, tmp_path: Path
+) -> None:
+    visitor = log_in(browser, house.home, role=TokenRole.ADMIN)
+    page = visitor.open("/settings").page
+    page.locator("#told-name").fill("lamp")
+    page.locator("#told-where").fill("home/idlehands")
+    page.locator("#told-kind").click()
+    page.get_by_role("option", name="MQTT topic").click()
+    page.locator("#told-add").click()
+    expect(page.locator("#told")).to_contain_text("home/idlehands (house)", timeout=PATIENCE_MILLISECONDS)
+    page.get_by_role("button", name="Test lamp").click()
+    expect(page.locator("#note")).to_contain_text("The test was taken", timeout=PATIENCE_MILLISECONDS)
+    page.get_by_role("button", name="Remove lamp").click()
+    expect(page.locator("#told")).to_contain_text("Nobody is told anything", timeout=PATIENCE_MILLISECONDS)
+    # What cannot be is said, and nothing is kept.
+    page.locator("#told-name").fill("NOT A NAME")
+    page.locator("#told-add").click()
+    expect(page.locator("#note")).to_contain_text("This cannot be added", timeout=PATIENCE_MILLISECONDS)
+    expect(page.locator("#told")).to_contain_text("Nobody is told anything")
+    visitor.check()
