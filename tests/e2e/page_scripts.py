@@ -61,6 +61,12 @@ print("x" * 1_000_000)
 print(json.dumps({"m": 1.0, "<b>note": evil}))
 """
 
+#: A service; its answer turns the direction of what is behind it.
+ECHO = r"""
+def echo(text: str, times: int = 1):
+    return {"said": text * times, "turned": "\u202e"}
+"""
+
 SCRIPTS = {"train.py": TRAIN}
 
 

@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, expect
 from bus.settings import BusSettings
 from idlehands.bundle import build_bundle
 from idlehands.client import Client, connect
+from idlehands.client.datasets import add_dataset
 from idlehands.client.errors import RequestRefused
 from idlehands.house.components import AgentOptions
 from idlehands.house.login import login_link
@@ -22,7 +23,7 @@ from idlehands.house.running import RunningHouse, start_house
 from idlehands.house.tokens import TokenRole
 from schemas.requests import DeployService
 from schemas.specs import Choice, IntRange, JobSpec, ScriptRef, ServiceSpec, SweepSpec
-from tests.e2e.page_scripts import EVIL, HOSTILE, KEEPER, NAMER, SCRIPTS, script_of, submit
+from tests.e2e.page_scripts import ECHO, EVIL, HOSTILE, KEEPER, NAMER, SCRIPTS, script_of, submit
 from tests.fixtures.axe import violations
 from tests.fixtures.broker import eventually
 from tests.fixtures.browser import DESKTOP, PHONE, Scheme, Visitor, log_in, open_browser, watch
@@ -638,16 +639,19 @@ def test_what_is_deleted_leaves_the_page_without_a_reload(
     assert page.evaluate("window.same") is True
 
 
-def test_a_service_is_called_from_its_page(operator: Visitor, client: Client, tmp_path: Path) -> None:
-    file = tmp_path / "echo.py"
-    file.write_text(
-        "def echo(text: str, times: int = 1):\n    return {'said': text * times, 'turned': '\\u202e'}\n"
-    )
+def serve_echo(client: Client, folder: Path, name: str) -> None:
+    """Deploy a service that answers what it is given."""
+    file = folder / "echo.py"
+    file.write_text(ECHO)
     bundle = build_bundle(file)
     client.put_blob(bundle.content)
     script = ScriptRef(bundle.sha256, bundle.entry, "echo")
+    client.ask(DeployService(service=ServiceSpec(name, JobSpec(script), "echo")))
+
+
+def test_a_service_is_called_from_its_page(operator: Visitor, client: Client, tmp_path: Path) -> None:
     for _ in range(2):
-        client.ask(DeployService(service=ServiceSpec("echo", JobSpec(script), "echo")))
+        serve_echo(client, tmp_path, "echo")
     page = operator.open("/services/echo").page
     expect(page.locator("#service-status")).to_contain_text("Ready")
 
@@ -671,6 +675,71 @@ def test_a_service_is_called_from_its_page(operator: Visitor, client: Client, tm
     expect(page.locator("#service-status")).to_contain_text("Stopped")
     # The version that had the calls can have them again.
     expect(page.get_by_role("button", name="Let version 1 take the calls")).to_be_visible()
+
+
+@pytest.mark.slow
+def test_two_people_see_the_same_through_a_restart(
+    browser: Browser, house: RunningHouse, operator: Visitor, client: Client, tmp_path: Path
+) -> None:
+    serve_echo(client, tmp_path, "shared")
+    viewer = log_in(browser, house.home, role=TokenRole.VIEWER, size=PHONE, scheme="dark")
+    paths = ("/events", "/services", "/", "/services/shared")
+    acting, looking = ({path: one.open(path) for path in paths} for one in (operator, viewer))
+    for seen in (acting, looking):
+        expect(seen["/services/shared"].page.locator("#service-status")).to_contain_text("Ready")
+        for watched in seen.values():
+            watched.while_down = True
+    web = house.component("web").pid
+    assert web is not None
+
+    os.kill(web, signal.SIGKILL)
+    end = tmp_path / "end"
+    job = submit(client, tmp_path, params={"steps": 2, "until": str(end)}, name="in the middle")
+
+    for seen in (acting, looking):
+        expect(seen["/events"].page.locator("#events-grid")).to_contain_text(job)
+        expect(seen["/"].page.locator(f'a[href="/jobs/{job}"]')).to_be_visible()
+        for watched in seen.values():
+            watched.page.wait_for_selector("html[data-live=on]")
+            watched.while_down = False
+    end.touch()
+    acting["/services/shared"].page.get_by_role("button", name="Stop").click()
+    for seen in (acting, looking):
+        expect(seen["/services/shared"].page.locator("#service-status")).to_contain_text("Stopped")
+        expect(seen["/services"].page.locator('a[href="/services/shared"]')).to_contain_text("Stopped")
+        expect(seen["/"].page.locator(f'a[href="/jobs/{job}"]')).to_have_count(0)
+    assert looking["/services/shared"].page.get_by_role("button", name="Call").count() == 0
+    viewer.check()
+    viewer.context.close()
+
+
+@pytest.mark.slow
+def test_hostile_data_events_and_answers_are_only_text(
+    operator: Visitor, client: Client, tmp_path: Path
+) -> None:
+    file = tmp_path / "evil.csv"
+    head = HOSTILE.replace('"', "'")
+    file.write_text(f'"{head}",\x1b[31mred\n{"x" * 1_000_000}<i>end</i>,2\n<b>bold</b>,3\n')
+    add_dataset(client.rest, "evil", file)
+    job = submit(client, tmp_path, EVIL, name=HOSTILE)
+    serve_echo(client, tmp_path, "long")
+    events = operator.open(f"/events?about={job}").page
+    expect(events.locator("#events-grid")).to_contain_text("<b>bold</b>")
+    data = operator.open("/data/evil").page
+    expect(data.locator(".page")).to_contain_text("<img src=x")
+    service = operator.open("/services/long").page
+    expect(service.locator("#service-status")).to_contain_text("Ready")
+    service.get_by_label("text").fill("<b>" + "x" * 9_000)
+    service.get_by_label("times").fill("12")
+    service.click("#service-call")
+    expect(service.locator("#service-answer")).to_contain_text("characters")
+
+    for page in (events, data, service):
+        assert page.evaluate("window.hacked") is None
+        assert page.locator(".page b, .page img").count() == 0
+        assert "\u202e" not in page.content()
+        assert "\x1b" not in page.content()
+        assert page.evaluate("document.documentElement.scrollWidth") <= DESKTOP[0]
 
 
 def test_who_logs_out_is_out(browser: Browser, house: RunningHouse) -> None:
