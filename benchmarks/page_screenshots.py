@@ -47,6 +47,8 @@ def _take_all(house: RunningHouse, pages: dict[str, str], folder: Path) -> None:
                     color_scheme="dark" if scheme == "dark" else "light",
                     storage_state=state,
                 )
+                # The machine may be busy with other things.
+                context.set_default_timeout(180_000)
                 page = context.new_page()
                 if state is None:
                     page.goto(login_link(house.home))

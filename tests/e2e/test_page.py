@@ -682,6 +682,7 @@ def test_two_people_see_the_same_through_a_restart(
     browser: Browser, house: RunningHouse, operator: Visitor, client: Client, tmp_path: Path
 ) -> None:
     serve_echo(client, tmp_path, "shared")
+    script = script_of(client, tmp_path)
     viewer = log_in(browser, house.home, role=TokenRole.VIEWER, size=PHONE, scheme="dark")
     paths = ("/events", "/services", "/", "/services/shared")
     acting, looking = ({path: one.open(path) for path in paths} for one in (operator, viewer))
@@ -694,7 +695,9 @@ def test_two_people_see_the_same_through_a_restart(
 
     os.kill(web, signal.SIGKILL)
     end = tmp_path / "end"
-    job = submit(client, tmp_path, params={"steps": 2, "until": str(end)}, name="in the middle")
+    # Over the bus, as nobody can upload anything now.
+    spec = JobSpec(script, {"steps": 2, "until": str(end)}, name="in the middle")
+    job = client.submit([spec]).jobs[0]
 
     for seen in (acting, looking):
         expect(seen["/events"].page.locator("#events-grid")).to_contain_text(job)
