@@ -44,6 +44,7 @@ def main(folder: Path) -> Path:
     wheel = folder / f"idlehands_client-{version}-py3-none-any.whl"
     about = f"idlehands_client-{version}.dist-info"
     files = dict(_read_modules())
+    files["idlehands/py.typed"] = b""
     files["idlehands/_vendored/__init__.py"] = b'"""Parts of Idlehands that the client shares with it."""\n'
     lines = ["Metadata-Version: 2.1", "Name: idlehands-client", f"Version: {version}"]
     lines += ["Summary: Functions and scripts on every idle computer of a house, from Python."]

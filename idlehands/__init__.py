@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from idlehands.client.house_async import AsyncHouse, AsyncJob, connect_async
     from idlehands.client.jobs import Job, JobFailure, NobodyTrusts, StillRunning
     from idlehands.client.loops import NothingToAsk, Search, Trial
+    from idlehands.client.services import Service
+    from idlehands.client.sweeps import Sweep, SweepUpdate
     from idlehands.executor import Executor
     from schemas.specs import Limits, Needs
 
@@ -45,6 +47,9 @@ _WHERE = {
     "StatusUpdate": "idlehands.client.following",
     "StillRunning": "idlehands.client.jobs",
     "Trial": "idlehands.client.loops",
+    "Service": "idlehands.client.services",
+    "Sweep": "idlehands.client.sweeps",
+    "SweepUpdate": "idlehands.client.sweeps",
     "Wishes": "idlehands.calls.calling",
     "connect": "idlehands.client.house",
     "connect_async": "idlehands.client.house_async",
@@ -70,8 +75,11 @@ __all__ = [
     "ResultBroken",
     "ResultUntrusted",
     "Search",
+    "Service",
     "StatusUpdate",
     "StillRunning",
+    "Sweep",
+    "SweepUpdate",
     "Trial",
     "Wishes",
     "connect",

@@ -28,6 +28,8 @@ from schemas.specs import Dimension, JobSpec, Limits, Needs, ScriptRef
 
 if TYPE_CHECKING:
     from idlehands.client.loops import Search
+    from idlehands.client.services import Service
+    from idlehands.client.sweeps import Sweep
 
 __all__ = ["House", "Limits", "Needs", "connect", "is_call"]
 
@@ -220,6 +222,46 @@ class House:
         from idlehands.client.datasets import add_dataset
 
         return add_dataset(self.client.rest, name, Path(path).expanduser())
+
+    def sweep(
+        self,
+        script: Path | str,
+        space: Mapping[str, Dimension | str],
+        objectives: Mapping[str, str],
+        *,
+        params: Mapping[str, Any] | None = None,
+        **more: Any,
+    ) -> "Sweep":
+        """Let machines search for the best parameters of a script, and return the sweep.
+
+        Args:
+            script: The file; it prints what is searched for in its last line, as JSON.
+            space: What to vary, written as for `--space`: `{"lr": "log:1e-5..1e-1", "layers": "1..4"}`.
+            objectives: What to look for: `{"accuracy": "max"}`, or several for a Pareto front.
+            params: Parameters that are the same in all trials.
+            more: As in a sweep's file: `trials`, `sampler` (tpe), `options`, `seed`, `parallel`, `pruner`,
+                `stop`, `constraints`, `tries`, `past`, `name`.
+
+        Raises:
+            ValueError: If it cannot be understood.
+            BundleError: If there is no such script.
+            RequestRefused: If HQ says no.
+            HqUnreachable: If HQ does not answer.
+        """
+        from idlehands.client.sweeps import start_sweep
+
+        return start_sweep(self, script, space, objectives, params or {}, more)
+
+    def service(self, name: str, *, deadline: float | None = None) -> "Service":
+        """Return a service, to be called as a function is: `house.service("encode")(text="hi")`.
+
+        Args:
+            name: Of the service. Whether there is one shows at the first call.
+            deadline: Of each call, in seconds; else what the service was deployed with.
+        """
+        from idlehands.client.services import Service
+
+        return Service(self.client, name, deadline=deadline)
 
     def optimize(
         self,

@@ -16,6 +16,7 @@ from typing import Any
 from idlehands.client.following import Update
 from idlehands.client.house import House, connect
 from idlehands.client.jobs import Job
+from idlehands.client.sweeps import Sweep, SweepUpdate
 
 
 async def connect_async(*args: Any, **kwargs: Any) -> "AsyncHouse":
@@ -99,3 +100,63 @@ class AsyncHouse:
         """Call a function with the elements of the iterables, and yield what each call returns, in order."""
         for job in await asyncio.to_thread(self.house.submit_all, function, *iterables):
             yield await AsyncJob(job).result()
+
+    async def sweep(self, *args: Any, **kwargs: Any) -> "AsyncSweep":
+        """Submit a sweep of a script, and return it. As `House.sweep`."""
+        return AsyncSweep(await asyncio.to_thread(partial(self.house.sweep, *args, **kwargs)))
+
+    async def call(self, service: str, /, **params: Any) -> Any:
+        """Call a service and return what it answers. As `House.service`."""
+        return await asyncio.to_thread(partial(self.house.service(service), **params))
+
+    async def results(self, **query: Any) -> Any:
+        """Return results as a pandas DataFrame. As `House.results`."""
+        return await asyncio.to_thread(partial(self.house.results, **query))
+
+    async def add_dataset(self, name: str, path: Path | str) -> dict[str, Any]:
+        """Store a file or folder as the newest version of a dataset. As `House.add_dataset`."""
+        return await asyncio.to_thread(self.house.add_dataset, name, path)
+
+    async def promote(self, source: "AsyncJob | AsyncSweep | str", model: str, **more: Any) -> str:
+        """Register what a job or a sweep's best trial left behind as a model. As `House.promote`."""
+        ident = source if isinstance(source, str) else source.id
+        return await asyncio.to_thread(partial(self.house.promote, ident, model, **more))
+
+    async def get_model(self, reference: str, folder: Path | str | None = None) -> list[Path]:
+        """Bring the files of a model into a folder. As `House.get_model`."""
+        return await asyncio.to_thread(self.house.get_model, reference, folder)
+
+
+class AsyncSweep:
+    """One sweep of the house. `sweep` is the same for programs without an event loop."""
+
+    def __init__(self, sweep: Sweep) -> None:
+        self.sweep = sweep
+
+    @property
+    def id(self) -> str:
+        """Return its id."""
+        return self.sweep.id
+
+    async def follow(self, timeout: float | None = None) -> AsyncIterator[SweepUpdate]:
+        """Yield how far it is, each time that this has changed, until it has ended. As `Sweep.follow`."""
+        updates = self.sweep.follow(timeout)
+        over = object()
+        while (update := await asyncio.to_thread(next, updates, over)) is not over:
+            yield update  # type: ignore[misc]
+
+    async def wait(self, timeout: float | None = None) -> SweepUpdate:
+        """Return how it ended. As `Sweep.wait`."""
+        return await asyncio.to_thread(self.sweep.wait, timeout)
+
+    async def cancel(self) -> None:
+        """Cancel it with its trials."""
+        await asyncio.to_thread(self.sweep.cancel)
+
+    async def results(self, **query: Any) -> Any:
+        """Return the results as a pandas DataFrame, the best first. As `Sweep.results`."""
+        return await asyncio.to_thread(partial(self.sweep.results, **query))
+
+    async def best_params(self) -> dict[str, Any]:
+        """Return the parameters of the best trial. As `Sweep.best_params`."""
+        return await asyncio.to_thread(lambda: self.sweep.best_params)

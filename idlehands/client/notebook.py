@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from idlehands.client.jobs import Job
+    from idlehands.client.loops import TrialRow
+    from idlehands.client.sweeps import SweepUpdate
 
 #: A longer table is cut.
 _ROWS = 50
@@ -42,6 +44,37 @@ def show_jobs(jobs: "Iterable[Job]") -> str:
     more = f"<div>and {len(shown) - _ROWS} more</div>" if len(shown) > _ROWS else ""
     head = "<tr><th>job</th><th>name</th><th>machine</th><th>status</th></tr>"
     return f"{bar}<table>{head}{rows}</table>{more}"
+
+
+def show_sweep(
+    ident: str, name: str, status: "SweepUpdate", wanted: int, trials: "Iterable[TrialRow]"
+) -> str:
+    """Return a bar with how many trials are over and a table of them. All text of others is escaped."""
+    over = status.succeeded + status.unsuccessful + status.pruned
+    percent = min(100.0, 100 * over / wanted) if wanted else 100.0
+    best = "" if status.best is None else f", best {status.best:.6g}"
+    rows = list(trials)
+    body = "".join(
+        "<tr>"
+        + "".join(
+            f"<td>{html.escape(text)}</td>"
+            for text in (
+                str(row.number),
+                row.state,
+                ", ".join(f"{value:.6g}" for value in row.values),
+                ", ".join(f"{key}={value}" for key, value in row.params.items()),
+            )
+        )
+        + "</tr>"
+        for row in rows[-_ROWS:]
+    )
+    head = "<tr><th>trial</th><th>status</th><th>value</th><th>parameters</th></tr>"
+    return (
+        f"<div>{html.escape(f'{ident} {name}'.strip())}: {html.escape(status.status)}</div>"
+        f'<div style="width:20em;border:1px solid #868e96;border-radius:3px" title="{percent:.0f}%">'
+        f'<div style="width:{percent:.0f}%;height:0.6em;background:#2f9e44"></div></div>'
+        f"<div>{over} of {wanted} trials over{best}</div><table>{head}{body}</table>"
+    )
 
 
 def frame_of(rows: Iterable[dict[str, Any]]) -> Any:

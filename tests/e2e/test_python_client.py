@@ -18,6 +18,7 @@ import pytest
 from msgspec.structs import replace
 
 from deploy import client_wheel
+from idlehands.bundle import build_bundle
 from idlehands.calls.packing import NotPicklable
 from idlehands.client.errors import HqUnreachable, RequestRefused
 from idlehands.client.following import LogUpdate, StatusUpdate
@@ -28,6 +29,8 @@ from idlehands.client.loops import Search
 from idlehands.executor import Executor
 from idlehands.house.running import RunningHouse
 from idlehands.house.trusting import read_trust_list, write_trust_list
+from schemas.requests import DeployService, StopService
+from schemas.specs import JobSpec, ScriptRef, ServiceSpec
 from schemas.trust import TrustedAuthor
 from tests.fixtures.broker import eventually
 from tests.peers import cpython_executor
@@ -470,3 +473,67 @@ def test_importing_idlehands_loads_nothing() -> None:
     for heavy in ("paho", "msgspec", "cryptography", "cloudpickle", "asyncio", "ssl", "concurrent", "bus"):
         assert f"'{heavy}'" not in loaded
     assert difference == "['register_joblib']"
+
+
+TRAIN = """
+import argparse, json, idlehands
+given = argparse.ArgumentParser()
+given.add_argument("--x", type=float)
+given.add_argument("--shift", type=float, default=0)
+args = given.parse_args()
+with open("model.txt", "w") as file:
+    file.write(f"x is {args.x}")
+idlehands.save("model.txt", "model.txt")
+print(json.dumps({"score": -abs(args.x + args.shift - 3)}))
+"""
+
+
+def test_a_sweep_is_followed_and_its_best_trial_becomes_a_model(home: House, tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text(TRAIN)
+
+    sweep = home.sweep(
+        tmp_path / "train.py",
+        {"x": "1..4"},
+        {"score": "max"},
+        params={"shift": 0.5},
+        trials=4,
+        sampler="grid",
+    )
+    updates = list(sweep.follow(SECONDS))
+
+    assert (updates[-1].status, updates[-1].succeeded) == ("finished", 4)
+    assert (sweep.best_value, sweep.best_params) == (-0.5, {"shift": 0.5, "x": 2})
+    assert "4 of 4 trials over, best -0.5" in sweep._repr_html_()
+    name = f"from-{sweep.id}"
+    assert sweep.promote(name, stage="production") == f"model://{name}@1"
+    (file,) = home.get_model(f"{name}@production", tmp_path / "model")
+    assert file.read_text() == "x is 2.0"
+    assert home.client.model(name)["lineage"]["sweep"] == sweep.id
+    pytest.importorskip("pandas")
+    table = sweep.results()
+    assert list(table["score"]) == sorted(table["score"], reverse=True)
+
+
+def test_what_is_no_sweep_is_said_before_anything_is_sent(home: House, tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text(TRAIN)
+
+    with pytest.raises(ValueError, match="this is no search"):
+        home.sweep(tmp_path / "train.py", {"x": "1..4"}, {"score": "most"})
+
+
+def test_a_service_is_called_as_a_function_is_also_with_an_event_loop(home: House, tmp_path: Path) -> None:
+    (tmp_path / "encoding.py").write_text("def encode(text: str, times: int = 1):\n    return text * times\n")
+    bundle = build_bundle(tmp_path / "encoding.py")
+    home.client.put_blob(bundle.content)
+    job = JobSpec(ScriptRef(bundle.sha256, bundle.entry))
+    home.client.ask(DeployService(service=ServiceSpec("python-encode", job, function="encode")))
+    try:
+        encode = home.service("python-encode", deadline=SECONDS)
+        assert encode(text="ab", times=2) == "abab"
+        assert [one.result(SECONDS) for one in [encode.submit(text=text) for text in "xyz"]] == list("xyz")
+        assert asyncio.run(AsyncHouse(home).call("python-encode", text="c")) == "c"
+        with pytest.raises(RequestRefused) as refused:
+            encode(wrong=1)
+        assert refused.value.code == "bad_params"
+    finally:
+        home.client.ask(StopService(service="python-encode"))
