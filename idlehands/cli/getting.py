@@ -77,7 +77,7 @@ def _get_model(client: "Client", ident: str, folder: Path | None) -> tuple[dict[
         asked = parse_reference(ident)
     except ValueError as error:
         raise Stop(REFUSED, str(error)) from None
-    version = client.model(ident)
+    version = client.model(ident, at_least=client.ping())
     name = f"{version['model']}@{version['version']}"
     say(f"{name}, stage {version['stage']}, of job {version['lineage']['job']}")
     with bar(f"bringing {name}") as on_bytes:

@@ -121,10 +121,10 @@ def show_model(name: Reference, json: options.Json = False) -> None:
         raise Stop(REFUSED, str(error)) from None
     with open_client() as client:
         if asked.version:
-            found = client.model(name)
+            found = client.model(name, at_least=client.ping())
             print_json(found) if json else _print_version(found)
             return
-        found = client.rest.get(f"/models/{asked.name}")
+        found = client.rest.get(f"/models/{asked.name}", at_least=client.ping())
     print_json(found) if json else _print_versions(found)
 
 
@@ -177,7 +177,7 @@ def _find(client: "Client", name: str) -> dict[str, Any]:
     if "@" not in name:
         raise Stop(USAGE, f"which version? {name}@3, {name}@staging, {name}@production or {name}@latest")
     try:
-        return client.model(name)
+        return client.model(name, at_least=client.ping())
     except ValueError as error:
         raise Stop(REFUSED, str(error)) from None
 

@@ -343,7 +343,7 @@ class House:
         from schemas.registry import parse_reference
 
         asked = parse_reference(reference)
-        version = self.client.model(reference)
+        version = self.client.model(reference, at_least=self.client.ping())
         return fetch_model(self.client.rest, version, Path(folder or asked.name), only=asked.path)
 
     # --- what others need -----------------------------------------------------------

@@ -67,14 +67,15 @@ class Reading:
         """Yield the registered models by name."""
         return self.rest.pages("/models", "models")
 
-    def model(self, reference: str) -> dict[str, Any]:
+    def model(self, reference: str, *, at_least: int | None = None) -> dict[str, Any]:
         """Return one version of a model, with files and lineage: `wine`, `wine@3`, `wine@production`.
 
         Raises:
             ValueError: If the reference cannot be understood.
         """
         asked = parse_reference(reference)
-        return dict(self.rest.get(f"/models/{asked.name}/versions/{asked.version or 'default'}"))
+        path = f"/models/{asked.name}/versions/{asked.version or 'default'}"
+        return dict(self.rest.get(path, at_least=at_least))
 
     def agents(self) -> list[dict[str, Any]]:
         """Return every machine: what it is and what it said last."""
