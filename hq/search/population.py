@@ -5,8 +5,8 @@
                         worst: then from the checkpoint of one of the best, with parameters near that one's
 
 Pure: trial t is chosen knowing the first t - parallel + 1 ends of the log, by a
-seed of its own. Nobody waits for a generation: whoever is slow is compared by
-what he reached last.
+seed of its own. Nobody waits for a generation: two members are compared by what
+they had reached in the last generation that both have been through.
 """
 
 import math
@@ -101,8 +101,12 @@ class Population:
         some = min(math.ceil(self._quantile * len(ranked)), len(ranked) // 2)
         source = random.Random(number_seed(self._seed, number))  # noqa: S311
         own = scores.get(member)
-        if own is not None and own[1] == latest[member] and member not in ranked[len(ranked) - some :]:
-            return self._keep(number, trials[own[1]]), Descent(member, own[1])
+        if own is not None and own[1] == latest[member]:
+            lines = {one: self._trace(seen, descents, scores[one][1]) for one in scores}
+            better = sum(_is_better(lines[one], lines[member]) for one in scores if one != member)
+            if some == 0 or better < len(scores) - some:
+                return self._keep(number, trials[own[1]]), Descent(member, own[1])
+            ranked.remove(member)
         parent = scores[source.choice(ranked[: max(some, 1)])][1]
         return self._explore(number, trials[parent], source), Descent(member, parent)
 
@@ -113,6 +117,16 @@ class Population:
             if end.status is JobStatus.SUCCEEDED and end.worth.values and end.checkpoint is not None:
                 found[descents[end.trial].member] = (self._sign * end.worth.values[0], end.trial)
         return found
+
+    def _trace(self, ends: Sequence[TrialEnd], descents: Sequence[Descent], trial: int) -> list[float]:
+        """Return what a trial and those before it in its line had reached, oldest first; lower is better."""
+        values = {end.trial: self._sign * end.worth.values[0] for end in ends if end.worth.values}
+        line: list[float] = []
+        wanted: int | None = trial
+        while wanted is not None:
+            line.append(values[wanted])
+            wanted = descents[wanted].parent
+        return line[::-1]
 
     def _begin(self, number: int) -> Params:
         drawn = draw_all(self._spec.space, self._seed, number)
@@ -135,6 +149,12 @@ class Population:
             keeps = name in before and contains(space[name], value) and not anew
             moved[name] = move(space[name], value, factor) if keeps else drawn[name]
         return active_params(space, moved)
+
+
+def _is_better(one: Sequence[float], other: Sequence[float]) -> bool:
+    """Tell whether one line was better than another when both had trained as long."""
+    common = min(len(one), len(other)) - 1
+    return one[common] < other[common]
 
 
 def move(dimension: Dimension, value: Any, factor: float) -> Any:
