@@ -18,7 +18,7 @@ from pymongo.database import Database
 from pymongo.read_concern import ReadConcern
 
 from hq.log.documents import RAW_CODEC
-from hq.read_models.models import JOBS, MODELS, RESULTS, SCHEDULES, SWEEPS
+from hq.read_models.models import JOBS, MODELS, PIPELINES, RESULTS, SCHEDULES, SWEEPS
 
 FILES = "blobs.files"
 #: What REST keeps of datasets: their versions are blobs.
@@ -33,8 +33,10 @@ _ORPHAN_AGE = datetime.timedelta(hours=6)
 _SHA256 = re.compile(rb"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 #: Where hashes may stand. The series of a result holds numbers only, and is most of it.
 _PARTS: dict[str, dict[str, int]] = {
-    JOBS: {"spec": 1, "checkpoint": 1},
-    SWEEPS: {"spec": 1},
+    JOBS: {"spec": 1, "checkpoint": 1, "received": 1},
+    SWEEPS: {"spec": 1, "received": 1},
+    #: They can be gone on with.
+    PIPELINES: {"spec": 1},
     SCHEDULES: {"spec": 1},
     #: What webhooks and topics submit.
     "outside": {"submits": 1},
