@@ -52,7 +52,7 @@ def side_by_side(trials: Sequence[Document], kept: Kept) -> list[Component]:
     parts: list[Component] = [
         html.H3("Files", className="compared-title"),
         pieces.sideways(
-            html.Table([html.Thead(html.Tr([html.Th(""), *head])), html.Tbody(rows)], className="compared")
+            html.Table([html.Thead(html.Tr([html.Td(""), *head])), html.Tbody(rows)], className="compared")
         ),
     ]
     if len(names) > _NAMES_AT_MOST:

@@ -119,7 +119,7 @@ def compare(found: Document) -> list[Component]:
     lines.append(_facts("Status", [pieces.pill(one["state"]) for one in chosen]))
     lines.append(_facts("Machine", [html.Bdi(plain(one["agent"], 60)) for one in chosen]))
     lines.append(_facts("Took", [words.duration(one["seconds"]) for one in chosen]))
-    table = html.Table([html.Thead(html.Tr([html.Th(""), *head])), html.Tbody(lines)], className="compared")
+    table = html.Table([html.Thead(html.Tr([html.Td(""), *head])), html.Tbody(lines)], className="compared")
     same = [plain(one["name"], 60) for one in found["params"] if not one["differs"]]
     parts: list[Component] = [pieces.sideways(table)]
     if same:

@@ -54,7 +54,7 @@ open("drawing.svg", "w").write("<svg xmlns='http://www.w3.org/2000/svg'><script>
 NAMER = r"""
 import json
 evil = '<img src=x onerror="window.hacked=1">'
-open("<b>\u202egnp.csv", "w").write(evil.replace('"', '') + ",b\n" + evil.replace('"', '') + ",2\n")
+open("<b>evil.csv", "w").write(evil.replace('"', '') + ",b\n" + evil.replace('"', '') + ",2\n")
 open("<b>card.md", "w").write("# " + evil + "\n<script>window.hacked=1</script>\n")
 print("\x1b[31mred <b>bold</b> \u202egnp.exe\x1b[0m")
 print("x" * 1_000_000)
