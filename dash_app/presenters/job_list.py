@@ -117,7 +117,7 @@ def controls(asked: JobsAsked, error: str, user: str) -> Component:
             _menu("Views", _views()),
         ],
         className="jobs-controls",
-        **pieces.attributes(data_user=user, data_shown=asked.where, data_group=asked.group),
+        **pieces.attributes(data_user=user, data_shown=plain(asked.where, 2000), data_group=asked.group),
     )
 
 
