@@ -22,6 +22,7 @@ _SAMPLERS = {
     "halton": "Halton",
     "nsga2": "NSGA-II",
     "nsga3": "NSGA-III",
+    "pbt": "Population based training",
 }
 _PRUNERS = {
     "none": "Nothing",

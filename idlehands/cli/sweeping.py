@@ -59,8 +59,8 @@ def sweep(
         typer.Option(
             "--sampler",
             metavar="SAMPLER",
-            help="grid, random, sobol, halton, tpe, gp, cmaes, nsga2 or nsga3. Without: tpe if there is an "
-            "objective, else random.",
+            help="grid, random, sobol, halton, tpe, gp, cmaes, nsga2, nsga3 or pbt. Without: tpe if there is "
+            "an objective, else random.",
         ),
     ] = "",
     sampler_option: Annotated[
