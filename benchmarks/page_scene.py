@@ -111,7 +111,7 @@ def addresses(job: str, sweep: str, now: float) -> dict[str, str]:
         "services": "/services",
         "service": "/services/recognise",
         "events": "/events",
-        "replay": f"/events?from={int(now) - 600}&to={int(now)}&at={int(now) - 60}",
+        "replay": f"/events?from={int(now) - 240}&to={int(now)}",
         "settings": "/settings",
     }
 

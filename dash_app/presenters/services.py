@@ -68,7 +68,8 @@ def _card(service: Document) -> Component:
 def about(service: Document) -> str:
     """Return what is called: a function of a module, or a script."""
     script = plain(service["script"], 60)
-    what = f"{plain(service['function'], 60)} of {script}" if service["function"] else script
+    function = plain(service["function"] or "", 60)
+    what = script if function in ("", script) else f"{function} of {script}"
     return f"{what} \N{MIDDLE DOT} {_workers(service)}"
 
 
