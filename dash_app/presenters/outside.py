@@ -121,8 +121,8 @@ def _last(one: dict[str, Any]) -> Any:
     if one["sweep"]:
         parts.append(html.A(one["sweep"], href=f"/sweeps/{one['sweep']}"))
     if one["why"]:
-        parts.append(html.Span(f" left out: {plain(one['why'], 200)}", className="quiet"))
-    return html.Span(parts)
+        parts.append(html.Div(f"left out: {plain(one['why'], 200)}", className="quiet"))
+    return html.Div(parts)
 
 
 def incoming(
