@@ -35,6 +35,8 @@ class Status(Struct, frozen=True):
     broker: bool
     #: What does not answer, in words.
     trouble: tuple[str, ...]
+    #: The connection to the household's own broker, where there is one.
+    household: dict[str, Any] | None = None
 
 
 class HeardAttempt(Struct, frozen=True):
