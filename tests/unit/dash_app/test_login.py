@@ -283,4 +283,8 @@ def test_every_rule_of_the_page_has_a_route(door: Door) -> None:
             if rule.path in (ARTIFACT, ARTIFACT_PICTURE):
                 assert "kept no such file" in got.json()["detail"]
                 continue
+            if got.status_code in (404, 422):
+                # It was reached, and asks for what is not here.
+                assert not got.json()["detail"].endswith("Not Found"), path
+                continue
             assert got.status_code == 200, path
