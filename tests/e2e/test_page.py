@@ -834,7 +834,7 @@ def test_the_keyboard_alone_gets_everywhere(
     page.keyboard.press("Enter")
     expect(focus).to_have_id("page")
     page.keyboard.press("Tab")
-    expect(focus).to_have_text("All")
+    expect(focus).to_have_text("Replay the last hour")
 
     # The pages that a phone's bar has no room for.
     more = page.get_by_role("button", name="More")
