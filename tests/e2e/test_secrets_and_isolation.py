@@ -139,6 +139,8 @@ def test_a_secret_is_nowhere_but_in_its_script(
     printed = line("logs", job)
     assert "it is ***" in printed.stdout
     assert not holds_value((printed.stdout + printed.stderr).encode())
+    # An attempt's folder goes after its report.
+    eventually(lambda: not list(home.path.glob("agents/*/home/attempts/*")), 30)
     # Everything on disk but the database, which is looked into below: its files are compressed.
     files = [path for path in home.path.rglob("*") if path.is_file() and home.mongodb not in path.parents]
     assert [path for path in files if holds_value(path.read_bytes())] == []
