@@ -16,6 +16,7 @@ from schemas.names import (
     ModelName,
     Name,
     Seconds,
+    Seed,
     Sha256,
     ShortText,
     Text,
@@ -160,3 +161,5 @@ class AttemptResult(Fact, frozen=True):
     energy: Energy | None = None
     #: The versions of the models that its parameters named.
     models: Annotated[tuple[ModelUse, ...], Meta(max_length=100)] = ()
+    #: What the script had as `IDLEHANDS_SEED`; None where it never began.
+    seed: Seed | None = None

@@ -30,6 +30,8 @@ Tags = Annotated[tuple[Tag, ...], Meta(max_length=32)]
 LimitKind = Literal["user", "named"]
 #: What others may wait for.
 ParentId = Annotated[str, Meta(pattern=PARENT_PATTERN, description="Id of a job or of a sweep.")]
+#: What random numbers are begun with: as much as numpy takes.
+Seed = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}(?!\n)$", description="SHA-256, lower-case hex.")]
 #: A path with `/` that stays below a folder; `schemas.paths` checks the rest.
 ArtifactName = Annotated[str, Meta(min_length=1, max_length=255, description="Path below the results.")]

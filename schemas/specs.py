@@ -19,6 +19,7 @@ from schemas.names import (
     ProjectName,
     PythonVersion,
     SecretName,
+    Seed,
     Sha256,
     ShortText,
     SweepId,
@@ -161,6 +162,8 @@ class JobSpec(Spec, frozen=True):
     artifacts: Annotated[tuple[ArtifactName, ...], Meta(max_length=32)] = ()
     #: Whether the result has all that the script prints on stdout: the log may leave lines of a flood out.
     keep_stdout: bool = False
+    #: What the script gets as `IDLEHANDS_SEED`. None: every attempt draws one.
+    seed: Seed | None = None
     source: Source | None = None
     serves: Serves | None = None
     sweep: SweepId | None = None

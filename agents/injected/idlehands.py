@@ -69,6 +69,16 @@ def generation() -> int:
     return int(os.environ.get("IDLEHANDS_GENERATION", "0"))
 
 
+def seed() -> "int | None":
+    """Return the number for this attempt's random numbers, None by hand: then they are drawn anew.
+
+    It is kept with the result, and `idlehands reproduce` gives it again: `random.seed(idlehands.seed())`,
+    `numpy.random.default_rng(idlehands.seed())`.
+    """
+    given = os.environ.get("IDLEHANDS_SEED")
+    return int(given) if given else None
+
+
 def should_stop() -> bool:
     """Tell whether this machine is wanted back: save what matters, print the result and exit.
 

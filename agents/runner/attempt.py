@@ -337,6 +337,7 @@ class Attempt:
             output_bytes=self._output.bytes_seen,
             notes=tuple(note[:8000] for note in (*notes, *self._capture.notes, *saved)),
             artifacts=artifacts,
+            seed=self._workspace.seed,
         )
         # Before it may become a file or a blob.
         result = self._mask.cover_result(result)

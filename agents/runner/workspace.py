@@ -55,6 +55,8 @@ class Workspace:
 
     def __init__(self, home: Path, grant: Grant) -> None:
         self.name = f"{grant.job}.{grant.token}"
+        #: For the script's random numbers, if it asks.
+        self.seed = int.from_bytes(os.urandom(4)) if grant.spec.seed is None else grant.spec.seed
         self.folder = home / "attempts" / self.name
         self.private = self.folder / ".idlehands"
         self.stop_file = self.private / "stop"
@@ -197,6 +199,7 @@ class Workspace:
             "IDLEHANDS_STOP_FILE": str(self.stop_file),
             "IDLEHANDS_CHECKPOINTS": str(self.checkpoints),
             "IDLEHANDS_SAVED": str(self.saved),
+            "IDLEHANDS_SEED": str(self.seed),
             **self._descent(grant),
             AGENT_VARIABLE: agent_marker,
             ATTEMPT_VARIABLE: f"{agent_marker}.{self.name}",

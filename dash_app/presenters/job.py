@@ -84,6 +84,8 @@ def facts(job: Document) -> Component:
         rows.append(("CPU time", words.duration(last["cpu_seconds"])))
     if last.get("max_rss_mb"):
         rows.append(("Memory", words.memory(last["max_rss_mb"])))
+    if last.get("seed") is not None:
+        rows.append(("Seed", str(last["seed"])))
     energy = describe(add_up(one.get("result") for one in job.get("results") or []))
     if energy:
         rows.append(("Energy", energy))

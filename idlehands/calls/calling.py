@@ -50,6 +50,8 @@ class Wishes(Struct, frozen=True):
     #: Unix seconds.
     not_before: float = 0
     expires: float = 0
+    #: What the script has as `IDLEHANDS_SEED`; None: every attempt draws one.
+    seed: int | None = None
 
 
 class Caller:
@@ -131,6 +133,7 @@ class Caller:
             priority=wishes.priority,
             retry_on_failure=wishes.retry_on_failure,
             max_starts=wishes.max_starts,
+            seed=wishes.seed,
             secrets=wishes.secrets,
             project=wishes.project,
             tags=wishes.tags,

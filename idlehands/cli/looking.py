@@ -155,6 +155,7 @@ def _print_job(found: dict[str, Any], used: list[tuple[str, str]]) -> None:
         ("agent", found.get("agent") or (accepted or {}).get("agent")),
         ("script", f"{spec['script']['entry']} ({spec['script']['bundle'][:12]})"),
         ("commit", _commit_of(spec)),
+        ("seed", result.get("seed")),
         ("arguments", " ".join(spec.get("argv", ()))),
         ("sweep", spec.get("sweep")),
         ("retry of", spec.get("retry_of")),

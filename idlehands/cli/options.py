@@ -43,6 +43,15 @@ Priority = Annotated[int, typer.Option("--priority", min=-100, max=100, help="Hi
 Exclusive = Annotated[
     bool, typer.Option("--exclusive", help="Never on two machines at once, also when the network breaks.")
 ]
+JobSeed = Annotated[
+    int | None,
+    typer.Option(
+        "--seed",
+        min=0,
+        max=2**32 - 1,
+        help="What the script gets as IDLEHANDS_SEED; by default every attempt draws one.",
+    ),
+]
 Retries = Annotated[
     int, typer.Option("--retry-on-failure", min=0, max=100, help="How often a failure is tried again.")
 ]
@@ -198,5 +207,6 @@ def spec_options(**given: Any) -> dict[str, Any]:
         "limits": limits_of(given["time_limit"]),
         "priority": given["priority"],
         "exclusive": given["exclusive"],
+        "seed": given.get("job_seed"),
         "retry_on_failure": given["retry_on_failure"],
     }

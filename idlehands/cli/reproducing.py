@@ -80,18 +80,20 @@ def _counting(job: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _spec_again(job: dict[str, Any], result: dict[str, Any], agent: str | None) -> "JobSpec":
-    """Return the spec, its datasets pinned to the versions that were used."""
+    """Return the spec, its datasets and models pinned to the versions that were used."""
     import msgspec
     from msgspec.structs import replace
 
     from schemas.specs import JobSpec
 
     spec: JobSpec = msgspec.convert(job["spec"], JobSpec)
-    versions = result.get("datasets") or {}
+    versions = {f"data://{name}": version for name, version in (result.get("datasets") or {}).items()}
+    versions |= {f"model://{one['model']}": one["version"] for one in result.get("models") or ()}
     again = replace(
         spec,
         params={name: _pin(value, versions) for name, value in spec.params.items()},
         argv=tuple(_pin(word, versions) for word in spec.argv),
+        seed=result.get("seed", spec.seed),
         retry_of=job["id"],
         sweep=None,
         trial=None,
@@ -101,14 +103,15 @@ def _spec_again(job: dict[str, Any], result: dict[str, Any], agent: str | None) 
     return again if agent is None else replace(again, needs=replace(again.needs, agent=agent))
 
 
-def _pin(value: Any, versions: dict[str, str]) -> Any:
+def _pin(value: Any, versions: dict[str, Any]) -> Any:
     if isinstance(value, list):
         return [_pin(one, versions) for one in value]
-    if not isinstance(value, str) or not value.startswith("data://"):
+    if not isinstance(value, str) or not value.startswith(("data://", "model://")):
         return value
-    name, slash, path = value.removeprefix("data://").partition("/")
-    base = name.partition("@")[0]
-    return f"data://{base}@{versions[base]}{slash}{path}" if base in versions else value
+    scheme, _, rest = value.partition("://")
+    name, slash, path = rest.partition("/")
+    base = f"{scheme}://{name.partition('@')[0]}"
+    return f"{base}@{versions[base]}{slash}{path}" if base in versions else value
 
 
 def _with_whole_result(client: "Client", result: dict[str, Any]) -> dict[str, Any]:

@@ -155,6 +155,7 @@ class House:
             priority=asked.priority,
             retry_on_failure=asked.retry_on_failure,
             max_starts=asked.max_starts,
+            seed=asked.seed,
             secrets=asked.secrets,
             project=asked.project,
             tags=asked.tags,

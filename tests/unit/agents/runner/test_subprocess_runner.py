@@ -89,6 +89,16 @@ def test_the_environment_is_an_allow_list(bench: Bench, monkeypatch: pytest.Monk
     assert result["PYTHONUNBUFFERED"] == "1"
 
 
+def test_a_script_gets_a_seed_that_its_result_names(bench: Bench) -> None:
+    source = "import idlehands, json\nprint(json.dumps({'seed': idlehands.seed()}))"
+    drawn = [bench.run(source) for _ in range(2)]
+    given = bench.run(source, seed=7)
+
+    assert [one.result for one in drawn] == [{"seed": one.seed} for one in drawn]
+    assert drawn[0].seed != drawn[1].seed
+    assert (given.result, given.seed) == ({"seed": 7}, 7)
+
+
 def test_a_script_without_json_succeeds_without_result(bench: Bench) -> None:
     result = bench.run("print('hello')")
     assert (result.outcome, result.result) == (Outcome.SUCCEEDED, None)
