@@ -74,7 +74,15 @@ def count_trial(sweep: Sweep, job: Job, result: AttemptResult | None) -> Sweep:
 def _count_value(sweep: Sweep, job: Job, value: float | None) -> Sweep:
     if value is not None and (sweep.best is None or is_better(sweep.spec, value, sweep.best)):
         return replace(sweep, best=value, best_trial=job.spec.trial, since_best=0)
-    return replace(sweep, since_best=sweep.since_best + (sweep.best is not None))
+    changed = replace(sweep, since_best=sweep.since_best + (sweep.best is not None))
+    # Of equals the one with the lower number, whichever ended first: clients and the page say the same.
+    if value is not None and value == sweep.best and _number_of(job) < (sweep.best_trial or 0):
+        return replace(changed, best_trial=job.spec.trial)
+    return changed
+
+
+def _number_of(job: Job) -> int:
+    return job.spec.trial or 0
 
 
 def _number(value: Any) -> float | None:

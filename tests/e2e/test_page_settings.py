@@ -34,6 +34,19 @@ def browser() -> Iterator[Browser]:
         yield opened
 
 
+def test_an_empty_house_says_what_to_do_first(house: RunningHouse, browser: Browser) -> None:
+    visitor = log_in(browser, house.home)
+    page = visitor.open("/").page
+    expect(page.locator(".page")).to_contain_text("Nothing has run here yet")
+    expect(page.locator(".page")).to_contain_text("idlehands agent")
+    page.click(".way:has-text('Sweeps')")
+    expect(page.locator(".page")).to_contain_text("idlehands sweep")
+    page.click(".way:has-text('Services')")
+    expect(page.locator(".page")).to_contain_text("idlehands serve")
+    visitor.check()
+    visitor.context.close()
+
+
 def test_an_admin_lets_a_computer_join(house: RunningHouse, browser: Browser, tmp_path: Path) -> None:
     visitor = log_in(browser, house.home, role=TokenRole.ADMIN)
     page = visitor.open("/settings").page
@@ -95,7 +108,9 @@ def test_nobody_else_sees_it(house: RunningHouse, browser: Browser) -> None:
     visitor = log_in(browser, house.home, role=TokenRole.OPERATOR)
     page = visitor.open("/settings").page
 
-    expect(page.get_by_text("Only admins change who belongs to the house.")).to_be_visible()
+    expect(
+        page.get_by_text("Only admins change who belongs to the house and what reaches outside.")
+    ).to_be_visible()
     expect(page.locator("#pairing")).to_have_count(0)
     visitor.check()
     visitor.context.close()

@@ -112,6 +112,20 @@ def test_what_is_told_ends_the_trial_and_is_learned_from() -> None:
     assert (sweeps[-1].best, sweeps[-1].best_trial, sweeps[-1].live) == (0.25, 0, 1)
 
 
+def test_of_equal_trials_the_lowest_number_is_the_best_whichever_ended_first() -> None:
+    house = SmallHouse()
+    sweep = submit(house, trials=3, parallel=3)
+    propose(house, sweep, 0, 3)
+    for _ in range(3):
+        ask(house, sweep)
+
+    for trial in (1, 0, 2):
+        tell(house, sweep, trial, 0.25)
+
+    last = [change for change in house.changes if isinstance(change, Sweep)][-1]
+    assert (last.best, last.best_trial, last.since_best) == (0.25, 0, 2)
+
+
 @pytest.mark.parametrize(
     ("more", "code"),
     [
