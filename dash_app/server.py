@@ -40,7 +40,6 @@ from hq.rest import (
     sweep_control_routes,
     sweep_routes,
 )
-from hq.rest.bodies import components
 from hq.rest.counting import CountRequests
 from hq.rest.gate import Gate
 from hq.rest.house import House, answer
@@ -159,7 +158,7 @@ def _use_own_schemas(app: FastAPI) -> None:
         if app.openapi_schema is None:
             document = generate()
             parts = document.setdefault("components", {})
-            parts["schemas"] = {**parts.get("schemas", {}), **answers.components(), **components()}
+            parts["schemas"] = {**parts.get("schemas", {}), **answers.components()}
             parts["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
             document["security"] = [{"token": []}]
             for path in ("/healthz", "/readyz"):

@@ -2,7 +2,6 @@
 
 from typing import Annotated, Any
 
-import msgspec
 from msgspec import Meta, Struct
 
 from hq.outside.household import Household
@@ -184,39 +183,32 @@ class LimitBody(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 _REF = "#/components/schemas/{name}"
-
-
-def components() -> dict[str, Any]:
-    """Return the JSON Schemas of all bodies and of problems, for `components.schemas`."""
-    _, found = msgspec.json.schema_components(
-        (
-            JobsBody,
-            SweepBody,
-            PipelineBody,
-            LimitBody,
-            ServiceBody,
-            RollbackBody,
-            CallBody,
-            DatasetBody,
-            ScriptRunBody,
-            SweepChangeBody,
-            FinishBody,
-            PromoteBody,
-            StageBody,
-            TokenBody,
-            TrialsBody,
-            NotificationBody,
-            ScheduleBody,
-            HookBody,
-            TopicBody,
-            HouseholdBody,
-            TellBody,
-            ReportBody,
-            ProblemBody,
-        ),
-        ref_template=_REF,
-    )
-    return found
+#: What the OpenAPI document has JSON Schemas of, beside the answers.
+BODIES: tuple[type[Struct], ...] = (
+    JobsBody,
+    SweepBody,
+    PipelineBody,
+    LimitBody,
+    ServiceBody,
+    RollbackBody,
+    CallBody,
+    DatasetBody,
+    ScriptRunBody,
+    SweepChangeBody,
+    FinishBody,
+    PromoteBody,
+    StageBody,
+    TokenBody,
+    TrialsBody,
+    NotificationBody,
+    ScheduleBody,
+    HookBody,
+    TopicBody,
+    HouseholdBody,
+    TellBody,
+    ReportBody,
+    ProblemBody,
+)
 
 
 _SCRIPT = {"bundle": "0" * 64, "entry": "train.py", "name": "train"}

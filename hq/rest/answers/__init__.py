@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from hq.rest.answers import house, jobs, outside, pipelines, schedules, services, stored, sweeps
+from hq.rest.bodies import BODIES
 
 _REF = "#/components/schemas/{name}"
 _JOBS_CHANGED = ("delete_job", "cancel_job", "hold_job", "release_job", "retry_job", "submit_jobs")
@@ -76,7 +77,7 @@ ANSWERS: dict[str, type[Any]] = {
     "get_household": outside.HouseholdShown,
     "put_household": outside.HouseholdShown,
     "delete_household": outside.HouseholdRemoved,
-    "list_limits": house.Limits,
+    "list_limits": house.LimitsThatHold,
     "set_limit": house.LimitAnswered,
     "list_datasets": stored.Datasets,
     "get_dataset": stored.DatasetDetail,
@@ -107,9 +108,18 @@ PLAIN = frozenset({"get_blob", "head_blob", "metrics", "run_script", "run_script
 
 
 def components() -> dict[str, Any]:
-    """Return the JSON Schemas of all answers, for `components.schemas`."""
-    kinds = {*ANSWERS.values(), services.CallTaken}
-    _, found = msgspec.json.schema_components(sorted(kinds, key=lambda one: one.__name__), ref_template=_REF)
+    """Return the JSON Schemas of all answers and bodies, for `components.schemas`.
+
+    Raises:
+        ValueError: one of them has the name of another kind within them.
+    """
+    every: set[type[Any]] = {*ANSWERS.values(), services.CallTaken, *BODIES}
+    kinds = sorted(every, key=lambda one: one.__name__)
+    _, found = msgspec.json.schema_components(kinds, ref_template=_REF)
+    # Kinds of one name get longer names, so what refers to the short one would lead nowhere.
+    lost = sorted({kind.__name__ for kind in kinds if kind.__name__ not in found})
+    if lost:
+        raise ValueError(f"several kinds of one name: {', '.join(lost)}; rename the answer or the body")
     return found
 
 

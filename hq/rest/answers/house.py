@@ -148,7 +148,7 @@ class LimitRow(Struct, frozen=True):
     by: str
 
 
-class Limits(Struct, frozen=True):
+class LimitsThatHold(Struct, frozen=True):
     limits: tuple[LimitRow, ...]
 
 

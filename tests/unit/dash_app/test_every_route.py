@@ -8,9 +8,10 @@ import re
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
-from hq.rest import failures
+from hq.rest import answers, failures
 from hq.rest.answers import ANSWERS, PLAIN
 from hq.rest.policy import ADMINS, API, READERS, RULES
 from hq.rest.problems import CONTENT_TYPE
@@ -131,3 +132,18 @@ def test_what_only_admins_may_is_little(house: LittleHouse) -> None:
     for rule in RULES:
         if ADMINS in rule.roles.values():
             assert rule.path.removeprefix(API).split("/")[1] in {"audit", "tokens", "settings"}
+
+
+def test_an_answer_with_the_name_of_a_part_of_another_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = msgspec.defstruct("Limits", [("limits", list[str])])
+    monkeypatch.setitem(answers.ANSWERS, "list_limits", taken)
+
+    with pytest.raises(ValueError, match="one name: Limits;"):
+        answers.components()
+
+
+def test_every_reference_in_the_document_leads_somewhere() -> None:
+    known = document()["components"]["schemas"]
+    found = re.findall(rb'"#/components/schemas/([^"]+)"', msgspec.json.encode(document()))
+
+    assert {name.decode() for name in found} <= set(known)
