@@ -34,6 +34,7 @@ def test_every_variable_that_is_read_is_on_the_page() -> None:
             "CHECKPOINTS",
             "GENERATION",
             "SAVED",
+            "SEED",
             "SECRETS",
             "STOP_FILE",
             "AGENT",
