@@ -128,9 +128,9 @@ def _store(client: Client, script: Path) -> ScriptRef:
 
 
 def _run(client: Client, spec: SweepSpec) -> None:
-    sweep = client.submit_sweep(spec).sweep
+    made = client.submit_sweep(spec)
     deadline = time.monotonic() + _PATIENCE_SECONDS
-    while client.sweep(sweep)["status"] == "running":
+    while client.sweep(made.sweep, at_least=made.position)["status"] == "running":
         if time.monotonic() > deadline:
             raise TimeoutError(f"the sweep has not ended after {_PATIENCE_SECONDS:.0f} s")
         time.sleep(0.1)
