@@ -45,7 +45,7 @@ def measure(effort: Effort) -> list[Figure]:
         whole = _train(house.home, client, trials, epochs, None)
         halving = SuccessiveHalving(min_resource=max(1, epochs // 27), reduction_factor=3)
         halved = _train(house.home, client, trials, epochs, halving)
-        gaps = _measure_gaps(house.home, client, max(3, round(30 * min(effort.scale, 1.0))))
+        gaps = tuple(_measure_gaps(house.home, client, max(3, round(30 * min(effort.scale, 1.0)))))
     share = 100 * halved.epochs / whole.epochs
     return [
         Figure(
@@ -53,7 +53,7 @@ def measure(effort: Effort) -> list[Figure]:
         ),
         Figure("halving: best accuracy", "", (halved.best,), f"{whole.best:.4f} without"),
         Figure("halving: seconds of those without it", "%", (100 * halved.seconds / whole.seconds,)),
-        Figure("pruning: decision to the next start", "s", tuple(gaps), "< 1", "one trial at a time"),
+        Figure("pruning: decision to the next start", "s", gaps, "< 1", "one trial at a time"),
     ]
 
 
