@@ -49,6 +49,8 @@ class Checkpoints:
         self._folder = workspace.checkpoints
         #: What of the folder is stored; None while nothing is known of it.
         self._stored: Signature | None = ()
+        #: What was fetched, until something else is stored.
+        self._fetched: Checkpoint | None = None
         self._over = threading.Event()
         self._given_up = threading.Event()
         self._thread: threading.Thread | None = None
@@ -99,6 +101,14 @@ class Checkpoints:
                     self._note_token()
             patience = min(_LAST_PATIENCE_SECONDS, self._site.upload_patience_seconds)
             self._store(patience_seconds=patience, quiet_seconds=0.0)
+            self._leave_as_found()
+
+    def _leave_as_found(self) -> None:
+        """Say that a population's trial leaves what it began with: one that was interrupted had done all."""
+        found = self._fetched
+        if found is not None and self._grant.spec.lineage is not None and self._read() == self._stored:
+            left = Checkpoint(self._grant.token, found.sha256, found.bytes)
+            self._site.report(RunCheckpoint(self._grant.job, left))
 
     # --- taking up ---------------------------------------------------------------
 
@@ -119,7 +129,7 @@ class Checkpoints:
             unpack(archive, partial, _RULES)
             _remove(folder)
             partial.rename(folder)
-            self._stored = self._read()
+            self._stored, self._fetched = self._read(), wanted
         except (BlobRefused, BlobBroken, BundleBroken) as error:
             # Better to begin anew than never.
             self._note(f"the checkpoint {wanted.sha256} could not be used: {error}")
@@ -192,7 +202,7 @@ class Checkpoints:
         finally:
             archive.unlink(missing_ok=True)
             self._cost_seconds = time.monotonic() - began
-        self._stored, self._bytes = seen, packed.bytes
+        self._stored, self._bytes, self._fetched = seen, packed.bytes, None
         self._site.report(
             RunCheckpoint(self._grant.job, Checkpoint(self._grant.token, packed.sha256, packed.bytes))
         )

@@ -36,7 +36,6 @@ class History:
         self.params: list[JsonObject] = []
         #: Of a population: who comes from whom, by number. Empty for all other sweeps.
         self.descents: list[Descent] = []
-        self.generations: list[int] = []
         self.checkpoints: dict[int, Checkpoint] = {}
         #: Trials that have ended, by job: as long as the sweep runs these are needed.
         self.jobs: dict[str, int] = {}
@@ -56,9 +55,17 @@ class History:
         """Note the parameters of the next trial, and of a population where it comes from."""
         self.params.append(params)
         if descent is not None:
-            parent = descent.parent
-            self.generations.append(0 if parent is None else self.generations[parent] + 1)
             self.descents.append(descent)
+
+    def count_ancestors(self, trial: int) -> int:
+        """Return how many trials of a population are before this one in its line.
+
+        Not to be asked during the fold: when HQ starts, what is before the log's tail is not here yet.
+        """
+        count = 0
+        while (parent := self.descents[trial].parent) is not None:
+            trial, count = parent, count + 1
+        return count
 
     def add_end(self, position: int, job: str, end: TrialEnd) -> None:
         """Note how a trial ended, at this position of the log."""

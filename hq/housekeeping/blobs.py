@@ -3,7 +3,8 @@
 A blob is referred to by its sha256 in the spec of a job or sweep, as a job's
 checkpoint, in a result, in a result's notes (`saved NAME: blob SHA`), or by a
 registered model with its lineage. Nothing counts references: the documents are
-the truth, and they are read. A blob that was stored or asked for within the
+the truth, and they are read. Checkpoints of populations are named by more than
+need them: `populations` tells. A blob that was stored or asked for within the
 grace stays, so that the submit after an upload finds it.
 """
 
@@ -17,8 +18,10 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.read_concern import ReadConcern
 
+from hq.housekeeping.populations import read_needed
 from hq.log.documents import RAW_CODEC
 from hq.read_models.models import JOBS, MODELS, PIPELINES, RESULTS, SCHEDULES, SWEEPS
+from schemas.specs import JobSpec
 
 FILES = "blobs.files"
 #: What REST keeps of datasets: their versions are blobs.
@@ -42,11 +45,16 @@ _PARTS: dict[str, dict[str, int]] = {
     "outside": {"submits": 1},
     RESULTS: {
         **{f"result.{part}": 1 for part in ("result_blob", "notes", "result", "artifacts", "environment")},
-        **{f"result.{part}": 1 for part in ("checkpoint", "datasets", "stdout_blob")},
+        **{f"result.{part}": 1 for part in ("datasets", "stdout_blob")},
         "params": 1,
     },
     DATASETS: {"_id": 1},
     MODELS: {"versions": 1},
+}
+#: Where they may stand in a population's trial.
+_OF_MEMBERS = {
+    **{f"spec.{part}": 1 for part in JobSpec.__struct_fields__ if part != "lineage"},
+    "received": 1,
 }
 
 
@@ -96,13 +104,25 @@ def sweep_blobs(database: Database[dict[str, Any]], grace_hours: float, *, dry_r
 def read_references(database: Database[dict[str, Any]]) -> set[str]:
     """Return every sha256 that a job, sweep or result names, whatever it names it for."""
     found: set[bytes] = set()
+    needed, populations = read_needed(database)
     for name, parts in _PARTS.items():
-        collection: Collection[Any] = database.get_collection(
-            name, codec_options=RAW_CODEC, read_concern=ReadConcern("majority")
-        )
-        for document in collection.find({}, parts):
-            found.update(_SHA256.findall(document.raw))
-    return {sha256.decode() for sha256 in found}
+        found |= _find_hashes(database, name, {} if name != JOBS else {"spec.lineage": None}, parts)
+    found |= _find_hashes(database, RESULTS, {"sweep": {"$nin": populations}}, {"result.checkpoint": 1})
+    # A population's trial is named by what it refers to, less the checkpoint that it began with or left.
+    found |= _find_hashes(database, JOBS, {"spec.lineage": {"$ne": None}}, _OF_MEMBERS)
+    return {sha256.decode() for sha256 in found} | needed
+
+
+def _find_hashes(
+    database: Database[dict[str, Any]], name: str, query: dict[str, Any], parts: dict[str, int]
+) -> set[bytes]:
+    collection: Collection[Any] = database.get_collection(
+        name, codec_options=RAW_CODEC, read_concern=ReadConcern("majority")
+    )
+    found: set[bytes] = set()
+    for document in collection.find(query, parts):
+        found.update(_SHA256.findall(document.raw))
+    return found
 
 
 def _sweep_orphans(database: Database[dict[str, Any]], *, dry_run: bool) -> int:

@@ -78,13 +78,25 @@ class Population:
             lines.append(chosen[1])
         return Proposal(tuple(params[first:]), descents=tuple(lines[first:]))
 
+    def find_sources(self, proposed: int, ends: Sequence[TrialEnd], descents: Sequence[Descent]) -> set[int]:
+        """Return the trials from which trial `proposed` or a later one may go on.
+
+        Whoever has fewer ends than there are learns of some more than are needed, of none too few.
+        """
+        known = self._count_known(proposed)
+        # Of each member the last one that whoever chooses next knows of, and those after it.
+        sources = {trial for _, trial in self._score(ends[:known], descents).values()}
+        return sources | {end.trial for end in ends[known:] if _is_source(end)}
+
+    def _count_known(self, number: int) -> int:
+        return max(number - min(self._spec.parallel, self._size) + 1, self._settled)
+
     def _choose(
         self, number: int, trials: Sequence[Params], ends: Sequence[TrialEnd], descents: Sequence[Descent]
     ) -> tuple[Params, Descent] | None:
         if number < self._size:
             return self._begin(number), Descent(number)
-        known = max(number - min(self._spec.parallel, self._size) + 1, self._settled)
-        seen = ends[:known]
+        seen = self._find_seen(number, ends)
         ended = {end.trial: order for order, end in enumerate(seen)}
         latest = {descent.member: trial for trial, descent in enumerate(descents)}
         free = [member for member, trial in latest.items() if trial in ended]
@@ -94,8 +106,7 @@ class Population:
         member = min(free, key=lambda one: ended[latest[one]])
         scores = self._score(seen, descents)
         if not scores:
-            if any(end.worth.values for end in seen):
-                raise CannotChoose(_NO_CHECKPOINT)
+            # They failed: whoever comes next may not.
             return self._begin(number), Descent(member)
         ranked = sorted(scores, key=lambda one: (scores[one][0], one))
         some = min(math.ceil(self._quantile * len(ranked)), len(ranked) // 2)
@@ -110,13 +121,28 @@ class Population:
         parent = scores[source.choice(ranked[: max(some, 1)])][1]
         return self._explore(number, trials[parent], source), Descent(member, parent)
 
+    def _find_seen(self, number: int, ends: Sequence[TrialEnd]) -> Sequence[TrialEnd]:
+        """Return the ends by which a trial is chosen: the first ones, enough to have one to go on from.
+
+        Raises:
+            CannotChoose: If trials succeeded and left nothing, and no other did so far.
+        """
+        known = self._count_known(number)
+        seen = ends[:known]
+        if any(map(_is_source, seen)) or not any(end.worth.values for end in seen):
+            return seen
+        for order, end in enumerate(ends[known:], start=known):
+            if _is_source(end):
+                return ends[: order + 1]
+        raise CannotChoose(_NO_CHECKPOINT)
+
     def _score(self, ends: Sequence[TrialEnd], descents: Sequence[Descent]) -> dict[int, tuple[float, int]]:
         """Return for each member what it reached last, lower is better, and in which trial."""
-        found: dict[int, tuple[float, int]] = {}
-        for end in ends:
-            if end.status is JobStatus.SUCCEEDED and end.worth.values and end.checkpoint is not None:
-                found[descents[end.trial].member] = (self._sign * end.worth.values[0], end.trial)
-        return found
+        return {
+            descents[end.trial].member: (self._sign * end.worth.values[0], end.trial)
+            for end in ends
+            if _is_source(end)
+        }
 
     def _trace(self, ends: Sequence[TrialEnd], descents: Sequence[Descent], trial: int) -> list[float]:
         """Return what a trial and those before it in its line had reached, oldest first; lower is better."""
@@ -149,6 +175,11 @@ class Population:
             keeps = name in before and contains(space[name], value) and not anew
             moved[name] = move(space[name], value, factor) if keeps else drawn[name]
         return active_params(space, moved)
+
+
+def _is_source(end: TrialEnd) -> bool:
+    """Tell whether another trial can go on from this one."""
+    return end.status is JobStatus.SUCCEEDED and bool(end.worth.values) and end.checkpoint is not None
 
 
 def _is_better(one: Sequence[float], other: Sequence[float]) -> bool:

@@ -193,7 +193,6 @@ def submit_and_wait(work: Workplace, folder: Path, *argv: str) -> dict[str, Any]
     return work.client.job(made["jobs"][0], at_least=made["position"])
 
 
-@pytest.mark.slow
 def train_population(
     work: Workplace, script: Path, space: dict[str, Any], **more: Any
 ) -> list[dict[str, Any]]:
@@ -242,6 +241,34 @@ def test_a_population_hands_its_checkpoints_on(work: Workplace, killed: tuple[st
         assert result["rates"] == [*parent["rates"], trial["params"]["rate"]]
         assert result["step"] == parent["step"] + 3 == (line["generation"] + 1) * 3
         assert result["score"] > parent["score"]
+
+
+@pytest.mark.slow
+def test_a_population_of_torch_networks_trains_on_where_their_parents_ended(work: Workplace) -> None:
+    script = Path(__file__).with_name("population_torch_script.py")
+    space = {"lr": FloatRange(1e-4, 0.1, log=True), "dropout": FloatRange(0.0, 0.3)}
+
+    trials = train_population(work, script, space, metric="loss", direction="minimize", trials=12)
+
+    results = [trial["result"]["result"] for trial in trials]
+    for trial, result in zip(trials, results, strict=True):
+        line = trial["lineage"]
+        assert result["epoch"] == (line["generation"] + 1) * 3
+        if line["parent"] is None:
+            assert result["begins"]["epoch"] == 0
+            assert result["begins"]["loss"] > 50
+        else:
+            # To the last digit: its parent's weights, whatever this trial's own parameters are.
+            parent = results[line["parent"]]
+            assert result["begins"] == {"epoch": parent["epoch"], "loss": parent["loss"]}
+    # A member that was among the worst goes on as another one.
+    members = [trial["lineage"]["member"] for trial in trials]
+    assert any(
+        members[line["parent"]] != line["member"]
+        for line in (trial["lineage"] for trial in trials)
+        if line["parent"] is not None
+    )
+    assert min(result["loss"] for result in results) < min(result["loss"] for result in results[:3])
 
 
 def test_what_a_script_leaves_behind_comes_to_its_submitter(work: Workplace, tmp_path: Path) -> None:

@@ -30,6 +30,6 @@ def trace_lineages(state: State, sweep: Sweep, request: Propose) -> list[Lineage
         if one.parent is None:
             found.append(Lineage(one.member))
         else:
-            generation = history.generations[one.parent] + 1
+            generation = history.count_ancestors(one.parent) + 1
             found.append(Lineage(one.member, generation, one.parent, history.checkpoints[one.parent]))
     return found

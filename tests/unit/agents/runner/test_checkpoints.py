@@ -14,7 +14,7 @@ from agents.pack import PackTooBig, pack, read_signature
 from agents.runner.port import RunCheckpoint, RunStopped
 from agents.unpack import BundleBroken, Rules, unpack
 from schemas.facts import AttemptResult, Checkpoint
-from schemas.specs import JobSpec
+from schemas.specs import JobSpec, Lineage
 from schemas.states import Outcome
 from tests.unit.agents.runner.attempts import JOB, Bench, eventually, make_grant, store
 from tests.unit.agents.runner.conftest import BlobServer
@@ -176,6 +176,21 @@ def test_another_machine_goes_on_from_the_checkpoint_that_the_grant_names(
     assert run_on(cellar, 2, first).result == {"count": 2}
     attic.runner.stop(JOB, 1, at_once=True, unwanted=True)
     attic.wait_stopped(1)
+
+
+def test_a_trial_of_a_population_that_finds_all_done_leaves_what_it_found(
+    attic: Bench, cellar: Bench
+) -> None:
+    run_on(attic, 1, None, "fail")
+    found = stored(attic)[-1]
+    script = cellar.scripts / "done.py"
+    script.write_text("print('{}')")
+    spec = JobSpec(store(cellar.home, script), lineage=Lineage(0, 1, 0, found))
+
+    cellar.runner.start(replace(make_grant(spec, 7), checkpoint=found))
+    cellar.wait_result(7)
+
+    assert stored(cellar) == [Checkpoint(7, found.sha256, found.bytes)]
 
 
 def test_the_machine_of_the_last_attempt_goes_on_from_its_own_folder(attic: Bench, cellar: Bench) -> None:

@@ -3,7 +3,7 @@
 import random
 
 from hq.core.evolve import apply
-from hq.core.state import Change, Job, State
+from hq.core.state import Change, Job, State, Sweep
 from schemas.audit import AuditNote
 from schemas.events import (
     AgentBooted,
@@ -30,9 +30,10 @@ from schemas.events import (
     SweepSubmitted,
     TrialProposed,
 )
-from schemas.facts import AttemptResult, MachineFacts, MetricPoint
-from schemas.specs import FloatRange, JobSpec, ScriptRef, SweepSpec
+from schemas.facts import AttemptResult, Checkpoint, MachineFacts, MetricPoint
+from schemas.specs import FloatRange, JobSpec, Lineage, ScriptRef, SweepSpec
 from schemas.states import JobStatus, Outcome
+from schemas.trials import Descent
 
 _SCRIPT = ScriptRef("0" * 64, "train.py")
 
@@ -94,8 +95,11 @@ class History:
     def _about_sweeps(self) -> list[AnyEvent]:
         running = list(self.state.sweeps.values())
         if not running or self._chance.random() < 0.2:
+            identity = f"s{self._letters()}"
             spec = SweepSpec(JobSpec(_SCRIPT), {"x.y": FloatRange(0, 1)}, metric="loss")
-            return [SweepSubmitted(f"s{self._letters()}", spec, "cli")]
+            if identity < "sm":
+                spec = SweepSpec(JobSpec(_SCRIPT), spec.space, "pbt", metric="accuracy")
+            return [SweepSubmitted(identity, spec, "cli")]
         sweep = self._chance.choice(running)
         pick = self._chance.random()
         if pick < 0.05:
@@ -105,8 +109,16 @@ class History:
             return [SweepFinished(sweep.id)] if not sweep.live else [SweepExhausted(sweep.id, sweep.proposed)]
         job, trial = self._new_job(), sweep.proposed
         params = {"x.y": self._chance.random(), "$ref": {"$id": trial}}
-        job_spec = JobSpec(_SCRIPT, params, sweep=sweep.id, trial=trial)
-        return [TrialProposed(sweep.id, trial, job, params), JobSubmitted(job, job_spec, "cli")]
+        descent = self._descend(sweep) if sweep.spec.sampler == "pbt" else None
+        line = None if descent is None else Lineage(descent.member, parent=descent.parent)
+        job_spec = JobSpec(_SCRIPT, params, sweep=sweep.id, trial=trial, lineage=line)
+        proposed = TrialProposed(sweep.id, trial, job, params, descent=descent)
+        return [proposed, JobSubmitted(job, job_spec, "cli")]
+
+    def _descend(self, sweep: Sweep) -> Descent:
+        history = self.state.histories.get(sweep.id)
+        left = sorted(history.checkpoints) if history is not None else []
+        return Descent(sweep.proposed % 3, self._chance.choice(left) if left else None)
 
     def _about(self, job: Job) -> AnyEvent:
         pick = self._chance.random()
@@ -133,7 +145,9 @@ class History:
 
     def _result(self, job: str, token: int) -> AttemptResult:
         series = (MetricPoint(0, 1.5, {"loss.a": 0.5, "$x": None}),)
-        return AttemptResult(job, token, Outcome.SUCCEEDED, 0, {"accuracy": 1, "$ref": 1}, series=series)
+        left = Checkpoint(token, f"{token:064x}", 1)
+        result = {"accuracy": 1, "$ref": 1}
+        return AttemptResult(job, token, Outcome.SUCCEEDED, 0, result, series=series, checkpoint=left)
 
     def _answer(self) -> RequestAnswered:
         return RequestAnswered("cli", f"key-{self._jobs}", "0" * 64, {"jobs": [self._jobs], "$id": 2**40})

@@ -39,6 +39,8 @@ def learned_from(state: State) -> dict[str, Any]:
             [active_params(state.sweeps[sweep].spec.space, params) for params in history.params],
             history.ends,
             history.jobs,
+            history.descents,
+            history.checkpoints,
         )
         for sweep, history in state.histories.items()
         if history.params

@@ -150,6 +150,38 @@ def test_a_script_that_leaves_no_checkpoint_is_said_to() -> None:
         Population(training.spec, "s").propose(4, 1, training.trials, training.ends, training.descents)
 
 
+def test_one_that_left_no_checkpoint_stops_nobody_once_another_has() -> None:
+    training = Training(sweep())
+    training.propose()
+    training.ends.append(TrialEnd(0, JobStatus.SUCCEEDED, Worth((0.5,))))
+    training.end(1)
+
+    chosen = Population(training.spec, "s").propose(4, 2, training.trials, training.ends, training.descents)
+
+    # The member that has nothing of its own, and the other.
+    assert [(one.member, one.parent) for one in chosen.descents] == [(0, 1), (1, 1)]
+
+
+@pytest.mark.parametrize(("size", "parallel"), [(4, 4), (6, 2), (3, 16)])
+def test_what_a_later_trial_may_go_on_from_is_known_and_is_little(size: int, parallel: int) -> None:
+    training = Training(sweep(size=size, parallel=parallel, trials=60))
+    training.run(failing=frozenset({2, 11, 12}))
+    population = Population(training.spec, "s")
+    parents = [descent.parent for descent in training.descents]
+    most = 0
+
+    for proposed in range(60):
+        # However little of the ends is known: more are kept then.
+        for ended in range(proposed - min(size, parallel) + 1, 60):
+            ends = training.ends[: max(ended, 0)]
+            sources = population.find_sources(proposed, ends, training.descents[:60])
+            told = {end.trial for end in ends}
+            assert {one for one in parents[proposed:] if one in told and one < proposed} <= sources
+            if ended <= proposed:
+                most = max(most, len(sources))
+    assert size <= most <= size + min(size, parallel)
+
+
 def test_points_to_try_come_first() -> None:
     training = Training(sweep(tries=({"rate": 0.5}, {"kind": "c"})))
     training.propose()
