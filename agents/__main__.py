@@ -20,6 +20,7 @@ from agents.core.agent import AgentCore
 from agents.energy.plugging import Outlet
 from agents.environments.offered import InterpretersBroken, find_uv, offered
 from agents.facts import count_cores, read_facts
+from agents.gauge import Gauge
 from agents.guest.lookout import Lookout
 from agents.guest.settings import PRESETS, SettingsBroken, read_settings, settings_file
 from agents.home import AgentHome, HomeInUse
@@ -112,6 +113,7 @@ def _run(settings: BusSettings, home: AgentHome, options: argparse.Namespace) ->
                 trust_changed=trust.changed,
                 lookout=lookout,
                 hear_plain=outlet.hear,
+                measure=Gauge(gpus=options.gpus > 0).read,
             ).run()
     finally:
         lookout.close()

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import Any
 
+from msgspec.structs import replace
+
 from agents.core.agent import AgentCore
 from agents.core.effects import (
     Behave,
@@ -40,7 +42,7 @@ from agents.spool import SpoolUnusable
 from bus import topics
 from bus.parts import publish_in_parts
 from bus.port import Bus, Connected, Disconnected, Inbound, Plain, Refusal
-from schemas.facts import AttemptResult
+from schemas.facts import AttemptResult, MachineLoad
 from schemas.messages import LogBatch, LogLines, Presence, Progress, ProgressBatch, ServiceAnswers
 
 log = logging.getLogger(__name__)
@@ -62,6 +64,7 @@ class AgentLoop:
         trust_changed: Tells whether the owner's rules changed since it was last called.
         lookout: Looks whether the machine's owner wants it back, and puts `PolicySays` into the queue.
         hear_plain: Called with what comes on topics that are none of the house's.
+        measure: Returns how busy the machine is, for a heartbeat.
     """
 
     def __init__(
@@ -76,6 +79,7 @@ class AgentLoop:
         trust_changed: Callable[[], bool] = lambda: False,
         lookout: Lookout | None = None,
         hear_plain: Callable[[str, bytes], None] = lambda _topic, _payload: None,
+        measure: Callable[[float], MachineLoad | None] = lambda _now: None,
     ) -> None:
         self._name = name
         self._core = core
@@ -87,6 +91,7 @@ class AgentLoop:
         self._trust_changed = trust_changed
         self._lookout = lookout
         self._hear_plain = hear_plain
+        self._measure = measure
         self._told: set[str] = set()
         #: Outside of the house's own topics: those of the owner's conditions.
         self._listened: tuple[str, ...] = ()
@@ -266,4 +271,7 @@ class AgentLoop:
             log.error("%s", error)
 
     def _send(self, effect: Send) -> None:
-        publish_in_parts(self._bus, effect.topic, effect.data, agent=self._name)
+        data: Any = effect.data
+        if effect.topic is topics.HEARTBEAT:
+            data = replace(data, load=self._measure(self._clock()))
+        publish_in_parts(self._bus, effect.topic, data, agent=self._name)

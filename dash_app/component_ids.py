@@ -12,6 +12,7 @@ THEME = "theme"
 NOTE = "note"
 LOG_OUT = "log-out"
 
+HOUSE_QUEUE = "house-queue"
 HOUSE_COUNTS = "house-counts"
 HOUSE_MACHINES = "house-machines"
 

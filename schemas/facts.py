@@ -64,6 +64,21 @@ class GuestState(Fact, frozen=True):
     house_wish: ShortText = ""
 
 
+#: Of the whole machine; None where it cannot be told.
+Percent = Annotated[float, Meta(ge=0, le=100)] | None
+Celsius = Annotated[float, Meta(ge=-100, le=300)] | None
+
+
+class MachineLoad(Fact, frozen=True):
+    """How busy and how warm the whole machine is, its owner's programs included. For display."""
+
+    cpu: Percent = None
+    memory: Percent = None
+    gpu: Percent = None
+    cpu_celsius: Celsius = None
+    gpu_celsius: Celsius = None
+
+
 class MetricPoint(Fact, frozen=True):
     """Metrics that a script reported at one moment. A value that was not finite is None."""
 

@@ -9,7 +9,15 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct, field
 
 from schemas.events import JobEvent, SweepEvent
-from schemas.facts import AttemptResult, Checkpoint, Failure, GuestState, MachineFacts, MetricPoint
+from schemas.facts import (
+    AttemptResult,
+    Checkpoint,
+    Failure,
+    GuestState,
+    MachineFacts,
+    MachineLoad,
+    MetricPoint,
+)
 from schemas.names import (
     Boot,
     Count,
@@ -85,6 +93,8 @@ class Heartbeat(Message, frozen=True):
     refused: Annotated[dict[ShortText, Count], Meta(max_length=32)] = field(default_factory=dict)
     #: Takes the place of the one in the heartbeat before; None: offers only.
     standing: StandingClaim | None = None
+    #: Measured since the heartbeat before; None from machines that cannot tell.
+    load: MachineLoad | None = None
 
 
 class Claim(Message, frozen=True):

@@ -8,7 +8,7 @@ from dash_app.jobs_asked import jobs_asked
 from dash_app.live.curves_feed import CurvesFeed
 from dash_app.live.happenings_feed import HappeningsFeed
 from dash_app.live.hearing import Hearing
-from dash_app.live.house_feed import MachinesFeed
+from dash_app.live.house_feed import MachinesFeed, TodayFeed
 from dash_app.live.hub import Feed
 from dash_app.live.job_feed import JobFeed
 from dash_app.live.jobs_feed import CountsFeed, GroupsFeed, JobRowsFeed
@@ -24,7 +24,7 @@ def feeds_of(house: House, hearing: Hearing) -> Callable[[View], Sequence[Feed]]
     def make(view: View) -> Sequence[Feed]:
         match view.kind:
             case "house":
-                return [MachinesFeed(house, hearing), CountsFeed(house, view, hearing)]
+                return [MachinesFeed(house, hearing), CountsFeed(house, view, hearing), TodayFeed(house)]
             case "jobs":
                 asked = jobs_asked(view)
                 rows: list[Feed] = [JobRowsFeed(house, hearing, asked), CountsFeed(house, view, hearing)]

@@ -1,14 +1,17 @@
 """The machines of the house, live: a card is made anew when something on it changed, and only then."""
 
+import time
 from typing import Any
 
 from dash_app import component_ids
 from dash_app.live.hearing import Changes, Hearing
-from dash_app.live.push import Push
-from dash_app.presenters import machines
+from dash_app.live.push import Push, Sent
+from dash_app.presenters import loads, machines
+from dash_app.presenters.queue_end import queue_end
 from hq.rest import board, queries
 from hq.rest.house import House
 from hq.rest.house_routes import read_house
+from hq.rest.today import read_today
 
 Document = dict[str, Any]
 
@@ -72,11 +75,14 @@ class MachinesFeed:
 
     def _cards(self) -> Any:
         percents = self._hearing.percents()
-        return machines.cards(list(self._agents.values()), self._running, percents)
+        live = self._house.live
+        return machines.cards(list(self._agents.values()), self._running, percents, live.loads, live.since)
 
     def _card(self, name: str, percents: dict[str, float]) -> Any:
-        self._agents[name].update(self._house.live.agent(name))
-        return machines.card(self._agents[name], self._running.get(name, []), percents)
+        live = self._house.live
+        self._agents[name].update(live.agent(name))
+        running = self._running.get(name, [])
+        return machines.card(self._agents[name], running, percents, live.loads(name), live.since(name))
 
     def _is_other_boot(self, name: str) -> bool:
         boot = self._house.live.boot(name)
@@ -87,6 +93,37 @@ class MachinesFeed:
 
     async def _read_running(self) -> None:
         self._running = machines.by_agent(await board.read_running(self._house.database))
+
+
+class TodayFeed:
+    """What each machine did today, and when the queue will be empty."""
+
+    pause = 3.0
+    unfinished = False
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._position = 0
+        self._sent = Sent()
+
+    def touch(self, changes: Changes) -> bool:
+        self._position = max(self._position, changes.position)
+        # Machines come and go, and rest: that moves the queue's end as well.
+        return bool(changes.jobs or changes.agents)
+
+    async def whole(self) -> Push:
+        self._sent.forget()
+        return await self.push()
+
+    async def push(self) -> Push:
+        await queries.catch_up(self._house.database, self._position)
+        now = time.time()
+        found = await read_today(self._house, now)
+        props = {component_ids.HOUSE_QUEUE: {"children": queue_end(found["queue"], now)}}
+        return Push(
+            props=self._sent.only_new(props),
+            cards={component_ids.HOUSE_MACHINES: {"today": [loads.days(found)]}},
+        )
 
 
 def _ids(jobs: list[Document] | None) -> list[str]:

@@ -25,13 +25,16 @@ async def page(house: House, percents: dict[str, float], may_change: bool) -> li
             className="tiles",
             **pieces.attributes(aria_label="Jobs by status"),
         ),
+        html.P(id=component_ids.HOUSE_QUEUE, className="queue-end"),
         *([] if found else [_nothing_ran_yet(may_change)]),
         # The data is drawn by `assets/cards.js`, and kept up to date by the live feed.
         html.Div(
             id=component_ids.HOUSE_MACHINES,
             className="cards",
             **pieces.attributes(
-                data_cards=json.dumps(machines.cards(agents, running, percents)),
+                data_cards=json.dumps(
+                    machines.cards(agents, running, percents, house.live.loads, house.live.since)
+                ),
                 data_may="yes" if may_change else "no",
             ),
         ),

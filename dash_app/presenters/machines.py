@@ -1,14 +1,18 @@
 """A machine as a card: how it is, what it does, or why it does nothing."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from dash import html
 from dash.development.base_component import Component
 
 from dash_app.presenters import pieces, words
+from dash_app.presenters.loads import gauges
 from dash_app.presenters.plain import plain
+from schemas.facts import MachineLoad
 
 Document = dict[str, Any]
+Loads = Sequence[tuple[float, MachineLoad]]
 
 
 def state_of(agent: Document, running: list[Document]) -> tuple[str, str]:
@@ -52,8 +56,22 @@ _WORDS = {
 }
 
 
-def card(agent: Document, running: list[Document], percents: dict[str, float]) -> Document:
-    """Return what is on a machine's card, as plain data; `assets/cards.js` draws it."""
+def card(
+    agent: Document,
+    running: list[Document],
+    percents: dict[str, float],
+    loads: Loads = (),
+    since: float | None = None,
+) -> Document:
+    """Return what is on a machine's card, as plain data; `assets/cards.js` draws it.
+
+    Args:
+        agent: As REST has it.
+        running: Its jobs.
+        percents: How far jobs are.
+        loads: How busy it was of late.
+        since: The Unix time since which it is as it is, where that is known.
+    """
     state, why = state_of(agent, running)
     slots = min(24, (agent.get("heard") or agent).get("slots", 0))
     # Workers of services hold none.
@@ -64,10 +82,14 @@ def card(agent: Document, running: list[Document], percents: dict[str, float]) -
         "word": _WORDS[state],
         "why": why,
         "about": _about(agent.get("facts") or {}),
+        # Its jobs say since when they run.
+        "since": None if since is None or state in ("working", "unknown") else round(since),
+        "load": gauges(loads) if agent.get("online") else [],
         "slots": slots,
         "busy": busy,
         "slots_words": f"{busy} of {words.count(slots, 'slot')} busy",
         # What it was asked for through HQ, and whether it can be asked now.
+        "is_dedicated": guest_of(agent).get("preset") == "dedicated",
         "wish": guest_of(agent).get("house_wish", ""),
         "can_be_asked": bool(agent.get("heard") and agent.get("online")),
         "jobs": [_running(job, percents.get(job["id"])) for job in running],
@@ -119,10 +141,17 @@ def none_yet() -> Component:
 
 
 def cards(
-    agents: list[Document], running: dict[str, list[Document]], percents: dict[str, float]
+    agents: list[Document],
+    running: dict[str, list[Document]],
+    percents: dict[str, float],
+    loads: Callable[[str], Loads] = lambda _: (),
+    since: Callable[[str], float | None] = lambda _: None,
 ) -> list[Document]:
-    """Return the cards of all machines."""
-    return [card(agent, running.get(agent["name"], []), percents) for agent in agents]
+    """Return the cards of all machines. `loads` and `since` are told the name of each."""
+    return [
+        card(agent, running.get(agent["name"], []), percents, loads(agent["name"]), since(agent["name"]))
+        for agent in agents
+    ]
 
 
 def by_agent(running: list[Document]) -> dict[str, list[Document]]:

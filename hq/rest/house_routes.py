@@ -1,5 +1,6 @@
-"""/status, /agents and /events: how the house is, who is in it, and what happened."""
+"""/status, /agents, /today and /events: how the house is, who is in it, and what happened."""
 
+import time
 from typing import Annotated, Any
 
 import msgspec
@@ -16,6 +17,7 @@ from hq.rest.house import House, answer, principal_of
 from hq.rest.paging import make_cursor, read_cursor
 from hq.rest.parameters import After, AtLeast
 from hq.rest.policy import ADMINS
+from hq.rest.today import read_today
 from hq.rest.validators import weak_etag
 from schemas.requests import ReadStatus
 
@@ -45,6 +47,12 @@ def build_router(house: House) -> APIRouter:
             "next": make_cursor("agents", skip + limit) if more else None,
         }
         return answer(page, headers={"etag": weak_etag(msgspec.json.encode(_timeless(page)))})
+
+    @router.get("/today")
+    async def get_today(at_least: AtLeast = None) -> Response:
+        """Say what each machine did since midnight, with its energy, and when the queue will be empty."""
+        await queries.catch_up(house.database, at_least)
+        return answer(await read_today(house, time.time()))
 
     @router.get("/events", responses={200: {"content": {CONTENT_TYPE: {}}}})
     async def list_events(
@@ -104,6 +112,9 @@ async def read_house(house: House) -> list[dict[str, Any]]:
 
 
 def _timeless(page: dict[str, Any]) -> dict[str, Any]:
-    """Return a page of machines without how long ago each was heard, which differs each time."""
-    rows = [{**row, "heard": {**(row.get("heard") or {}), "seconds_ago": 0}} for row in page["agents"]]
+    """Return a page of machines without how long ago each was heard and its load, which waver always."""
+    rows = [
+        {**row, "heard": {**(row.get("heard") or {}), "seconds_ago": 0, "load": None}}
+        for row in page["agents"]
+    ]
     return {**page, "agents": rows}

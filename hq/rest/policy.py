@@ -69,6 +69,7 @@ RULES: tuple[Rule, ...] = (
     _read("/metrics"),
     _read("/api/openapi.json"),
     _read(f"{API}/status"),
+    _read(f"{API}/today"),
     Rule(f"{API}/jobs", {"GET": READERS, "POST": WRITERS}),
     Rule(f"{API}/jobs/{{job}}", {"GET": READERS, "DELETE": WRITERS}),
     *(_write(f"{API}/jobs/{{job}}/{verb}") for verb in ("cancel", "hold", "release", "retry")),

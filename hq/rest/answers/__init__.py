@@ -46,6 +46,7 @@ ANSWERS: dict[str, type[Any]] = {
     "report_trial": sweeps.TrialReported,
     "get_status": house.Status,
     "list_agents": house.Agents,
+    "get_today": house.Today,
     "pause_agent": house.AgentAsked,
     "drain_agent": house.AgentAsked,
     "resume_agent": house.AgentAsked,

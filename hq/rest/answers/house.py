@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from hq.core.state import AgentRecord
 from hq.outside.targets import Notification
-from schemas.facts import GuestState, MachineFacts
+from schemas.facts import GuestState, MachineFacts, MachineLoad
 
 
 class Ok(Struct, frozen=True):
@@ -54,6 +54,8 @@ class Heard(Struct, frozen=True):
     guest: GuestState
     degraded: Any
     attempts: tuple[HeardAttempt, ...]
+    #: None from machines that cannot tell.
+    load: MachineLoad | None = None
 
 
 class Agent(AgentRecord, frozen=True, kw_only=True):
@@ -73,6 +75,40 @@ class Agent(AgentRecord, frozen=True, kw_only=True):
 class Agents(Struct, frozen=True):
     agents: tuple[Agent, ...]
     next: str | None
+
+
+class MachineToday(Struct, frozen=True):
+    """What attempts with a result did on a machine since midnight."""
+
+    name: str
+    attempts: int
+    seconds: float
+    kwh: float
+    #: Where the energy is from: plug, measured, estimated.
+    sources: tuple[str, ...]
+    #: By currency, where the owner named a tariff.
+    costs: dict[str, float]
+
+
+class Queue(Struct, frozen=True):
+    """What waits, and for how long."""
+
+    queued: int
+    #: Of which how long they take is known from runs before.
+    known: int
+    #: Of all that wait, on one slot.
+    work_seconds: float
+    #: Of the machines that take work now.
+    slots: int
+    #: Until none waits, about; None when that cannot be known.
+    seconds: float | None
+
+
+class Today(Struct, frozen=True):
+    #: Midnight, in Unix seconds.
+    since: float
+    machines: tuple[MachineToday, ...]
+    queue: Queue
 
 
 class AgentAsked(Struct, frozen=True):
