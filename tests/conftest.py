@@ -8,6 +8,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 pytest_plugins: list[str] = [
     "tests.fixtures.broker",
     "tests.fixtures.mongod",
+    "tests.fixtures.scheduling",
 ]
 
 

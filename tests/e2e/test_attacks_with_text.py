@@ -22,7 +22,7 @@ from idlehands.client import Client, connect
 from idlehands.house.components import AgentOptions
 from idlehands.house.running import RunningHouse, start_house
 from schemas.states import FINAL_STATUSES
-from tests.e2e.page_scripts import submit
+from tests.e2e.page.scripts import submit
 from tests.fixtures.broker import eventually
 from tests.permissions.line import Line
 

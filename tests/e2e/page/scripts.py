@@ -7,8 +7,11 @@ import msgspec
 
 from idlehands.bundle import build_bundle
 from idlehands.client import Client
-from schemas.specs import JobSpec, ScriptRef
+from schemas.requests import DeployService
+from schemas.specs import JobSpec, ScriptRef, ServiceSpec
 
+#: A row of a table, by its id.
+ROW = '.ag-center-cols-container [row-id="{}"]'
 #: What somebody might put where text goes, to make it more than text.
 HOSTILE = '<img src=x onerror="window.hacked=1"><b>bold</b> \u202egnp.exe'
 
@@ -83,3 +86,13 @@ def submit(client: Client, folder: Path, source: str = TRAIN, **spec: Any) -> st
     """Submit a script as the command line does and return its job."""
     script = msgspec.to_builtins(script_of(client, folder, source))
     return client.submit([msgspec.convert({"script": script, **spec}, JobSpec)]).jobs[0]
+
+
+def serve_echo(client: Client, folder: Path, name: str) -> None:
+    """Deploy a service that answers what it is given."""
+    file = folder / "echo.py"
+    file.write_text(ECHO)
+    bundle = build_bundle(file)
+    client.put_blob(bundle.content)
+    script = ScriptRef(bundle.sha256, bundle.entry, "echo")
+    client.ask(DeployService(service=ServiceSpec(name, JobSpec(script), "echo")))
