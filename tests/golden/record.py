@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from bus.topics import ANSWER, CALL, HEARTBEAT
 from hq.core.decide.models import Source as ModelSource
 from hq.core.outputs import LookUpModel, LookUpSweep
+from schemas.asking import OWN_LOOP
 from schemas.audit import AuditNote
 from schemas.early_stopping import Median, Patient, StopRules
 from schemas.events import AnyEvent, Decision, SweepFinished, TrialProposed
@@ -30,6 +31,7 @@ from schemas.pipelines import PipelineSpec, Step
 from schemas.requests import (
     AddSchedule,
     AddTrials,
+    AskTrial,
     Audit,
     CallService,
     Cancel,
@@ -59,6 +61,7 @@ from schemas.requests import (
     Submit,
     SubmitPipeline,
     SubmitSweep,
+    TellTrial,
 )
 from schemas.samplers import SamplerOptions
 from schemas.schedules import ScheduleSpec
@@ -78,6 +81,7 @@ from schemas.specs import (
     SweepSpec,
 )
 from schemas.states import Outcome, Phase
+from schemas.trials import Descent
 from tests.golden.folding import write
 from tests.unit.hq.core.small_house import Key, SmallHouse, instance_of, success
 
@@ -96,6 +100,8 @@ def play() -> list[Decision]:
     house.heartbeat("den")
     house.settle()
     _play_early_stopping(house)
+    _play_asked(house)
+    _play_population(house)
     _play_services(house)
     _play_models(house)
     _play_losses(house)
@@ -219,6 +225,59 @@ def _play_early_stopping(house: SmallHouse) -> None:
     house.deliver(ended)
     house.settle()
     house.request(FinishSweep(sweep=sweep))
+
+
+def _play_asked(house: SmallHouse) -> None:
+    job = JobSpec(OWN_LOOP, limits=Limits(wall_seconds=60), asked=True)
+    space = {"x": FloatRange(0, 1)}
+    spec = SweepSpec(job, space, "tpe", trials=6, metric="loss", direction="minimize", seed=3, parallel=6)
+    sweep = house.request(SubmitSweep(sweep=spec)).result["sweep"]
+    house.request(Propose(sweep=sweep, first=0, trials=tuple({"x": n / 8} for n in range(5))), "search")
+    for number in range(5):
+        house.request(AskTrial(sweep=sweep, key=f"ask {number}"))
+    points = (MetricPoint(0, 0.5, {"loss": 0.75}), MetricPoint(1, 1.5, {"loss": 0.5}))
+    for told in (
+        TellTrial(sweep=sweep, trial=0, values=(0.5,), result={"note": "$x"}, points=points),
+        TellTrial(sweep=sweep, trial=1, state="failed", why="diverged"),
+        TellTrial(sweep=sweep, trial=2, state="pruned", why="no use", points=points),
+    ):
+        house.request(told)
+    # Of the last two nobody says anything more: one is asked for again, and is told of too late as well.
+    house.wait(61)
+    house.request(AskTrial(sweep=sweep))
+    house.request(TellTrial(sweep=sweep, trial=3, values=(0.25,)))
+    house.request(TellTrial(sweep=sweep, trial=3, values=(0.125,)))
+
+
+def _play_population(house: SmallHouse) -> None:
+    options = SamplerOptions(population_size=2, quantile=0.5, resample_prob=0)
+    space = {"x": FloatRange(0, 1)}
+    spec = SweepSpec(
+        JobSpec(SCRIPT), space, "pbt", 6, "score", seed=5, parallel=2, options=options, name="members"
+    )
+    sweep = house.request(SubmitSweep(sweep=spec)).result["sweep"]
+    known: list[str] = []
+
+    def train(*descents: Descent, scores: tuple[float | None, ...]) -> None:
+        trials = tuple({"x": (len(known) + n) / 8} for n in range(len(descents)))
+        wanted = Propose(sweep=sweep, first=len(known), trials=trials, descents=descents)
+        jobs = house.request(wanted, "search").result["jobs"]
+        known.extend(jobs)
+        for job, score in zip(jobs, scores, strict=True):
+            key = _take(house, job)
+            left = Checkpoint(key[1], f"{len(known):02x}" * 32, 10_240)
+            house.heartbeat("attic", (key, Phase.RUNNING), checkpoint=left)
+            house.settle()
+            if score is None:
+                house.deliver(AttemptResult(*key, Outcome.FAILED, 1, checkpoint=left))
+            else:
+                house.deliver(AttemptResult(*key, Outcome.SUCCEEDED, 0, {"score": score}, checkpoint=left))
+            house.settle()
+
+    train(Descent(0), Descent(1), scores=(0.25, 0.5))
+    train(Descent(0, 1), Descent(1, 1), scores=(None, 0.75))
+    # One trains on, the other has come from nobody yet when the log ends.
+    house.request(Propose(sweep=sweep, first=4, trials=({"x": 1.0},), descents=(Descent(0, 3),)), "search")
 
 
 def _play_losses(house: SmallHouse) -> None:
