@@ -45,7 +45,7 @@ def measure(effort: Effort) -> list[Figure]:
         whole = _train(house.home, client, trials, epochs, None)
         halving = SuccessiveHalving(min_resource=max(1, epochs // 27), reduction_factor=3)
         halved = _train(house.home, client, trials, epochs, halving)
-        gaps = tuple(_measure_gaps(house.home, client, max(3, round(30 * min(effort.scale, 1.0)))))
+        gaps = tuple(measure_gaps(house.home, client, max(3, round(30 * min(effort.scale, 1.0)))))
     share = 100 * halved.epochs / whole.epochs
     return [
         Figure(
@@ -92,7 +92,7 @@ def _train(home: Home, client: Client, trials: int, epochs: int, pruner: Pruner 
     return _Ran(done, best, seconds)
 
 
-def _measure_gaps(home: Home, client: Client, trials: int) -> Iterator[float]:
+def measure_gaps(home: Home, client: Client, trials: int) -> Iterator[float]:
     """Yield the seconds from each decision to the start of the script after it, in one slot."""
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "behind.py"

@@ -164,7 +164,7 @@ _TASKS: dict[str, tuple[dict[str, Dimension], Loss, int]] = {
         {
             "depth": IntRange(1, 20),
             "leaf": IntRange(1, 100, log=True),
-            "criterion": Choice(("squared_error", "friedman_mse")),
+            "criterion": Choice(("squared_error", "poisson")),
         },
         _tree,
         30,

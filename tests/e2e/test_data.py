@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from agents.runner.workspace import INJECTED
+from benchmarks.early_stopping import measure_gaps
 from idlehands.bundle import build_bundle
 from idlehands.client import Client
 from idlehands.house.components import AgentOptions
@@ -269,6 +270,14 @@ def test_a_population_of_torch_networks_trains_on_where_their_parents_ended(work
         if line["parent"] is not None
     )
     assert min(result["loss"] for result in results) < min(result["loss"] for result in results[:3])
+
+
+def test_the_benchmark_of_early_stopping_sees_when_the_next_trial_starts(work: Workplace) -> None:
+    gaps = list(measure_gaps(work.house.home, work.client, 2))
+
+    # Of the last one there is no next.
+    assert len(gaps) == 1
+    assert gaps[0] > 0
 
 
 def test_what_a_script_leaves_behind_comes_to_its_submitter(work: Workplace, tmp_path: Path) -> None:
