@@ -199,6 +199,24 @@
     }
   }
 
+  // A line is text, or runs of text with the classes of their colours.
+  const COLOURS = /^(ansi-[a-z-]+( |$))*$/;
+
+  function drawLine(line) {
+    const element = document.createElement("div");
+    if (typeof line === "string") {
+      element.textContent = line;
+      return element;
+    }
+    for (const [text, classes] of line) {
+      const run = document.createElement("span");
+      run.textContent = text;
+      run.className = COLOURS.test(classes) ? classes : "";
+      element.appendChild(run);
+    }
+    return element;
+  }
+
   function drawLines(log, part) {
     const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
     if (part.reset) {
@@ -206,9 +224,7 @@
     }
     const added = document.createDocumentFragment();
     for (const line of part.lines) {
-      const element = document.createElement("div");
-      element.textContent = line;
-      added.appendChild(element);
+      added.appendChild(drawLine(line));
     }
     log.appendChild(added);
     while (log.childElementCount > LINES_KEPT) {

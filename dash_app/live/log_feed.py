@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dash_app import component_ids as ids
 from dash_app.live.hearing import Changes
 from dash_app.live.push import Push
-from dash_app.presenters.plain import plain
+from dash_app.presenters.ansi import Line, coloured
 from hq.rest import board
 from hq.rest.house import House
 
@@ -23,10 +23,10 @@ class Lines:
 
     def __init__(self) -> None:
         self._token = 0
-        self._lines: dict[int, str] = {}
+        self._lines: dict[int, Line] = {}
         self._last = -1
 
-    def add(self, token: int, seq: int, lines: Iterable[str]) -> list[str] | None:
+    def add(self, token: int, seq: int, lines: Iterable[str]) -> list[Line] | None:
         """Take in lines; return those that go on at the end, None if all is to be shown anew."""
         if token < self._token:
             return []
@@ -38,7 +38,7 @@ class Lines:
         fresh = {seq + at: line for at, line in enumerate(lines) if seq + at not in self._lines}
         if not fresh:
             return None if anew else []
-        shown = {number: plain(line) for number, line in fresh.items()}
+        shown = {number: coloured(line) for number, line in fresh.items()}
         self._lines |= shown
         self._last = max(self._last, max(shown))
         while len(self._lines) > LINES_KEPT:
@@ -50,9 +50,9 @@ class Lines:
         """Tell whether there are gaps among the last lines."""
         return len(self._lines) < min(self._last + 1, LINES_KEPT)
 
-    def all(self) -> list[str]:
+    def all(self) -> list[Line]:
         """Return all lines, with a word where some are missing."""
-        shown: list[str] = []
+        shown: list[Line] = []
         expected = max(0, self._last + 1 - LINES_KEPT)
         for number in sorted(self._lines):
             if number > expected:
@@ -63,7 +63,7 @@ class Lines:
 
 
 class LogFeed:
-    """The last lines of one job's log; made plain before they leave."""
+    """The last lines of one job's log; made safe before they leave, colours as names of classes."""
 
     pause = 0.1
 

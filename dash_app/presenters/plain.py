@@ -7,7 +7,7 @@ import re
 import unicodedata
 
 #: ANSI: CSI, OSC (links, titles) and the two-character ones.
-_ESCAPES = re.compile(
+ESCAPES = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])|\x9b[0-?]*[ -/]*[@-~]"
 )
 _SHOWN = "\N{REPLACEMENT CHARACTER}"
@@ -17,11 +17,14 @@ _DIRECTION = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x20
 
 def plain(text: object, most: int = 10_000) -> str:
     """Return text in one line's worth of visible characters, at most so many."""
-    cleaned = _ESCAPES.sub("", str(text)[: most * 4]).translate(_DIRECTION)
-    shown = "".join(
-        letter if letter == "\t" or unicodedata.category(letter)[0] != "C" else "" for letter in cleaned
-    )
+    shown = visible(ESCAPES.sub("", str(text)[: most * 4]))
     return shown if len(shown) <= most else f"{shown[:most]} \N{HORIZONTAL ELLIPSIS}"
+
+
+def visible(text: str) -> str:
+    """Return text without escape sequences as its visible letters; marks of direction are shown as such."""
+    turned = text.translate(_DIRECTION)
+    return "".join(one if one == "\t" or unicodedata.category(one)[0] != "C" else "" for one in turned)
 
 
 def plain_lines(text: str, most: int = 10_000) -> str:
