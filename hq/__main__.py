@@ -29,6 +29,8 @@ from bus.signing import KeyFile
 from bus.topics import HQ_STATE
 from hq.announcing import Announcer
 from hq.core.authority import Authority
+from hq.energy_today import read_energy_since
+from hq.house_figures import HouseFigures, midnight_before
 from hq.housekeeping.housekeeper import Housekeeper, compact_command
 from hq.housekeeping.settings import SettingsUnusable, read_settings
 from hq.inbox import Inbox
@@ -193,7 +195,7 @@ def _lead(
             look_up=look_up,
             sign_scripts=author.sign_grants,
             seal_secrets=sealer.seal_grants,
-            announcer=Announcer(bus, options.root, version, principals.names),
+            announcer=Announcer(bus, options.root, version, principals.names, _figures(authority, database)),
         ).run()
     finally:
         bus.stop()
@@ -203,6 +205,15 @@ def _lead(
     if isinstance(trouble, PositionTaken):
         return STEPPED_DOWN
     return 1 if trouble else 0
+
+
+def _figures(authority: Authority, database: Database[dict[str, Any]]) -> HouseFigures:
+    try:
+        kwh = read_energy_since(database, midnight_before(time.time()))
+    except PyMongoError as error:
+        log.warning("what jobs used today cannot be read, so it is not told: %s", type(error).__name__)
+        return HouseFigures(authority.books, time.time, energy_is_known=False)
+    return HouseFigures(authority.books, time.time, energy_today_kwh=kwh)
 
 
 def _await_stop(stopping: threading.Event, inbox: Inbox) -> None:

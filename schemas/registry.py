@@ -39,7 +39,7 @@ _REFERENCE = re.compile(
 Files = Annotated[tuple[Artifact, ...], Meta(min_length=1, max_length=1000)]
 
 
-class Lineage(Fact, frozen=True, kw_only=True):
+class Provenance(Fact, frozen=True, kw_only=True):
     """Where a version came from: enough to run it again, also when its job is long forgotten."""
 
     job: JobId

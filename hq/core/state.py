@@ -15,7 +15,7 @@ from schemas.audit import AuditNote
 from schemas.facts import Artifact, Checkpoint, MachineFacts
 from schemas.names import JsonObject, LimitKind
 from schemas.pipelines import PipelineSpec
-from schemas.registry import Lineage, Stage
+from schemas.registry import Provenance, Stage
 from schemas.schedules import ScheduleSpec
 from schemas.specs import JobSpec, ServiceSpec, SweepSpec
 from schemas.states import AttemptState, JobStatus, SweepStatus
@@ -206,7 +206,7 @@ class RegisteredVersion(Struct, frozen=True, kw_only=True, omit_defaults=True):
     stage: Stage
     files: tuple[Artifact, ...]
     sha256: str
-    lineage: Lineage
+    lineage: Provenance
     by: str
     at: float
     #: Who gave it its stage, where that was not from the beginning, and when.

@@ -22,6 +22,7 @@ from msgspec import Meta, Struct
 from bus.plain_broker import PlainBroker, PlainMessage, PlainSettings
 from bus.port import Bus, BusInput, Inbound, Plain
 from bus.topics import HEARTBEAT, HQ_STATE, PRESENCE
+from hq.house_device import STATE_TOPIC
 from hq.outside import retelling
 from hq.outside.keeping import Kept
 from hq.outside.mapping import TopicJob
@@ -88,6 +89,7 @@ class HouseholdBroker:
     def subscribe(self) -> None:
         """Ask the house's bus for what `handle` takes."""
         self._bus.subscribe_plain(retelling.ANNOUNCEMENTS)
+        self._bus.subscribe_plain(STATE_TOPIC)
 
     async def run(self) -> None:
         """Follow the settings until cancelled."""
@@ -193,6 +195,8 @@ class HouseholdBroker:
     def handle(self, what: BusInput) -> None:
         """Take what arrives on the house's bus; called on its thread."""
         match what:
+            case Plain(topic=topic, payload=payload) if topic in retelling.HOUSE_TOPICS:
+                self._say(topic, payload, retained=True)
             case Plain(topic=topic, payload=payload):
                 agent = retelling.announced_agent(topic)
                 if agent is not None:

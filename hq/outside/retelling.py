@@ -9,11 +9,14 @@ import re
 from typing import Any, cast
 
 from bus.topics import DEFAULT_ROOT, HEARTBEAT, HQ_STATE, PRESENCE
+from hq.house_device import CONFIG_TOPIC, STATE_TOPIC
 from schemas.messages import Heartbeat
 from schemas.names import NAME_PATTERN, GuestCommand
 
 #: Of announcements, and where one is.
 ANNOUNCEMENTS = "homeassistant/device/+/config"
+#: Of the house itself: told there as they are, for they ask for nothing and name no job.
+HOUSE_TOPICS = (CONFIG_TOPIC, STATE_TOPIC)
 _ANNOUNCED = re.compile(r"homeassistant/device/idlehands-([a-z0-9-]{1,32})/config")
 #: `idlehands/command/NAME` with one of the words.
 COMMANDS = "idlehands/command/+"

@@ -6,7 +6,7 @@ from msgspec import Meta
 
 from schemas.events.base import Event, Version
 from schemas.names import ModelName, Name, Sha256, Text
-from schemas.registry import Files, Lineage, Stage
+from schemas.registry import Files, Provenance, Stage
 
 
 class ModelRegistered(Event, frozen=True):
@@ -20,7 +20,7 @@ class ModelRegistered(Event, frozen=True):
     files: Files
     #: Of its one file, or of all their names and hashes.
     sha256: Sha256
-    lineage: Lineage
+    lineage: Provenance
     by: Name
     stage: Stage = "none"
     note: Text = ""

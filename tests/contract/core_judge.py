@@ -21,6 +21,8 @@ class Judge:
         self.jobs: dict[str, JobSpec] = {}
         #: Jobs and sweeps that were not deleted.
         self.stored: set[str] = set()
+        #: Attempts whose results were in the log when their job was deleted.
+        self.forgotten: set[Key] = set()
         self.ran: set[Key] = set()
         self._position = 0
         self._epoch = 0
@@ -65,6 +67,7 @@ class Judge:
         if isinstance(event, ev.JobDeleted):
             assert job in self._ended, "a job was deleted that had not ended"
             self.stored.discard(job)
+            self.forgotten |= {key for key in self._results if key[0] == job}
         elif not isinstance(event, ev.ResultSuperseded | ev.TrialProposed):
             assert job not in self._ended, f"I6: {event} after {self._ended.get(job)}"
         match event:

@@ -204,9 +204,11 @@ class House(Houses):
     def deliver(self, name: str, wrong: bool) -> None:
         results = tuple(self.agents[name].results.values())
         if len(self.houses) > 1:
-            # A result of a deleted job that comes again is stored again by an HQ that began from the read
-            # models in between: they do not have it any more. One that folded the whole log knows it.
-            results = tuple(result for result in results if result.job in self.judge.stored)
+            # A result that was deleted with its job and comes again is stored again by an HQ that began from
+            # the read models in between: they lack it by then. One that folded the whole log knows it.
+            # What comes for the first time after the deletion is kept by both.
+            forgotten = self.judge.forgotten
+            results = tuple(result for result in results if (result.job, result.token) not in forgotten)
         sender = AGENTS[0] if wrong else name
         if results:
             self.each(lambda house: house.deliver(*results, agent=sender))

@@ -105,6 +105,11 @@ ELSEWHERE: dict[str, dict[str, tuple[str, ...]]] = {
             "test_a_machine_that_was_removed_is_taken_back_and_again_for_who_was_away",
             "test_a_new_broker_and_a_new_hq_are_told_everything_and_what_is_gone",
         ),
+        "tests/unit/hq/test_house_device.py": (
+            "test_the_announcement_fits_the_schema_and_is_no_machines",
+            "test_what_is_not_known_is_unknown_there_and_not_zero",
+            "test_the_house_is_announced_and_its_state_is_said_when_it_changed",
+        ),
         "tests/contract/test_bus.py": (
             "test_what_is_none_of_the_houses_topics_is_retained_until_it_is_taken_back",
         ),

@@ -7,7 +7,7 @@ from hq.core.decide.requests import Decided, Refused
 from hq.core.state import Job, Model, State, Sweep
 from schemas.events import ModelRegistered, ModelRemoved, ModelStaged
 from schemas.facts import Artifact, AttemptResult
-from schemas.registry import Lineage, Stage, hash_files, plain_numbers
+from schemas.registry import Provenance, Stage, hash_files, plain_numbers
 from schemas.requests import PromoteModel, RemoveModel, StageModel
 from schemas.states import JobStatus
 
@@ -128,7 +128,7 @@ def _choose_files(
     return tuple(there[name] for name in names)
 
 
-def _describe(job: Job, result: AttemptResult, source: Source) -> Lineage:
+def _describe(job: Job, result: AttemptResult, source: Source) -> Provenance:
     size = len(msgspec.json.encode(job.spec))
     if size > MAX_SPEC_BYTES:
         raise Refused(
@@ -140,7 +140,7 @@ def _describe(job: Job, result: AttemptResult, source: Source) -> Lineage:
         metrics = plain_numbers(metrics)
         if len(msgspec.json.encode(metrics)) > MAX_METRICS_BYTES:
             metrics = None
-    return Lineage(
+    return Provenance(
         job=job.id,
         spec=job.spec,
         submitter=job.submitter,

@@ -1,15 +1,8 @@
-"""What Home Assistant is told of a machine, held against its own schema, and what it then reads and sends.
-
-The schema is written down here by hand, from DEVICE_DISCOVERY_SCHEMA, COMPONENT_CONFIG_SCHEMA and
-TOPIC_MATCHER in `homeassistant/components/mqtt/` of github.com/home-assistant/core (schemas.py at
-0f5c1b547043, discovery.py at 00b08a436e4d; device-based discovery came with its release 2024.11).
-"""
+"""What Home Assistant is told of a machine, held against its own schema, and what it then reads and sends."""
 
 import json
-import re
 from typing import Any
 
-import jinja2
 import pytest
 
 from bus.codec import encode
@@ -24,22 +17,9 @@ from schemas.facts import GuestState, MachineFacts
 from schemas.messages import Heartbeat, HqState, Presence
 from schemas.requests import AskAgent
 from tests.contract.bus_worlds import Recorder, eventually
+from tests.fixtures.home_assistant import check_message, check_topic, render
 
 ROOT = "idlehands/v1"
-#: Of the root of a message: required, or of one type.
-_MESSAGE = {"device": dict, "components": dict, "origin": dict}
-_OPTIONAL = {"availability", "availability_mode", "state_topic", "command_topic", "qos", "encoding"}
-_DEVICE = {
-    *("identifiers", "connections", "manufacturer", "model", "name", "hw_version", "serial_number"),
-    *("sw_version", "via_device", "suggested_area", "configuration_url"),
-}
-#: What each platform of ours takes beside what every entity has.
-_EVERY = {"platform", "unique_id", "name", "icon", "state_topic", "value_template", "command_topic"}
-_PLATFORM = {
-    "switch": {"payload_on", "payload_off", "state_on", "state_off"},
-    "button": {"payload_press"},
-    "sensor": {"device_class", "options", "expire_after", "state_class", "unit_of_measurement"},
-}
 
 
 def record(name: str = "attic", **more: Any) -> AgentRecord:
@@ -54,10 +34,8 @@ def message() -> dict[str, Any]:
 
 
 def read(template: str, topic: Any, data: Any) -> str:
-    """Return what Home Assistant makes of a message of ours: its templates are Jinja's."""
-    payload = json.loads(encode(topic, data, message_id="m", source="attic"))
-    environment = jinja2.Environment(autoescape=False, undefined=jinja2.StrictUndefined)  # noqa: S701 - no HTML
-    return environment.from_string(template).render(value_json=payload)
+    """Return what Home Assistant makes of a message of ours."""
+    return render(template, encode(topic, data, message_id="m", source="attic"))
 
 
 def beat(free: int = 2, **more: Any) -> Heartbeat:
@@ -69,36 +47,11 @@ def shown(part: str, heartbeat: Heartbeat) -> str:
 
 
 def test_the_topic_is_one_that_home_assistant_takes() -> None:
-    matcher = re.compile(
-        r"(?P<component>\w+)/(?:(?P<node_id>[a-zA-Z0-9_-]+)/)?(?P<object_id>[a-zA-Z0-9_-]+)/config"
-    )
-
-    found = matcher.fullmatch(topic_of("attic-pc").removeprefix("homeassistant/"))
-
-    assert found is not None
-    assert (found["component"], found["node_id"], found["object_id"]) == (
-        "device",
-        None,
-        "idlehands-attic-pc",
-    )
+    check_topic(topic_of("attic-pc"))
 
 
 def test_the_message_fits_the_schema() -> None:
-    found = message()
-
-    assert {name: type(found[name]) for name in _MESSAGE} == _MESSAGE
-    assert set(found) <= _MESSAGE.keys() | _OPTIONAL
-    assert found["device"]["identifiers"] == ["idlehands-attic"]
-    assert set(found["device"]) <= _DEVICE
-    assert set(found["origin"]) <= {"name", "sw_version", "support_url"}
-    assert found["availability_mode"] in ("all", "any", "latest")
-    assert all(set(one) == {"topic", "value_template"} for one in found["availability"])
-    for part, given in found["components"].items():
-        assert set(given) <= _EVERY | _PLATFORM[given["platform"]], part
-        assert given["unique_id"] == f"idlehands-attic-{part}"
-        assert all(isinstance(given[name], str) for name in given.keys() & _EVERY)
-    topics = [found["state_topic"], *(one["topic"] for one in found["availability"])]
-    assert not any("+" in topic or "#" in topic for topic in topics)
+    check_message(message(), "idlehands-attic")
 
 
 def test_every_template_reads_what_is_really_sent() -> None:
