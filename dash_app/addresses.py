@@ -16,7 +16,11 @@ _SWEEP = re.compile(SWEEP_PATTERN)
 _NUMBER = re.compile(r"\d{1,16}")
 #: What the addresses of a job and of the list of jobs say besides.
 _OF_A_JOB = ("x", "smooth", "scale")
-_OF_JOBS = ("where", "sort", "group", "page", "columns")
+_OF_JOBS = ("where", "project", "tag", "sort", "group", "page", "columns")
+
+
+#: What the lists of jobs and of sweeps can be narrowed down to.
+_LABELS = ("project", "tag")
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ def parse(path: Any, query: Any) -> View:
                 "job", job, given=tuple((name, given[name][:20]) for name in _OF_A_JOB if given.get(name))
             )
         case ["sweeps"]:
-            return View("sweeps")
+            return View("sweeps", given=labels_of(given))
         case ["sweeps", sweep] if _SWEEP.match(sweep):
             return View("sweep", sweep)
         case ["new"]:
@@ -91,6 +95,16 @@ def parse(path: Any, query: Any) -> View:
         case ["settings"]:
             return View("settings")
     return View("nothing")
+
+
+def labels_of(given: dict[str, str]) -> tuple[tuple[str, str], ...]:
+    """Return the project and the tag that an address asks for."""
+    return tuple((name, given[name][:64]) for name in _LABELS if given.get(name))
+
+
+def of_label(list_of: str, name: str, value: str) -> str:
+    """Return the address of the jobs or sweeps of a project or with a tag."""
+    return f"/{list_of}?{urlencode({name: value})}"
 
 
 def of_jobs(status: str | None = None, before: int | None = None) -> str:

@@ -97,6 +97,30 @@ def register(app: Dash, pages: Pages, changing: Changing, submitting: Submitting
         clicked(clicks)
         return await changing.stop(parse(path, None))
 
+    app.clientside_callback(  # type: ignore[no-untyped-call]
+        ClientsideFunction("idlehands_jobs", "labelled"),
+        Output(ids.URL, "search", allow_duplicate=True),
+        Input(ids.LABEL_PROJECT, "value"),
+        Input(ids.LABEL_TAG, "value"),
+        prevent_initial_call=True,
+    )
+
+    @app.callback(
+        Output(ids.NOTE, "children", allow_duplicate=True),
+        Output(ids.LABELS, "children"),
+        Input(ids.LABELS_SAVE, "n_clicks"),
+        State(ids.LABELS_PROJECT, "value"),
+        State(ids.LABELS_TAGS, "value"),
+        State(ids.LABELS_NOTE, "value"),
+        State(ids.URL, "pathname"),
+        prevent_initial_call=True,
+        running=[(Output(ids.LABELS_SAVE, "disabled"), True, False)],
+    )
+    async def label(clicks: int | None, project: Any, tags: Any, text: Any, path: str) -> tuple[Any, Any]:
+        clicked(clicks)
+        given = [one if isinstance(one, str) else "" for one in (project, tags, text)]
+        return await changing.label(parse(path, None), *given)
+
     @app.callback(
         output=(
             Output(ids.SUBMIT_NOTE, "children"),

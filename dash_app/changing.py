@@ -8,11 +8,12 @@ from dash.development.base_component import Component
 
 from dash_app import addresses
 from dash_app.addresses import View
+from dash_app.presenters import labels as label_words
 from dash_app.visitor import writer
 from hq.rest import queries
 from hq.rest.house import House
 from hq.rest.problems import Problem
-from schemas.requests import Cancel, CancelSweep, ChangeSweep, PauseSweep, ResumeSweep, Retry
+from schemas.requests import Cancel, CancelSweep, ChangeSweep, Label, PauseSweep, ResumeSweep, Retry
 
 #: What a click on "more trials" adds.
 MORE_TRIALS = 10
@@ -21,6 +22,17 @@ MORE_TRIALS = 10
 def note(words: str, kind: str = "trouble") -> Component:
     """Return a short word to whoever looks, at the foot of the page."""
     return html.Div(words, className=f"note-words is-{kind}")
+
+
+def _explain(error: str) -> str:
+    """Return what is wrong with labels that were written, by the field that the error names."""
+    if "project" in error:
+        return "A project is one word of at most 63 letters, digits, dots, hyphens and underscores."
+    if "tags" in error and "length" not in error:
+        return "A tag is a word in lower case: at most 40 letters, digits, dots, hyphens and underscores."
+    if "tags" in error:
+        return "There may be 32 tags at most."
+    return "The note is too long."
 
 
 class Changing:
@@ -70,6 +82,35 @@ class Changing:
         found = await queries.read_sweep(self._house.database, view.identity)
         trials = (found or {}).get("spec", {}).get("trials", 0) + MORE_TRIALS
         return await self._ask(ChangeSweep(sweep=view.identity, trials=trials), f"{trials} trials now.")
+
+    async def label(self, view: View, project: str, tags: str, text: str) -> tuple[Any, Any]:
+        """Give the job or sweep that is looked at these labels; return a note and how they stand now."""
+        try:
+            by = writer().name
+            found = await self._read(view)
+            old, wanted = list(found.get("tags") or ()), tags.replace(",", " ").split()
+            given = {
+                "kind": "label",
+                "ids": [view.identity],
+                "project": project.strip(),
+                "note": text.strip(),
+                "add_tags": [one for one in wanted if one not in old],
+                "remove_tags": [one for one in old if one not in wanted],
+                "on_behalf_of": by,
+            }
+            made = await self._house.asking.change(msgspec.convert(given, Label))
+            await queries.catch_up(self._house.database, made["position"])
+            found = await self._read(view)
+        except msgspec.ValidationError as error:
+            return note(_explain(str(error))), no_update
+        except Problem as problem:
+            return note(problem.detail), no_update
+        list_of = "jobs" if view.kind == "job" else "sweeps"
+        return note("Saved.", "done"), label_words.body(found, list_of, True)
+
+    async def _read(self, view: View) -> dict[str, Any]:
+        read = queries.read_job if view.kind == "job" else queries.read_sweep
+        return await read(self._house.database, view.identity) or {}
 
     async def _ask(self, request: PauseSweep | ResumeSweep | ChangeSweep, done: str) -> Any:
         try:

@@ -22,6 +22,16 @@ JOBS_WHERE = "jobs-where"
 JOBS_GROUP = "jobs-group"
 JOBS_GROUPS = "jobs-groups"
 
+#: On the lists of jobs and of sweeps.
+LABEL_PROJECT = "label-project"
+LABEL_TAG = "label-tag"
+#: On the pages of a job and of a sweep.
+LABELS = "labels"
+LABELS_PROJECT = "labels-project"
+LABELS_TAGS = "labels-tags"
+LABELS_NOTE = "labels-note"
+LABELS_SAVE = "labels-save"
+
 JOB_STATUS = "job-status"
 JOB_ACTIONS = "job-actions"
 JOB_FACTS = "job-facts"

@@ -19,6 +19,8 @@ class JobsAsked:
 
     status: str | None = None
     where: str = ""
+    project: str = ""
+    tag: str = ""
     sort: str = NEWEST
     group: str = ""
     columns: tuple[str, ...] = ()
@@ -36,6 +38,8 @@ class JobsAsked:
             self.status,
             parse_conditions(self.where, check_column),
             tuple(sorted(quiet)) if self.is_hanging else None,
+            self.project,
+            self.tag,
         )
 
     def address(self, **other: str) -> str:
@@ -43,6 +47,8 @@ class JobsAsked:
         said = {
             "status": HANGING if self.is_hanging else self.status or "",
             "where": self.where,
+            "project": self.project,
+            "tag": self.tag,
             "sort": "" if self.sort == NEWEST else self.sort,
             "group": self.group,
             "columns": ",".join(self.columns),
@@ -58,6 +64,8 @@ def jobs_asked(view: View) -> JobsAsked:
     return JobsAsked(
         status=view.status,
         where=given.get("where", ""),
+        project=given.get("project", ""),
+        tag=given.get("tag", ""),
         sort=sort if sort.lstrip("-") in SORTS else NEWEST,
         group=given["group"] if given.get("group") in GROUPS else "",
         columns=tuple(name for name in given.get("columns", "").split(",") if name.isalpha()),
@@ -72,4 +80,4 @@ def readable(asked: JobsAsked, quiet: Collection[str]) -> tuple[Wanted, str]:
     try:
         return asked.wanted(quiet), ""
     except Problem as problem:
-        return Wanted(asked.status), f"Not filtered: {problem.detail}"
+        return Wanted(asked.status, project=asked.project, tag=asked.tag), f"Not filtered: {problem.detail}"

@@ -6,6 +6,7 @@ from typing import Any
 from pymongo.collection import Collection
 from pymongo.database import Database
 
+from hq.core.decide.labels import FoundLabels, Labels, labels_of
 from hq.core.dependents import Ended, FoundPipeline, end_of_job, end_of_sweep
 from hq.core.state import Job, Pipeline, StoredResult, Sweep
 from hq.log.documents import RAW_CODEC
@@ -35,6 +36,18 @@ def read_pipeline(database: Database[dict[str, Any]], name: str) -> FoundPipelin
     if not isinstance(pipeline, Pipeline):
         return FoundPipeline(None, {})
     return FoundPipeline(pipeline, read_ends(database, pipeline.steps.values()))
+
+
+def read_labels(database: Database[dict[str, Any]], ids: Iterable[str]) -> FoundLabels:
+    """Return the labels of those jobs and sweeps that there are. Raises as `read_ends`."""
+    wanted = list(ids)
+    found: dict[str, Labels] = {}
+    for name in (JOBS, SWEEPS):
+        for document in _of(database, name).find({"_id": {"$in": wanted}}):
+            thing = change_of(name, document)
+            if isinstance(thing, Job | Sweep):
+                found[thing.id] = labels_of(thing)
+    return FoundLabels(found)
 
 
 def _read_jobs(database: Database[dict[str, Any]], wanted: list[str]) -> dict[str, Ended]:

@@ -12,10 +12,11 @@ from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
 from hq.core.decide.deletion import MAX_DELETED
+from hq.core.decide.labels import FoundLabels
 from hq.core.decide.models import Source
 from hq.core.dependents import Ended, FoundPipeline
 from hq.core.state import Job
-from hq.ends import read_ends, read_pipeline
+from hq.ends import read_ends, read_labels, read_pipeline
 from hq.log.documents import RAW_CODEC
 from hq.log.port import LogUnreadable
 from hq.past import PastAsked, PastReader
@@ -93,6 +94,12 @@ class SpecLookUp:
             done(read_source(self._database, job, sweep))
 
         self._requests.put(look_up)
+
+    def submit_labels(
+        self, ids: tuple[str, ...], is_there: Callable[[], bool], done: Callable[[FoundLabels], None]
+    ) -> None:
+        """Call `done` with the labels of jobs and sweeps; as `submit_parents`."""
+        self._submit_current(is_there, lambda: done(read_labels(self._database, ids)))
 
     def submit_pipeline(
         self, pipeline: str, is_there: Callable[[], bool], done: Callable[[FoundPipeline], None]

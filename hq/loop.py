@@ -19,11 +19,13 @@ from bus.port import Bus, Connected, Disconnected, Inbound, Refusal
 from hq import publishing
 from hq.announcing import Announcer
 from hq.core.authority import Authority
+from hq.core.decide.labels import FoundLabels
 from hq.core.decide.models import Source
 from hq.core.dependents import Ended, FoundPipeline
 from hq.core.outputs import (
     Answer,
     LookUp,
+    LookUpLabels,
     LookUpModel,
     LookUpParents,
     LookUpPast,
@@ -109,6 +111,13 @@ class PipelineFound(Struct, frozen=True):
 
     request: Inbound
     found: FoundPipeline
+
+
+class LabelsFound(Struct, frozen=True):
+    """The look-up: the labels of jobs and sweeps."""
+
+    request: Inbound
+    found: FoundLabels
 
 
 class Tidy(Struct, frozen=True):
@@ -230,6 +239,8 @@ class Loop:
                 self._authority.found_parents(asked, ends)
             case PipelineFound(request=request, found=found):
                 self._authority.found_pipeline(request, found)
+            case LabelsFound(request=request, found=found):
+                self._authority.found_labels(request, found)
             case Tidy(jobs=jobs, sweeps=sweeps):
                 self._authority.tidy(jobs, sweeps)
             case Connected():
@@ -288,6 +299,10 @@ class Loop:
                 self._specs.submit_past(asked, lambda found: self._inbox.put(FoundSeries(request, found)))
             case LookUpParents():
                 self._look_up_parents(output)
+            case LookUpLabels(request=request, ids=ids):
+                self._specs.submit_labels(
+                    ids, self._is_projected(), lambda found: self._inbox.put(LabelsFound(request, found))
+                )
             case LookUpPipeline(request=request, pipeline=pipeline):
                 self._specs.submit_pipeline(
                     pipeline,

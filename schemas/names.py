@@ -15,6 +15,7 @@ PARENT_PATTERN = r"^[js][a-z2-7]{12}(?!\n)$"
 PIPELINE_PATTERN = r"^p[a-z2-7]{12}(?!\n)$"
 STEP_PATTERN = r"^[a-z][a-z0-9-]{0,31}(?!\n)$"
 PROJECT_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}(?!\n)$"
+ANY_PROJECT_PATTERN = r"^([A-Za-z0-9][A-Za-z0-9._-]{0,62})?(?!\n)$"
 TAG_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,39}(?!\n)$"
 VARIABLE_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]{0,63}(?!\n)$"
 
@@ -24,6 +25,8 @@ JobId = Annotated[str, Meta(pattern=JOB_PATTERN, description="Job id, given by H
 SweepId = Annotated[str, Meta(pattern=SWEEP_PATTERN, description="Sweep id, given by HQ.")]
 PipelineId = Annotated[str, Meta(pattern=PIPELINE_PATTERN, description="Pipeline id, given by HQ.")]
 ProjectName = Annotated[str, Meta(pattern=PROJECT_PATTERN, description="Name of a project.")]
+#: Empty: of no project.
+AnyProject = Annotated[str, Meta(pattern=ANY_PROJECT_PATTERN, description="A project, or none.")]
 Tag = Annotated[str, Meta(pattern=TAG_PATTERN, description="A word to find things by, lower case.")]
 Tags = Annotated[tuple[Tag, ...], Meta(max_length=32)]
 #: What a limit is of: jobs of a user, or jobs that name it.

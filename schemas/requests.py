@@ -12,6 +12,7 @@ from schemas.audit import AuditNote
 from schemas.early_stopping import Live, StopRules
 from schemas.facts import MetricPoint
 from schemas.names import (
+    AnyProject,
     ArtifactName,
     Count,
     GuestCommand,
@@ -21,9 +22,11 @@ from schemas.names import (
     LimitKind,
     ModelName,
     Name,
+    ParentId,
     PipelineId,
     ShortText,
     SweepId,
+    Tags,
     Text,
     Token,
 )
@@ -278,6 +281,17 @@ class ReportTrial(Request, tag="report_trial", kw_only=True, frozen=True):
     point: MetricPoint | None = None
 
 
+class Label(Request, tag="label", kw_only=True, frozen=True):
+    """Change the project, tags or note of jobs and sweeps, live or ended: of all of them or of none."""
+
+    ids: Annotated[tuple[ParentId, ...], Meta(min_length=1, max_length=500)]
+    #: None: as it is. Empty: none.
+    project: AnyProject | None = None
+    note: Text | None = None
+    add_tags: Tags = ()
+    remove_tags: Tags = ()
+
+
 class SetLimit(Request, tag="set_limit", kw_only=True, frozen=True):
     """Let so many jobs of a user, or that name this limit, run at once. What runs goes on."""
 
@@ -414,6 +428,7 @@ Change = (
     | AskTrial
     | TellTrial
     | SetLimit
+    | Label
     | Audit
 )
 Question = (

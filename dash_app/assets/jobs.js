@@ -61,6 +61,21 @@
       put(params, "group", group);
       return changed(params);
     },
+    // Of the list of jobs and of that of sweeps.
+    labelled: function (project, tag) {
+      const choices = document.querySelector(".label-choices");
+      const triggered = window.dash_clientside.callback_context.triggered || [];
+      if (!choices || !triggered.length) {
+        return none();
+      }
+      if ((project || "") === choices.dataset.project && (tag || "") === choices.dataset.tag) {
+        return none();
+      }
+      const params = fromTheStart();
+      put(params, "project", project);
+      put(params, "tag", tag);
+      return changed(params);
+    },
   };
 
   // The grid ----------------------------------------------------------------------
@@ -134,7 +149,7 @@
       parts.push(button("Try again", "retry", () => ({ jobs: chosenIds(api) })));
     }
     const filter = new URLSearchParams(location.search);
-    if (filter.get("status") || filter.get("where")) {
+    if (["status", "where", "project", "tag"].some((name) => filter.get(name))) {
       parts.push(element("span", "", "All that match"));
       parts.push(button("Cancel all", "cancel", () => ({ query: location.search })));
       parts.push(button("Try all again", "retry", () => ({ query: location.search })));

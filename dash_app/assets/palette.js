@@ -7,8 +7,10 @@
   };
   const SHOWN = 12;
   const SECOND_KEY_MS = 1200;
+  const ASK_AFTER_MS = 180;
   let dialog = null;
   let places = [];
+  let found = [];
   let chosen = 0;
   let waiting = 0;
 
@@ -50,15 +52,38 @@
   function openPalette() {
     const input = element("input", {
       class: "palette-search", type: "text", role: "combobox", "aria-expanded": "true", "aria-controls": "palette-list",
-      "aria-label": "Go to", placeholder: "Go to a page, job, sweep or machine", autocomplete: "off", spellcheck: "false",
+      "aria-label": "Go to", placeholder: "Go to a page, job, sweep or machine, or find words in notes and tags", autocomplete: "off", spellcheck: "false",
     });
     const list = element("ul", { id: "palette-list", role: "listbox", "aria-label": "Places" });
     places = pages();
+    found = [];
     chosen = 0;
+    let asking = 0;
+    // Words that are in notes, tags or projects are found by the database.
+    const ask = function () {
+      clearTimeout(asking);
+      found = [];
+      const words = input.value.trim();
+      if (words.length < 2) {
+        return;
+      }
+      asking = setTimeout(function () {
+        fetch("/palette?q=" + encodeURIComponent(words.slice(0, 200)))
+          .then((answer) => (answer.ok ? answer.json() : [])).then(function (more) {
+            if (dialog && input.value.trim() === words) {
+              found = more;
+              draw();
+            }
+          }).catch(function () {});
+      }, ASK_AFTER_MS);
+    };
     const draw = function () {
       const wanted = input.value.toLowerCase().split(/\s+/).filter(Boolean);
-      const found = places.filter((one) => wanted.every((word) => (one.kind + " " + one.name).toLowerCase().includes(word)));
-      const shown = found.slice(0, SHOWN);
+      const here = places.filter((one) => wanted.every((word) => (one.kind + " " + one.name).toLowerCase().includes(word)));
+      const known = new Set(here.map((one) => one.address));
+      // Few of either hide none of the other.
+      const more = found.filter((one) => !known.has(one.address)).slice(0, SHOWN - Math.min(here.length, SHOWN / 2));
+      const shown = here.slice(0, SHOWN - more.length).concat(more);
       chosen = Math.max(0, Math.min(chosen, shown.length - 1));
       list.textContent = "";
       shown.forEach(function (one, at) {
@@ -73,7 +98,7 @@
       input.setAttribute("aria-activedescendant", shown.length ? "palette-" + chosen : "");
       return shown;
     };
-    input.addEventListener("input", function () { chosen = 0; draw(); });
+    input.addEventListener("input", function () { chosen = 0; ask(); draw(); });
     input.addEventListener("keydown", function (event) {
       if (event.key === "ArrowDown" || event.key === "ArrowUp") {
         event.preventDefault();

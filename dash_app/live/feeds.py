@@ -44,7 +44,7 @@ def feeds_of(house: House, hearing: Hearing) -> Callable[[View], Sequence[Feed]]
             case "service":
                 return [ServiceFeed(house, view.identity)]
             case "sweeps":
-                return [SweepsFeed(house, hearing)]
+                return [SweepsFeed(house, hearing, dict(view.given))]
             case "sweep":
                 sweep = view.identity
                 return [TrialsFeed(house, hearing, sweep), SweepFiguresFeed(house, hearing, sweep)]

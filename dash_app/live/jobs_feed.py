@@ -71,7 +71,7 @@ class JobRowsFeed:
         asked_for = wanted.difference(drop)
         of_list, _ = readable(self._asked, quiet)
         found = await board.read_jobs_by_id(
-            self._house.database, asked_for, job_table.match_of(of_list) if of_list.where else None
+            self._house.database, asked_for, job_table.match_of(of_list) if of_list.is_filtered else None
         )
         put: list[Any] = []
         for job in found:

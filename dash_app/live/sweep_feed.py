@@ -151,8 +151,8 @@ class SweepsFeed:
     pause = 0.5
     unfinished = False
 
-    def __init__(self, house: House, hearing: Hearing) -> None:
-        self._house, self._hearing = house, hearing
+    def __init__(self, house: House, hearing: Hearing, labels: dict[str, str]) -> None:
+        self._house, self._hearing, self._labels = house, hearing, labels
         self._position = 0
 
     def touch(self, changes: Changes) -> bool:
@@ -164,6 +164,6 @@ class SweepsFeed:
 
     async def push(self) -> Push:
         await queries.catch_up(self._house.database, self._position)
-        found = await queries.read_sweeps(self._house.database, limit=board.MOST_ROWS)
+        found = await queries.read_sweeps(self._house.database, limit=board.MOST_ROWS, **self._labels)
         there = [one for one in found["sweeps"] if not self._hearing.is_deleted(one["id"])]
         return Push(rows={ids.SWEEPS_GRID: {"all": [sweep.sweep_row(one) for one in there]}})

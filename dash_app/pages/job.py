@@ -8,7 +8,7 @@ from dash_app import component_ids as ids
 from dash_app.curves_look import Look
 from dash_app.live.job_feed import props_of, read_why
 from dash_app.presenters import job as words
-from dash_app.presenters import job_tools, pieces
+from dash_app.presenters import job_tools, labels, pieces
 from hq.rest import queries
 from hq.rest.house import House
 from hq.rest.problems import not_found
@@ -36,6 +36,7 @@ async def page(house: House, job: str, percents: dict[str, float], may_change: b
         pieces.panel("Files", shown[ids.JOB_ARTIFACTS]["children"], id=ids.JOB_ARTIFACTS),
         pieces.panel("Parameters", words.parameters(found)),
         pieces.panel("About", shown[ids.JOB_FACTS]["children"], id=ids.JOB_FACTS),
+        labels.panel(found, "jobs", may_change),
         pieces.panel("Attempts", shown[ids.JOB_ATTEMPTS]["children"], id=ids.JOB_ATTEMPTS),
         pieces.panel("From a terminal", job_tools.commands(found)),
     ]

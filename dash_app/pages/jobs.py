@@ -9,7 +9,8 @@ from dash_app.jobs_asked import JobsAsked, jobs_asked, readable
 from dash_app.live.hearing import Hearing
 from dash_app.live.jobs_feed import read_shown
 from dash_app.presenters import counts, grids, job_list, jobs, pieces, words
-from hq.rest import board, job_table
+from dash_app.presenters import labels as label_words
+from hq.rest import board, job_table, labels
 from hq.rest.house import House
 from hq.rest.job_table import NEWEST
 
@@ -20,6 +21,7 @@ async def page(house: House, view: View, hearing: Hearing, user: str, may_change
     wanted, error = readable(asked, quiet)
     found = await read_shown(house, asked, quiet)
     known = await board.count_jobs(house.database)
+    known_labels = await labels.read_labels(house.database, "jobs")
     rows = [jobs.row(job, percents.get(job["id"]), quiet.get(job["id"])) for job in found]
     table = grids.grid(ids.JOBS_GRID, job_list.columns(asked), rows, _nothing(asked))
     if may_change:
@@ -41,7 +43,7 @@ async def page(house: House, view: View, hearing: Hearing, user: str, may_change
             className="filters",
             **pieces.attributes(aria_label="By status"),
         ),
-        job_list.controls(asked, error, user),
+        job_list.controls(asked, error, user, label_words.choices(known_labels, asked.project, asked.tag)),
         *grouped,
         html.Div(
             [html.Span(said, className="quiet"), job_list.many(may_change)],
@@ -55,7 +57,7 @@ async def page(house: House, view: View, hearing: Hearing, user: str, may_change
 def _nothing(asked: JobsAsked) -> str:
     if asked.is_hanging:
         return "No job seems to hang."
-    if asked.where:
+    if asked.where or asked.project or asked.tag:
         return "No job meets the filter."
     return "No job yet." if asked.status is None else f"No job is {words.STATUS_WORDS[asked.status].lower()}."
 

@@ -67,7 +67,7 @@ class Pages:
             case "job":
                 return await job_page.page(house, view.identity, percents, may_change(), look_of(view))
             case "sweeps":
-                return await sweeps_page.list_page(house)
+                return await sweeps_page.list_page(house, view)
             case "sweep":
                 return await sweeps_page.page(
                     house, self._hearing, view.identity, may_change(), read_state(query)

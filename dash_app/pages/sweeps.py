@@ -5,17 +5,22 @@ from typing import Any
 from dash import dcc, html
 
 from dash_app import component_ids as ids
+from dash_app.addresses import View
 from dash_app.live.hearing import Hearing
 from dash_app.live.sweep_feed import read_trials
 from dash_app.presenters import grids, pieces, sweep, sweep_controls
+from dash_app.presenters import labels as label_words
 from dash_app.sweep_state import SweepState
-from hq.rest import board, queries
+from hq.rest import board, labels, queries
 from hq.rest.house import House
 
 
-async def list_page(house: House) -> list[Any]:
-    """Return the list of sweeps."""
-    found = await queries.read_sweeps(house.database, limit=board.MOST_ROWS)
+async def list_page(house: House, view: View) -> list[Any]:
+    """Return the list of sweeps, of a project or with a tag where the address says so."""
+    asked = dict(view.given)
+    found = await queries.read_sweeps(house.database, limit=board.MOST_ROWS, **asked)
+    known = await labels.read_labels(house.database, "sweeps")
+    choices = label_words.choices(known, asked.get("project", ""), asked.get("tag", ""))
     rows = [sweep.sweep_row(one) for one in found["sweeps"]]
     first = pieces.empty(
         "No sweep yet.",
@@ -26,8 +31,14 @@ async def list_page(house: House) -> list[Any]:
     )
     return [
         pieces.head("Sweeps"),
-        *([] if rows else [first]),
-        grids.grid(ids.SWEEPS_GRID, grids.sweep_columns(), rows, "No sweep yet."),
+        *([] if rows or asked else [first]),
+        html.Div(choices, className="sweeps-controls"),
+        grids.grid(
+            ids.SWEEPS_GRID,
+            grids.sweep_columns(),
+            rows,
+            "No sweep has these labels." if asked else "No sweep yet.",
+        ),
     ]
 
 
@@ -62,7 +73,10 @@ async def page(
             [
                 html.Div([pieces.panel("Curves of all trials", id=ids.SWEEP_CURVES)], className="column"),
                 html.Div(
-                    [pieces.panel("Best so far", sweep.best(found, trials), id=ids.SWEEP_BEST)],
+                    [
+                        pieces.panel("Best so far", sweep.best(found, trials), id=ids.SWEEP_BEST),
+                        label_words.panel(found, "sweeps", may_change),
+                    ],
                     className="column",
                 ),
             ],

@@ -70,7 +70,7 @@ KINDS: dict[str, dict[str, str]] = {
         "ModelStaged": "Model staged",
         "ModelRemoved": "Model removed",
     },
-    "house": {"LimitSet": "Limit set", "EpochBegan": "HQ took over"},
+    "house": {"LimitSet": "Limit set", "Labelled": "Labels changed", "EpochBegan": "HQ took over"},
 }
 _WORDS = {name: said for types in KINDS.values() for name, said in types.items()}
 #: What is only for repeats of a request, and who got in, which is for admins.

@@ -85,8 +85,8 @@ def columns(asked: JobsAsked) -> list[Column]:
     return found
 
 
-def controls(asked: JobsAsked, error: str, user: str) -> Component:
-    """Return the filter, the grouping, the choice of columns and the saved views."""
+def controls(asked: JobsAsked, error: str, user: str, labels: Component) -> Component:
+    """Return the filter, the labels, the grouping, the choice of columns and the saved views."""
     return html.Div(
         [
             dmc.TextInput(
@@ -103,6 +103,7 @@ def controls(asked: JobsAsked, error: str, user: str) -> Component:
                     "data-search": "yes",
                 },
             ),
+            labels,
             dmc.Select(
                 id=ids.JOBS_GROUP,
                 data=[{"value": one, "label": f"By {one}"} for one in GROUPS],

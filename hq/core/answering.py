@@ -11,6 +11,7 @@ from bus.port import Inbound, Refusal
 from hq.core.bookkeeping import Bookkeeping
 from hq.core.decide.asking import decide_ask, decide_tell, find_asked
 from hq.core.decide.deletion import decide_deletion, decide_sweep_deletion
+from hq.core.decide.labels import FoundLabels, LatestLabels, decide_labels
 from hq.core.decide.models import Source, decide_model
 from hq.core.decide.pipelines import choose_kept
 from hq.core.decide.pruning import decide_prune
@@ -39,6 +40,7 @@ from schemas.requests import (
     DeleteSweep,
     DeployService,
     Explain,
+    Label,
     PromoteModel,
     Prune,
     ReadSweeps,
@@ -60,7 +62,7 @@ from schemas.states import JobStatus, SweepStatus
 ON_BEHALF = "web"
 _AGENTS_SHOWN = 500
 #: What was looked up for a request: specs by job, a sweep's jobs, what is to be a model, parents, or nothing.
-Found = dict[str, JobSpec] | tuple[str, ...] | Source | FoundParents | FoundPipeline | None
+Found = dict[str, JobSpec] | tuple[str, ...] | Source | FoundParents | FoundPipeline | FoundLabels | None
 #: One answer must fit one message.
 _SWEEPS_BYTES = 200 * 1024
 #: Some news of each sweep that is told: whoever asks gets on.
@@ -78,6 +80,7 @@ class Answering:
         self.read_measures: Callable[[], dict[str, Any]] = dict
         #: The names of the secrets that jobs may ask for.
         self.read_secrets: Callable[[], Collection[str]] = tuple
+        self._labels = LatestLabels()
 
     # --- at once -----------------------------------------------------------------
 
@@ -228,6 +231,10 @@ class Answering:
         elif isinstance(change, Delete):
             known = found if isinstance(found, dict) else ()
             events, answer = decide_deletion(self._state, change.jobs, known, submitter)
+        elif isinstance(change, Label):
+            labels = found.labels if isinstance(found, FoundLabels) else {}
+            events, answer = decide_labels(self._state, submitter, change, self._labels.over(labels))
+            self._labels.note(events)
         elif isinstance(change, RetryPipeline):
             events, answer = self._retry_pipeline(change, found, submitter, recording)
         elif isinstance(change, DeleteSweep):

@@ -23,6 +23,7 @@ from hq.core.contact import Contact
 from hq.core.decide.asking import decide_silence
 from hq.core.decide.attempts import decide_interruption
 from hq.core.decide.deletion import decide_tidying
+from hq.core.decide.labels import FoundLabels
 from hq.core.decide.models import Source
 from hq.core.decide.requests import Refused
 from hq.core.decide.schedules import decide_due
@@ -34,6 +35,7 @@ from hq.core.forgeries import Forgeries
 from hq.core.outputs import (
     Answer,
     LookUp,
+    LookUpLabels,
     LookUpModel,
     LookUpParents,
     LookUpPast,
@@ -61,6 +63,7 @@ from schemas.requests import (
     Delete,
     DeleteSweep,
     DeployService,
+    Label,
     Ping,
     PromoteModel,
     ReadPast,
@@ -185,6 +188,10 @@ class Authority:
             self.books.dependents.found(asked.parents, ends)
         else:
             self._waiting.put((asked.request, FoundParents(ends, asked.specs)))
+
+    def found_labels(self, request: Inbound, found: FoundLabels) -> None:
+        """Go on with what is to be labelled and was looked up."""
+        self._waiting.put((request, found))
 
     def found_pipeline(self, request: Inbound, found: FoundPipeline) -> None:
         """Go on with a pipeline that was looked up."""
@@ -439,6 +446,9 @@ class Authority:
                 self._waiting.put((message, {}))
             else:
                 self._outputs.append(LookUp(message, request.jobs))
+        elif isinstance(request, Label):
+            # Also of what lives: it may end before this is decided.
+            self._outputs.append(LookUpLabels(message, request.ids))
         elif isinstance(request, RetryPipeline):
             self._outputs.append(LookUpPipeline(message, request.pipeline))
         elif isinstance(request, DeleteSweep):

@@ -19,9 +19,11 @@ from hq.core.state import (
     Job,
     Limit,
     Pipeline,
+    Relabelled,
     State,
     StoredResult,
     Sweep,
+    with_labels,
 )
 from schemas.events import (
     MODEL_EVENTS,
@@ -36,6 +38,7 @@ from schemas.events import (
     EpochBegan,
     JobDeleted,
     JobEvent,
+    Labelled,
     LimitSet,
     PipelineSubmitted,
     RequestAnswered,
@@ -84,6 +87,8 @@ def evolve(state: State, event: AnyEvent, moment: Moment) -> list[Change]:
                     id=note.id, note=note, by=by, noted_at=moment.at, position=moment.position, order=order
                 )
             ]
+        case Labelled():
+            return [_fold_labels(state, event, moment)]
         case LimitSet(kind=kind, name=name, at_most=at_most, by=by):
             key = f"{kind} {name}"
             state.limits.pop(key, None)
@@ -132,6 +137,21 @@ def evolve(state: State, event: AnyEvent, moment: Moment) -> list[Change]:
             return [_fold_sweep(state, event, moment)]  # type: ignore[arg-type]
         case _:
             return _fold_job(state, event, moment)  # type: ignore[arg-type]
+
+
+def _fold_labels(state: State, event: Labelled, moment: Moment) -> Relabelled:
+    change = Relabelled(
+        id=event.subject,
+        project=event.project,
+        tags=event.tags,
+        note=event.note,
+        labelled=moment.position,
+    )
+    if (job := state.jobs.get(event.subject)) is not None:
+        state.jobs[job.id] = with_labels(job, change)
+    if (sweep := state.sweeps.get(event.subject)) is not None:
+        state.sweeps[sweep.id] = with_labels(sweep, change)
+    return change
 
 
 def _fold_deletion(state: State, event: JobDeleted | SweepDeleted, moment: Moment) -> Deleted:

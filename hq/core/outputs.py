@@ -56,6 +56,13 @@ class LookUpPipeline(Struct, frozen=True):
     pipeline: str
 
 
+class LookUpLabels(Struct, frozen=True):
+    """Read the labels of jobs and sweeps that are not in memory, then call `Authority.found_labels`."""
+
+    request: Inbound
+    ids: tuple[str, ...]
+
+
 class Wake(Struct, frozen=True):
     """Send a machine that sleeps the packet that wakes it, to each of its network cards."""
 
@@ -102,6 +109,7 @@ Output = (
     | LookUpSeries
     | LookUpPast
     | LookUpParents
+    | LookUpLabels
     | LookUpPipeline
     | RecordProgress
     | Wake

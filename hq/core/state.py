@@ -6,9 +6,10 @@ the live ones; finished jobs leave a small record behind, bounded in number.
 """
 
 from collections import OrderedDict
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from hq.core.history import History
 from schemas.audit import AuditNote
@@ -88,10 +89,13 @@ class Job(Struct, frozen=True, kw_only=True):
     waits_for: tuple[str, ...] = ()
     #: What its parameters refer to, by reference. In their places when nothing more is waited for.
     received: JsonObject = {}
-    #: From its spec.
+    #: From its spec, or as they were changed since.
     project: str = ""
     tags: tuple[str, ...] = ()
     note: str = ""
+    #: Position of the latest change of these, which leaves `position` alone: that of a job that has ended
+    #: is where it ended, and an order is read from it.
+    labelled: int = 0
 
     @property
     def is_ready(self) -> bool:
@@ -162,10 +166,11 @@ class Sweep(Struct, frozen=True, kw_only=True):
     received: JsonObject = {}
     #: When it had nothing more to wait for; None for one that never waited.
     began_at: float | None = None
-    #: From the spec of its job.
+    #: As in `Job`, from the spec of its job.
     project: str = ""
     tags: tuple[str, ...] = ()
     note: str = ""
+    labelled: int = 0
 
 
 class ServiceVersion(Struct, frozen=True, kw_only=True):
@@ -332,6 +337,26 @@ class Deleted(Struct, frozen=True, kw_only=True):
     at: float
 
 
+_Labelled = TypeVar("_Labelled", bound=Job | Sweep)
+
+
+class Relabelled(Struct, frozen=True, kw_only=True):
+    """New labels of a job or sweep, for those in its document."""
+
+    id: str
+    project: str
+    tags: tuple[str, ...]
+    note: str
+    labelled: int
+
+
+def with_labels(thing: _Labelled, change: Relabelled) -> _Labelled:
+    """Return a job or sweep with other labels."""
+    return replace(
+        thing, project=change.project, tags=change.tags, note=change.note, labelled=change.labelled
+    )
+
+
 class AuditEntry(Struct, frozen=True, kw_only=True):
     """One note of the audit log; nothing but its readers looks at it."""
 
@@ -346,7 +371,8 @@ class AuditEntry(Struct, frozen=True, kw_only=True):
 
 
 #: What one decision changed, as snapshots for the read models.
-Change = (
+#: What a document of the read models is made from, or its end.
+StoredChange = (
     Job
     | Sweep
     | Pipeline
@@ -360,6 +386,7 @@ Change = (
     | Deleted
     | AuditEntry
 )
+Change = StoredChange | Relabelled
 
 
 class State:

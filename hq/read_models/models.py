@@ -34,8 +34,10 @@ from hq.core.state import (
     Limit,
     Model,
     Pipeline,
+    Relabelled,
     Schedule,
     Service,
+    StoredChange,
     StoredResult,
     Sweep,
 )
@@ -94,12 +96,14 @@ def place_of(change: Change) -> Place:
             return REQUESTS, (submitter, key)
         case AuditEntry(id=identity):
             return AUDIT, identity
+        case Relabelled(id=identity):
+            return SWEEPS if identity.startswith("s") else JOBS, identity
         case Deleted(kind=kind, id=identity):
             # In the place of what it deletes.
             return JOBS if kind == "job" else SWEEPS, identity
 
 
-def is_first(change: Change) -> bool:
+def is_first(change: StoredChange) -> bool:
     """Tell whether nothing was written of that document before this change."""
     match change:
         case Job(revision=revision) | Sweep(revision=revision):
@@ -110,7 +114,7 @@ def is_first(change: Change) -> bool:
             return True
 
 
-def identity_of(change: Change) -> Any:
+def identity_of(change: StoredChange) -> Any:
     """Return the document's `_id`."""
     match change:
         case StoredResult(job=job, token=token):
@@ -121,7 +125,7 @@ def identity_of(change: Change) -> Any:
             return place_of(change)[1]
 
 
-def document_of(change: Change) -> RawBSONDocument:
+def document_of(change: StoredChange) -> RawBSONDocument:
     """Return the document to store.
 
     Raises:
@@ -134,13 +138,13 @@ def document_of(change: Change) -> RawBSONDocument:
     return encode_document({"_id": identity_of(change), **fields})
 
 
-def change_of(collection: str, document: RawBSONDocument) -> Change:
+def change_of(collection: str, document: RawBSONDocument) -> StoredChange:
     """Return what a stored document was made from.
 
     Raises:
         LogUnreadable: If it does not fit.
     """
-    kinds: dict[str, tuple[type[Change], str]] = {
+    kinds: dict[str, tuple[type[StoredChange], str]] = {
         JOBS: (Job, "id"),
         SWEEPS: (Sweep, "id"),
         AGENTS: (AgentRecord, "name"),
@@ -154,7 +158,7 @@ def change_of(collection: str, document: RawBSONDocument) -> Change:
         AUDIT: (AuditEntry, "id"),
     }
     kind, key = kinds[collection]
-    change = restore(document, kind, key)
+    change: StoredChange = restore(document, kind, key)
     if isinstance(change, StoredResult):
         return msgspec.structs.replace(change, result=msgspec.convert(change.result, AttemptResult))
     return change

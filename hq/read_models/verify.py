@@ -6,11 +6,22 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 from pymongo.database import Database
 from pymongo.read_concern import ReadConcern
 
 from hq.core.evolve import apply
-from hq.core.state import IDEMPOTENCY_SECONDS, Answer, Change, Deleted, StoredResult
+from hq.core.state import (
+    IDEMPOTENCY_SECONDS,
+    Answer,
+    Change,
+    Deleted,
+    Job,
+    Relabelled,
+    StoredChange,
+    StoredResult,
+    Sweep,
+)
 from hq.log.documents import RAW_CODEC
 from hq.log.port import EventLog
 from hq.read_models.base import Base, check_base, load_base, read_base, read_changes
@@ -43,6 +54,8 @@ class _Expected(Struct, frozen=True):
     position: int
     digest: bytes
     at: float | None
+    #: They change after the end, when nothing else of a document does.
+    labels: tuple[Any, ...]
 
 
 def find_differences(database: Database[dict[str, Any]], log: EventLog) -> list[Difference]:
@@ -88,8 +101,14 @@ def _fold(
                 continue
             if isinstance(change, StoredResult):
                 results.setdefault(change.job, []).append(place)
+            if isinstance(change, Relabelled):
+                if (known := expected.get(place)) is not None:
+                    expected[place] = replace(known, labels=_labels_of(change))
+                continue
             if place[0] != RESULTS or place not in expected:
-                expected[place] = _Expected(change.position, _digest(change), getattr(change, "at", None))
+                expected[place] = _Expected(
+                    change.position, _digest(change), getattr(change, "at", None), _labels_of(change)
+                )
 
     expect(read_changes(database, base))
     for decision in log.read_after(base.position, limit=checkpoint - base.position):
@@ -108,7 +127,7 @@ def _judge(
             change = change_of(name, document)
             place = place_of(change)
             wanted = expected.pop(place, None)
-            if change.position > checkpoint:
+            if change.position > checkpoint or getattr(change, "labelled", 0) > checkpoint:
                 continue
             if wanted is None and isinstance(change, Answer) and change.at < forgotten:
                 continue  # a snapshot has forgotten it, the read models have not yet
@@ -120,6 +139,8 @@ def _judge(
                 yield Difference(
                     name, place[1], f"reflects position {change.position}, should be {wanted.position}"
                 )
+            elif _labels_of(change) != wanted.labels:
+                yield Difference(name, place[1], "has other labels than the log gives it")
             elif _digest(change) != wanted.digest:
                 yield Difference(name, place[1], "has other content than the log gives it")
     for place, wanted in expected.items():
@@ -128,7 +149,15 @@ def _judge(
             yield Difference(place[0], place[1], f"is missing, should be at position {wanted.position}")
 
 
-def _digest(change: Change) -> bytes:
+def _labels_of(change: Change) -> tuple[Any, ...]:
+    if not isinstance(change, Job | Sweep | Relabelled):
+        return ()
+    return change.project, tuple(change.tags), change.note, change.labelled
+
+
+def _digest(change: StoredChange) -> bytes:
     # Through the document and back, so that 0 and 0.0, or a field added later, are no difference.
     stored = change_of(place_of(change)[0], document_of(change))
+    if isinstance(stored, Job | Sweep):
+        stored = replace(stored, project="", tags=(), note="", labelled=0)
     return hashlib.sha256(msgspec.json.encode(stored, order="sorted")).digest()

@@ -10,14 +10,23 @@ from collections.abc import Iterable
 from typing import Any
 
 from bson.raw_bson import RawBSONDocument
-from pymongo import ReplaceOne
+from pymongo import ReplaceOne, UpdateOne
 from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from hq.core.state import Change, Deleted, StoredResult
+from hq.core.state import (
+    Change,
+    Deleted,
+    Job,
+    Relabelled,
+    StoredChange,
+    StoredResult,
+    Sweep,
+    with_labels,
+)
 from hq.read_models.deletion import delete_documents, note_done, write_tombstones
 from hq.read_models.models import (
     CHECKPOINT,
@@ -43,19 +52,24 @@ class Changes:
 
     def __init__(self) -> None:
         self.position = 0
-        self._changes: dict[Place, Change] = {}
+        self._changes: dict[Place, StoredChange] = {}
         #: Documents of which this holds the very first change.
         self._born: set[Place] = set()
+        #: Labels are written by themselves as well: a document of the same position may be there without.
+        self._labels: dict[Place, Relabelled] = {}
         #: job -> tokens of its results among the changes.
         self._tokens: dict[str, set[int]] = {}
 
     def __len__(self) -> int:
-        return len(self._changes)
+        return len(self._changes) + len(self._labels)
 
     def add(self, position: int, changes: Iterable[Change]) -> None:
         """Add what the decisions up to `position` changed, in order."""
         for change in changes:
             place = place_of(change)
+            if isinstance(change, Relabelled):
+                self._relabel(place, change)
+                continue
             if is_first(change):
                 self._born.add(place)
             if isinstance(change, StoredResult):
@@ -64,11 +78,24 @@ class Changes:
             else:
                 self._changes[place] = change
             if isinstance(change, Deleted):
+                self._labels.pop(place, None)
                 for token in self._tokens.pop(change.id, ()):
                     self._changes.pop((RESULTS, (change.id, token)), None)
         self.position = max(self.position, position)
 
-    def of(self, collection: str) -> list[Change]:
+    def _relabel(self, place: Place, change: Relabelled) -> None:
+        known = self._changes.get(place)
+        if isinstance(known, Deleted):
+            return
+        self._labels[place] = change
+        if isinstance(known, Job | Sweep):
+            self._changes[place] = with_labels(known, change)
+
+    def labels(self, collection: str) -> list[Relabelled]:
+        """Return the labels that were changed in one collection, the last of each document."""
+        return [change for place, change in self._labels.items() if place[0] == collection]
+
+    def of(self, collection: str) -> list[StoredChange]:
         """Return the changes of one collection."""
         return [change for changes in self.parted(collection) for change in changes]
 
@@ -77,10 +104,10 @@ class Changes:
         """What was deleted; of it there are no other changes but results that came later."""
         return [change for change in self._changes.values() if isinstance(change, Deleted)]
 
-    def parted(self, collection: str) -> tuple[list[Change], list[Change]]:
+    def parted(self, collection: str) -> tuple[list[StoredChange], list[StoredChange]]:
         """Return those of one collection whose documents begin here, and the others."""
-        born: list[Change] = []
-        older: list[Change] = []
+        born: list[StoredChange] = []
+        older: list[StoredChange] = []
         for place, change in self._changes.items():
             if place[0] == collection and not isinstance(change, Deleted):
                 (born if place in self._born else older).append(change)
@@ -126,6 +153,8 @@ class ReadModelWriter:
             older += [born[index] for index in there if name != RESULTS or _job_of(born[index]) in gone]
             if older:
                 _replace_older(collection, older)
+            if relabelled := changes.labels(name):
+                collection.bulk_write([_relabelling(change) for change in relabelled], ordered=False)
         if self._generation is not None and changes.position:
             self._move_checkpoint(changes.position)
         delete_documents(self._database, deleted, self._prefix)
@@ -143,7 +172,7 @@ class ReadModelWriter:
             raise ReadModelsUnusable("a rebuild has replaced the read models while this HQ was writing them")
 
 
-def _job_of(change: Change) -> str:
+def _job_of(change: StoredChange) -> str:
     return change.job if isinstance(change, StoredResult) else ""
 
 
@@ -156,7 +185,7 @@ def insert_new(collection: Collection[Any], documents: list[RawBSONDocument]) ->
         return _raise_unless_duplicates(error)
 
 
-def _replace_older(collection: Collection[Any], changes: list[Change]) -> None:
+def _replace_older(collection: Collection[Any], changes: list[StoredChange]) -> None:
     operations: list[ReplaceOne[Any]] = [
         ReplaceOne(
             {"_id": identity_of(change), "position": {"$lt": change.position}},
@@ -170,6 +199,12 @@ def _replace_older(collection: Collection[Any], changes: list[Change]) -> None:
     except BulkWriteError as error:
         # Nothing older was found, so an insert was tried: a document as new or newer is there.
         _raise_unless_duplicates(error)
+
+
+def _relabelling(change: Relabelled) -> UpdateOne:
+    older = {"_id": change.id, "labelled": {"$not": {"$gte": change.labelled}}}
+    labels = {"project": change.project, "tags": list(change.tags), "note": change.note}
+    return UpdateOne(older, {"$set": {**labels, "labelled": change.labelled}})
 
 
 def _raise_unless_duplicates(error: BulkWriteError) -> list[int]:

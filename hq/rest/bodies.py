@@ -13,6 +13,7 @@ from hq.rest.tokens import Role
 from schemas.early_stopping import Live, StopRules
 from schemas.facts import MetricPoint
 from schemas.names import (
+    AnyProject,
     ArtifactName,
     Count,
     JobId,
@@ -21,6 +22,7 @@ from schemas.names import (
     Name,
     ShortText,
     SweepId,
+    Tags,
     Text,
     Token,
 )
@@ -173,6 +175,16 @@ class ReportBody(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=
     point: MetricPoint | None = None
 
 
+class LabelsBody(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What of a job's or sweep's labels is to change."""
+
+    #: None: as it is. Empty: none.
+    project: AnyProject | None = None
+    note: Text | None = None
+    add_tags: Tags = ()
+    remove_tags: Tags = ()
+
+
 class LimitBody(Struct, frozen=True, forbid_unknown_fields=True):
     """How many jobs of a user, or that name a limit, run at once."""
 
@@ -189,6 +201,7 @@ BODIES: tuple[type[Struct], ...] = (
     SweepBody,
     PipelineBody,
     LimitBody,
+    LabelsBody,
     ServiceBody,
     RollbackBody,
     CallBody,
@@ -260,6 +273,7 @@ _EXAMPLES: dict[type[Struct], dict[str, Any]] = {
         "token": 1048577,
         "point": {"seq": 0, "at": 0, "metrics": {"loss": 0.5}, "step": 1},
     },
+    LabelsBody: {"add_tags": ["baseline"], "note": "the one to beat"},
     LimitBody: {"kind": "user", "name": "anna", "at_most": 3},
     PipelineBody: {
         "name": "wine",

@@ -60,11 +60,19 @@ _PARAMS = "params."
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which jobs: of a status, of these ids, and those that meet all conditions."""
+    """Which jobs: of a status, of these ids, with these labels, and those that meet all conditions."""
 
     status: str | None = None
     where: tuple[Condition, ...] = ()
     jobs: tuple[str, ...] | None = None
+    #: Empty: any or none.
+    project: str = ""
+    tag: str = ""
+
+    @property
+    def is_filtered(self) -> bool:
+        """Tell whether only the database knows which jobs these are."""
+        return bool(self.where or self.project or self.tag)
 
 
 def check_column(name: str) -> None:
@@ -84,6 +92,7 @@ def match_of(wanted: Wanted) -> Document:
         Problem: 422 when there can be no such column.
     """
     query: Document = {} if wanted.status is None else {"status": wanted.status}
+    query |= {field: one for field, one in (("project", wanted.project), ("tags", wanted.tag)) if one}
     if wanted.jobs is not None:
         query["_id"] = {"$in": list(wanted.jobs)}
     if wanted.where:

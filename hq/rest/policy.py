@@ -81,6 +81,7 @@ RULES: tuple[Rule, ...] = (
     Rule(f"{API}/sweeps/{{sweep}}/trials", {"GET": READERS, "POST": WRITERS}),
     *(_write(f"{API}/sweeps/{{sweep}}/{verb}") for verb in ("cancel", "pause", "resume", "change", "finish")),
     *(_write(f"{API}/sweeps/{{sweep}}/{verb}") for verb in ("ask", "tell", "report")),
+    *(_write(f"{API}/{path}/labels") for path in ("jobs/{job}", "sweeps/{sweep}")),
     Rule(f"{API}/limits", {"GET": READERS, "POST": WRITERS}),
     Rule(f"{API}/pipelines", {"GET": READERS, "POST": WRITERS}),
     _read(f"{API}/pipelines/{{pipeline}}"),

@@ -33,6 +33,7 @@ from schemas.requests import (
     DeleteSweep,
     Explain,
     Hold,
+    Label,
     Ping,
     PromoteModel,
     ReadStatus,
@@ -235,6 +236,28 @@ class Client(Reading):
     def cancel_sweep(self, sweep: str) -> Changed:
         """Cancel a sweep and its trials. Raises as `request`."""
         return self.request(CancelSweep(sweep=sweep))
+
+    def label(
+        self,
+        ids: Sequence[str],
+        *,
+        project: str | None = None,
+        note: str | None = None,
+        add: Sequence[str] = (),
+        remove: Sequence[str] = (),
+    ) -> Changed:
+        """Change project, note and tags of jobs and sweeps, ended ones too: of all or of none.
+
+        Args:
+            ids: Which.
+            project: What they belong to from now on; "" for none, None to leave it.
+            note: What should be known about them; likewise.
+            add: Tags that they get.
+            remove: Tags that they lose. Raises as `request`.
+        """
+        return self.request(
+            Label(ids=tuple(ids), project=project, note=note, add_tags=tuple(add), remove_tags=tuple(remove))
+        )
 
     def delete(self, jobs: Sequence[str]) -> Changed:
         """Delete jobs that have ended: all of them or, when one cannot be, none. Raises as `request`."""

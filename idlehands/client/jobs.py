@@ -131,6 +131,10 @@ class Job:
         """Cancel it. Raises RequestRefused when it has ended already."""
         self._house.client.cancel([self.id])
 
+    def label(self, **labels: Any) -> None:
+        """Change its `project`, `note` and tags (`add`, `remove`), also after its end. As `Client.label`."""
+        self._house.client.label([self.id], **labels)
+
     def why(self) -> str:
         """Return why it is not running, in words."""
         return self._house.client.explain(self.id)

@@ -102,6 +102,10 @@ class Sweep:
         """Cancel it with its trials."""
         self._house.client.cancel_sweep(self.id)
 
+    def label(self, **labels: Any) -> None:
+        """Change its `project`, `note` and tags (`add`, `remove`). Trials keep theirs. As `Client.label`."""
+        self._position = self._house.client.label([self.id], **labels).position
+
     @property
     def trials(self) -> list[TrialRow]:
         """Return all trials in order."""

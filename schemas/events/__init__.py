@@ -12,6 +12,7 @@ from schemas.events.house import (
     AgentBooted,
     Audited,
     EpochBegan,
+    Labelled,
     LimitSet,
     PipelineSubmitted,
     RequestAnswered,
@@ -90,6 +91,7 @@ AnyEvent = (
     | AgentBooted
     | PipelineSubmitted
     | LimitSet
+    | Labelled
     | RequestAnswered
     | Audited
 )
@@ -138,6 +140,7 @@ __all__ = [
     "JobReleased",
     "JobSubmitted",
     "JobSucceeded",
+    "Labelled",
     "LimitSet",
     "ModelEvent",
     "ModelRegistered",

@@ -4,6 +4,7 @@ from schemas.audit import AuditNote
 from schemas.events.base import LOG_VERSION, Event
 from schemas.facts import MachineFacts
 from schemas.names import (
+    AnyProject,
     Boot,
     Count,
     Epoch,
@@ -15,6 +16,8 @@ from schemas.names import (
     ParentId,
     PipelineId,
     Sha256,
+    Tags,
+    Text,
 )
 from schemas.pipelines import PipelineSpec, StepName
 
@@ -55,6 +58,16 @@ class LimitSet(Event, frozen=True):
     name: Name
     at_most: Count | None
     by: Name
+
+
+class Labelled(Event, frozen=True):
+    """What a job or sweep belongs to, is found by and is known for, from now on; also after its end."""
+
+    subject: ParentId
+    by: Name
+    project: AnyProject = ""
+    tags: Tags = ()
+    note: Text = ""
 
 
 class Audited(Event, frozen=True):

@@ -20,6 +20,7 @@ from hq.core.evolve import apply
 from hq.core.outputs import (
     Answer,
     LookUp,
+    LookUpLabels,
     LookUpModel,
     LookUpParents,
     LookUpPipeline,
@@ -32,7 +33,7 @@ from hq.core.state import Job, State, StoredResult
 from schemas.events import AnyEvent, Decision, EpochBegan
 from schemas.facts import AttemptResult
 from schemas.specs import JobSpec
-from tests.unit.hq.core.ends import ends_in, pipeline_in
+from tests.unit.hq.core.ends import ends_in, labels_in, pipeline_in
 
 INSTANCE = "a" * 32
 #: Of the claims that tests make.
@@ -155,6 +156,9 @@ class WireHq:
                     self.step()
                 case LookUpParents():
                     self.authority.found_parents(output, ends_in(self.log, output.parents))
+                    self.step()
+                case LookUpLabels(request=request, ids=ids):
+                    self.authority.found_labels(request, labels_in(self.log, ids))
                     self.step()
                 case LookUpPipeline(request=request, pipeline=pipeline):
                     self.authority.found_pipeline(request, pipeline_in(self.log, pipeline))

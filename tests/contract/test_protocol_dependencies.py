@@ -91,3 +91,19 @@ def test_no_more_jobs_are_offered_than_a_limit_says() -> None:
     assert agent.offer()["job"] == second
     unknown = hq.ask("submit", jobs=[{"script": SCRIPT, "within": ["license"]}])
     assert unknown["error"]["code"] == "unknown_limit"
+
+
+@proves("P107")
+def test_labels_change_what_is_read_of_a_job_and_nothing_else() -> None:
+    hq = WireHq()
+    job = submit(hq, tags=["a"])
+    before = hq.authority.state.jobs[job]
+    assert hq.ask("label", ids=[job], add_tags=["b"], note="best")["result"] == {"ids": [job]}
+    after = hq.authority.state.jobs[job]
+    assert (after.tags, after.note) == (("a", "b"), "best")
+    assert (after.spec, after.status, after.revision) == (before.spec, before.status, before.revision)
+    hq.ask("cancel", jobs=[job])
+    assert hq.ask("label", ids=[job], remove_tags=["a"])["ok"]
+    assert hq.ask("label", ids=[job, "j" + "q" * 12], note="")["error"]["code"] == "unknown_job"
+    hq.ask("delete", jobs=[job])
+    assert hq.ask("label", ids=[job], note="")["error"]["code"] == "unknown_job"

@@ -18,6 +18,7 @@ _FITTING: dict[str, tuple[str, ...]] = {
     names.PIPELINE_PATTERN: ("p" + "a" * 12,),
     names.STEP_PATTERN: ("prepare", "retrain-best"),
     names.PROJECT_PATTERN: ("Wine-2026", "a"),
+    names.ANY_PROJECT_PATTERN: ("", "Wine"),
     names.TAG_PATTERN: ("baseline", "v2.1"),
     names.PARENT_PATTERN: ("j" + "a" * 12, "s" + "b" * 12),
     names.VARIABLE_PATTERN: ("TOKEN", "_x", "A1"),

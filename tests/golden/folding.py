@@ -8,7 +8,19 @@ import msgspec
 from msgspec import Struct
 
 from hq.core.evolve import apply
-from hq.core.state import AgentRecord, Answer, Change, Finished, Job, Service, State, StoredResult, Sweep
+from hq.core.state import (
+    AgentRecord,
+    Answer,
+    Change,
+    Finished,
+    Job,
+    Relabelled,
+    Service,
+    State,
+    StoredResult,
+    Sweep,
+    with_labels,
+)
 from schemas.events import Decision
 
 LOG = "log.jsonl"
@@ -43,6 +55,12 @@ def fold(decisions: Iterable[Decision]) -> Folded:
             match change:
                 case Job(id=identity) | Sweep(id=identity):
                     latest[type(change), identity] = change
+                case Relabelled(id=identity):
+                    known = next(
+                        one for kind, one in latest.items() if kind in ((Job, identity), (Sweep, identity))
+                    )
+                    assert isinstance(known, Job | Sweep)
+                    latest[type(known), identity] = with_labels(known, change)
                 case AgentRecord(name=name):
                     latest[AgentRecord, name] = change
                 case Service(name=name):

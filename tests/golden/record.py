@@ -42,6 +42,7 @@ from schemas.requests import (
     DeployService,
     FinishSweep,
     Hold,
+    Label,
     PauseSchedule,
     PauseSweep,
     PromoteModel,
@@ -349,6 +350,10 @@ def _play_limits(house: SmallHouse) -> None:
     found_by = {"project": "Wine", "tags": ("baseline", "v2.1"), "note": "as before, but deeper"}
     (job,) = house.submit(JobSpec(SCRIPT, needs=Needs(gpus=8), **found_by))  # type: ignore[arg-type]
     assert house.job(job).tags == ("baseline", "v2.1")
+    house.request(Label(ids=(job,), add_tags=("best",), note="the one to beat"))
+    (ended,) = house.submit(JobSpec(SCRIPT, name="labelled afterwards"))
+    house.request(Cancel(jobs=(ended,)))
+    house.request(Label(ids=(ended,), project="Wine", remove_tags=("none",)))
 
 
 def _play_deletions(house: SmallHouse) -> None:

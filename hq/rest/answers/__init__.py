@@ -79,6 +79,8 @@ ANSWERS: dict[str, type[Any]] = {
     "put_household": outside.HouseholdShown,
     "delete_household": outside.HouseholdRemoved,
     "list_limits": house.LimitsThatHold,
+    "label_job": jobs.LabelsChanged,
+    "label_sweep": jobs.LabelsChanged,
     "set_limit": house.LimitAnswered,
     "list_datasets": stored.Datasets,
     "get_dataset": stored.DatasetDetail,

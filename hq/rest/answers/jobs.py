@@ -38,6 +38,13 @@ class JobsChanged(Struct, frozen=True):
     position: int
 
 
+class LabelsChanged(Struct, frozen=True):
+    """What has other labels now, and the log position that this stands at."""
+
+    ids: tuple[str, ...]
+    position: int
+
+
 class LogPiece(Struct, frozen=True):
     token: int
     seq: int

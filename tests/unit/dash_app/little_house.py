@@ -22,9 +22,17 @@ from dash_app.patience import PatientProtocol
 from hq.core.authority import Authority
 from hq.core.evolve import apply
 from hq.core.outputs import Answer as AnswerOutput
-from hq.core.outputs import LookUp, LookUpModel, LookUpParents, LookUpPipeline, LookUpSweep, Publish
+from hq.core.outputs import (
+    LookUp,
+    LookUpLabels,
+    LookUpModel,
+    LookUpParents,
+    LookUpPipeline,
+    LookUpSweep,
+    Publish,
+)
 from hq.core.state import Change, Deleted, Job, State
-from hq.ends import read_ends, read_pipeline
+from hq.ends import read_ends, read_labels, read_pipeline
 from hq.log.connection import connect
 from hq.log.mongo import MongoLog
 from hq.promoting import read_source
@@ -128,6 +136,8 @@ class LittleHq:
                     self.authority.found_model(request, read_source(self._database, job, sweep))
                 case LookUpParents(parents=parents):
                     self.authority.found_parents(output, read_ends(self._database, parents))
+                case LookUpLabels(request=request, ids=ids):
+                    self.authority.found_labels(request, read_labels(self._database, ids))
                 case LookUpPipeline(request=request, pipeline=pipeline):
                     self.authority.found_pipeline(request, read_pipeline(self._database, pipeline))
                 case LookUpSweep():

@@ -89,3 +89,22 @@ def test_a_pipeline_is_submitted_shown_and_retried(
     assert viewer.post("/api/v1/pipelines", json={"steps": steps}).status_code == 403
     assert viewer.get("/api/v1/pipelines/p" + "a" * 12).status_code == 404
     assert operator.post("/api/v1/pipelines/p" + "a" * 12 + "/retry").status_code == 404
+
+
+def test_labels_are_changed_and_found_later(
+    house: LittleHouse, operator: httpx.Client, viewer: httpx.Client
+) -> None:
+    tag = f"t{uuid4().hex[:8]}"
+    job, _ = submit(operator, name="plain")
+    body = {"add_tags": [tag], "note": "the one to beat", "project": "Wine"}
+    changed = operator.post(f"/api/v1/jobs/{job}/labels", json=body)
+    assert changed.status_code == 200, changed.text
+    position = changed.json()["position"]
+
+    assert listed(viewer, "jobs", position, tag=tag) == [job]
+    assert listed(viewer, "jobs", position, q=f"beat {tag}") == [job]
+    bare = operator.post(f"/api/v1/jobs/{job}/labels", json={"remove_tags": [tag]}).json()
+    assert listed(viewer, "jobs", bare["position"], tag=tag) == []
+    assert operator.post(f"/api/v1/jobs/{job}/labels", json={"project": "no project"}).status_code == 422
+    assert operator.post("/api/v1/sweeps/s" + "q" * 12 + "/labels", json={"note": "x"}).status_code == 404
+    assert viewer.post(f"/api/v1/jobs/{job}/labels", json=body).status_code == 403

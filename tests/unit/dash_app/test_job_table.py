@@ -10,13 +10,14 @@ from pymongo import MongoClient
 from dash_app.addresses import parse
 from dash_app.bulk_route import Many
 from dash_app.jobs_asked import JobsAsked, jobs_asked, readable
-from dash_app.presenters import counts, job_list, jobs
+from dash_app.presenters import counts, job_list, jobs, labels
 from hq.read_models.indexes import ensure_indexes
 from hq.rest import job_table
 from hq.rest.conditions import parse_conditions
 from hq.rest.database import Database, Document, open_database
 from hq.rest.house import House
 from hq.rest.job_table import NEWEST, Wanted
+from hq.rest.labels import read_labels
 from hq.rest.problems import Problem
 from schemas.requests import Cancel, Retry
 
@@ -115,7 +116,9 @@ def test_the_address_says_what_is_asked_for_and_what_it_cannot_say_is_left_out()
         parse("/jobs", "?status=failed&where=lr<1&sort=-seconds&group=script&columns=name,id&page=2")
     )
 
-    assert asked == JobsAsked("failed", "lr<1", "-seconds", "script", ("name", "id"), None, 2)
+    assert asked == JobsAsked(
+        "failed", "lr<1", sort="-seconds", group="script", columns=("name", "id"), page=2
+    )
     assert asked.address(group="") == "/jobs?status=failed&where=lr%3C1&sort=-seconds&columns=name%2Cid"
     hanging = jobs_asked(parse("/jobs", "?status=hanging&sort=x&group=y&page=-1"))
     assert hanging == JobsAsked(is_hanging=True)
@@ -160,3 +163,35 @@ def test_of_many_jobs_those_for_which_it_is_too_late_are_left_out_and_counted() 
 
     assert (many.done, many.left_out, many.position) == (998, 2, 3)
     assert sorted(asking.done) == sorted(f"j{number}" for number in range(1000) if number not in (7, 900))
+
+
+def test_a_project_and_a_tag_narrow_the_list_down_and_stand_in_its_address(uri: str) -> None:
+    with MongoClient[dict[str, Any]](uri) as mongo:
+        kept = mongo.get_default_database()["jobs"]
+        kept.update_many({"order": {"$lt": 4}}, {"$set": {"project": "Wine", "tags": ["best", "x$y"]}})
+        kept.update_one({"order": 3}, {"$set": {"tags": ["worst"]}})
+    asked = jobs_asked(parse("/jobs", "?project=Wine&tag=best&where=script+%3D+fit"))
+    wanted, error = readable(asked, {})
+
+    assert (error, wanted.is_filtered) == ("", True)
+    assert numbers(uri, "script = fit", project="Wine", tag="best") == [2, 0]
+    assert numbers(uri, project="wine") == []
+    assert asked.address(status="failed") == (
+        "/jobs?status=failed&where=script+%3D+fit&project=Wine&tag=best"
+    )
+    assert look(uri, lambda database: read_labels(database, "jobs")) == {
+        "project": ["Wine"],
+        "tag": ["best", "worst", "x$y"],
+    }
+
+
+def test_labels_are_ways_to_what_has_the_same_and_only_changed_by_those_who_may() -> None:
+    thing = {"project": "Wine", "tags": ["a&b", "<i>"], "note": "see\u202e"}
+    shown = str(labels.body(thing, "sweeps", True))
+
+    assert "/sweeps?tag=a%26b" in shown
+    assert "/sweeps?project=Wine" in shown
+    assert "labels-save" in shown
+    assert "\u202e" not in shown
+    assert "labels-save" not in str(labels.body(thing, "jobs", False))
+    assert "None yet." in str(labels.body({}, "jobs", False))

@@ -2,10 +2,26 @@
 
 from collections.abc import Iterable
 
+from hq.core.decide.labels import FoundLabels, Labels, labels_of
 from hq.core.dependents import Ended, FoundPipeline, end_of_job, end_of_sweep
 from hq.core.evolve import apply
-from hq.core.state import Job, Pipeline, State, StoredResult, Sweep
+from hq.core.state import Deleted, Job, Pipeline, Relabelled, State, StoredResult, Sweep
 from schemas.events import Decision, PipelineSubmitted
+
+
+def labels_in(decisions: Iterable[Decision], wanted: Iterable[str]) -> FoundLabels:
+    """Return the labels of those jobs and sweeps that there are."""
+    state = State()
+    found: dict[str, Labels] = {}
+    for decision in decisions:
+        for change in apply(state, decision):
+            if isinstance(change, Job | Sweep):
+                found[change.id] = labels_of(change)
+            elif isinstance(change, Relabelled):
+                found[change.id] = Labels(change.project, change.tags, change.note)
+            elif isinstance(change, Deleted):
+                found.pop(change.id, None)
+    return FoundLabels({one: found[one] for one in wanted if one in found})
 
 
 def pipeline_in(decisions: Iterable[Decision], name: str) -> FoundPipeline:

@@ -13,7 +13,7 @@ from bus.port import Inbound
 from bus.topics import Topic
 from hq.core.authority import Authority
 from hq.core.evolve import apply
-from hq.core.outputs import Answer, LookUp, LookUpParents, LookUpPipeline, Output, Publish
+from hq.core.outputs import Answer, LookUp, LookUpLabels, LookUpParents, LookUpPipeline, Output, Publish
 from hq.core.state import Change, Job, State, StoredResult
 from schemas.events import AnyEvent, Decision, EpochBegan
 from schemas.facts import AttemptResult, Checkpoint, Failure, GuestState, MachineFacts
@@ -34,7 +34,7 @@ from schemas.messages import (
 from schemas.requests import Submit
 from schemas.specs import JobSpec, ScriptRef
 from schemas.states import Outcome, Phase
-from tests.unit.hq.core.ends import ends_in, pipeline_in
+from tests.unit.hq.core.ends import ends_in, labels_in, pipeline_in
 
 SCRIPT = ScriptRef("0" * 64, "train.py")
 NONCE = "c" * 32
@@ -226,6 +226,8 @@ class SmallHouse:
         for output in outputs if self.looks_up else ():
             if isinstance(output, LookUpParents):
                 self.authority.found_parents(output, ends_in(self.decisions, output.parents))
+            elif isinstance(output, LookUpLabels):
+                self.authority.found_labels(output.request, labels_in(self.decisions, output.ids))
             elif isinstance(output, LookUpPipeline):
                 self.authority.found_pipeline(output.request, pipeline_in(self.decisions, output.pipeline))
 

@@ -22,6 +22,7 @@ from schemas.events import (
     JobReleased,
     JobSubmitted,
     JobSucceeded,
+    Labelled,
     RequestAnswered,
     ResultSuperseded,
     SweepCancelled,
@@ -72,6 +73,14 @@ class History:
         if position % 7 == 0:
             # Now and then one that was handed in before.
             fitting.append(Audited(AuditNote(f"{position % 91:032x}", float(position), "login.used"), "web"))
+        if position % 5 == 0:
+            # Labels of something live or ended, whatever else happens to it in this decision.
+            known = sorted({*self.state.jobs, *self.state.finished, *self.state.sweeps})
+            if known:
+                tags = (f"t{position % 3}", "old")
+                fitting.append(
+                    Labelled(known[position * 7 % len(known)], "cli", "Wine", tags, f"at {position}")
+                )
         decision = Decision(position, 1, f"op-{position}", 1e9 + position * 3600.0, tuple(fitting))
         self.changes.append(apply(self.state, decision))
         self.decisions.append(decision)
