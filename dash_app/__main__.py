@@ -73,8 +73,9 @@ def main(argv: list[str] | None = None) -> None:
         Page(
             house,
             Sessions(beside / "logins", beside / "sessions"),
-            ScriptFolders(folders),
+            ScriptFolders(folders, beside / allowed_scripts.FILE_NAME),
             PairingFiles(beside),
+            beside / allowed_scripts.UPLOADS_NAME,
         ),
         ScriptRuns(house, beside / allowed_scripts.FILE_NAME, options.script_seconds),
     )

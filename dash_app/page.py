@@ -23,6 +23,7 @@ from dash_app import (
     services_route,
     shell,
     sweep_callbacks,
+    upload_route,
 )
 from dash_app.background import in_background
 from dash_app.changing import Changing
@@ -37,6 +38,7 @@ from dash_app.reaching import Reaching
 from dash_app.script_folders import ScriptFolders
 from dash_app.submitting import Submitting
 from dash_app.sweep_looking import SweepLooking
+from dash_app.uploaded_scripts import UploadedScripts
 from hq.rest import queries
 from hq.rest.house import House
 from hq.rest.sessions import Sessions
@@ -58,12 +60,17 @@ class Page:
     """
 
     def __init__(
-        self, house: House, sessions: Sessions, folders: ScriptFolders, pairing: PairingFiles | None = None
+        self,
+        house: House,
+        sessions: Sessions,
+        folders: ScriptFolders,
+        pairing: PairingFiles | None = None,
+        uploads: Path | None = None,
     ) -> None:
         self.sessions = sessions
         self._pairing = Pairing(pairing)
         self.policy = ""
-        self._house, self._folders = house, folders
+        self._house, self._folders, self._uploaded = house, folders, UploadedScripts(uploads)
         self._hearing = Hearing()
         self._hub = Hub(self._hearing, feeds_of(house, self._hearing), self._reach)
 
@@ -81,6 +88,7 @@ class Page:
         services_route.add_routes(app, self._house)
         replay_route.add_routes(app, self._house)
         docs_route.add_routes(app)
+        upload_route.add_routes(app, self._house, self._uploaded)
         dash = Dash(
             __name__,
             server=app,  # type: ignore[arg-type]  # its words for types know Flask only
@@ -99,9 +107,9 @@ class Page:
         dash.layout = shell.layout()
         callbacks.register(
             dash,
-            Pages(self._house, self._hearing, self._folders),
+            Pages(self._house, self._hearing, self._folders, self._uploaded),
             Changing(self._house),
-            Submitting(self._house, self._folders),
+            Submitting(self._house, self._folders, self._uploaded),
             self._pairing,
         )
         reaching_callbacks.register(dash, Reaching(self._house))

@@ -17,6 +17,8 @@ from dash_app.form_state import FormError, Given, read_form
 from dash_app.forms import Parts, build_service, build_spec, build_sweep, read_parts
 from dash_app.presenters import form as form_words
 from dash_app.script_folders import Found, ScriptFolders
+from dash_app.uploaded_scripts import PREFIX, UploadedScripts
+from dash_app.uploads import UploadRefused
 from dash_app.visitor import writer
 from hq.rest import board, queries
 from hq.rest.durations import read_durations
@@ -25,6 +27,7 @@ from hq.rest.problems import Problem
 from hq.search.grids import count_combinations
 from idlehands.bundle import Bundle, BundleError, build_bundle
 from idlehands.environments import choose_environment
+from idlehands.house.allowed_scripts import AllowedUnreadable, NotAllowed
 from schemas.requests import DeployService, Submit, SubmitSweep
 from schemas.specs import JobSpec, ScriptRef
 
@@ -35,8 +38,8 @@ _NOWHERE = "0" * 64
 class Submitting:
     """Submits on behalf of the visitor."""
 
-    def __init__(self, house: House, folders: ScriptFolders) -> None:
-        self._house, self._folders = house, folders
+    def __init__(self, house: House, folders: ScriptFolders, uploaded: UploadedScripts) -> None:
+        self._house, self._folders, self._uploaded = house, folders, uploaded
 
     async def submit(self, name: str, form: Mapping[str, Any], key: Any) -> tuple[Any, Any, Any]:
         """Submit what the form becomes; return a note, what is wrong by field, and an address if it has one.
@@ -62,7 +65,7 @@ class Submitting:
             await queries.catch_up(self._house.database, position)
         except FormError as error:
             return note(str(error)), _marks(error), no_update
-        except BundleError as error:
+        except (BundleError, UploadRefused) as error:
             return note(str(error)), [], no_update
         except Problem as problem:
             return note(problem.detail), [], no_update
@@ -95,7 +98,7 @@ class Submitting:
             is_service = given.becomes == "service"
             word = "Keep it ready" if is_service else "Run the sweep" if given.ranges else "Run"
             parts = _check(found, given)
-            command = command_line(found.name, found.source, parts, given)
+            command = command_line(found.title, found.source, parts, given)
         except FormError as error:
             # What is not there yet is no mistake before the form is sent.
             return form_words.preview_trouble(str(error)), word, _marks(error, are_missing=False), ""
@@ -119,18 +122,44 @@ class Submitting:
         return expected_words(taken, slots, runs, parallel, counts.get("queued", 0))
 
     async def _find(self, name: str) -> Found:
-        found = await asyncio.to_thread(self._folders.find, name)
+        if name.startswith(PREFIX):
+            found = await self._uploaded.find(self._house.blobs, name)
+        else:
+            found = await asyncio.to_thread(self._folders.find, name)
+        if found is None and name.startswith(PREFIX):
+            raise FormError("What was uploaded is not stored any more. Upload it again.")
         if found is None:
             raise FormError(f"There is no script {name[:100]!r} any more. Choose one that there is.")
         return found
 
     async def _stored(self, found: Found, parts: Parts, given: Given) -> JobSpec:
         """Store the script and return the job of it."""
-        environment, files = await asyncio.to_thread(choose_environment, found.file, given.environment)
-        bundle = await asyncio.to_thread(build_bundle, found.file, files)
-        await self._house.blobs.store(bundle.sha256, _pieces(bundle))
-        spec = build_spec(ScriptRef(bundle.sha256, bundle.entry, found.file.stem[:200]), parts, given)
+        if found.bundle:
+            blobs = self._house.blobs
+            environment = await self._uploaded.choose_environment(blobs, found, given.environment)
+            sha256, entry = found.bundle, found.file.name
+        else:
+            environment, files = await asyncio.to_thread(choose_environment, found.file, given.environment)
+            bundle = await asyncio.to_thread(build_bundle, found.file, files)
+            self._check_place(found, bundle)
+            await self._house.blobs.store(bundle.sha256, _pieces(bundle))
+            sha256, entry = bundle.sha256, bundle.entry
+        spec = build_spec(ScriptRef(sha256, entry, found.file.stem[:200]), parts, given)
         return replace(spec, needs=replace(spec.needs, environment=environment))
+
+    def _check_place(self, found: Found, bundle: Bundle) -> None:
+        """Return if all that was packed lies where it may: modules beside a script may be links."""
+        if not found.is_allowed:
+            return
+        root = found.file.resolve().parent
+        try:
+            self._folders.check([found.file, *(root / name for name in bundle.files)])
+        except NotAllowed:
+            raise FormError(
+                "A file that this script needs leads out of the folders that `idlehands scripts allow` names."
+            ) from None
+        except AllowedUnreadable as error:
+            raise FormError(f"{error}.") from None
 
 
 def _check(found: Found, given: Given) -> Parts:
@@ -141,7 +170,7 @@ def _check(found: Found, given: Given) -> Parts:
     """
     is_service = given.becomes == "service"
     parts = Parts({}, (), {}) if is_service else read_parts(found.script, found.source, given)
-    checked = build_spec(ScriptRef(_NOWHERE, found.name, found.file.stem[:200]), parts, given)
+    checked = build_spec(ScriptRef(_NOWHERE, found.file.name, found.file.stem[:200]), parts, given)
     if is_service:
         build_service(checked, given)
     elif parts.space:

@@ -1,4 +1,4 @@
-"""New: choose a script of the house, fill in its arguments, run it."""
+"""New: choose a script of the house or upload one, fill in its arguments, run it."""
 
 import asyncio
 import secrets
@@ -10,12 +10,15 @@ from dash_app import component_ids as ids
 from dash_app.presenters import form, pieces
 from dash_app.presenters.plain import plain
 from dash_app.script_folders import ScriptFolders
+from dash_app.uploaded_scripts import PREFIX, UploadedScripts
 from hq.rest import queries
 from hq.rest.house import House
 from schemas.specs import BUILT
 
 
-async def page(house: House, folders: ScriptFolders, chosen: str, may_change: bool) -> list[Any]:
+async def page(
+    house: House, folders: ScriptFolders, uploaded: UploadedScripts, chosen: str, may_change: bool
+) -> list[Any]:
     """Return the page."""
     if not may_change:
         why = "You are logged in as viewer, who can look at everything and change nothing."
@@ -28,16 +31,24 @@ async def page(house: House, folders: ScriptFolders, chosen: str, may_change: bo
             ),
         ]
     scripts = await asyncio.to_thread(folders.all)
-    found = next((one for one in scripts if one.name == chosen), None)
-    if not scripts:
-        return [pieces.head("New job"), form.no_scripts([str(folder) for folder in folders.folders])]
+    if chosen.startswith(PREFIX):
+        found = await uploaded.find(house.blobs, chosen)
+    else:
+        found = next((one for one in scripts if one.name == chosen), None)
+    if not scripts and found is None:
+        hint = form.no_scripts([str(folder) for folder in folders.folders])
+        return [pieces.head("New job"), form.upload(uploaded.are_allowed()), hint]
     others = html.A("Other scripts", href="/new", className="script-others")
-    choices = [*form.choices(scripts, chosen), *([others] if found else [])]
+    choices = [
+        form.upload(uploaded.are_allowed()),
+        *form.choices(scripts, found, chosen),
+        *([others] if found else []),
+    ]
     picking = html.Nav(
         choices, className="scripts", id=ids.SCRIPT_CHOICE, **pieces.attributes(aria_label="Scripts")
     )
     if found is None:
-        why = "Choose a script." if not chosen else f"There is no script {plain(chosen, 100)!r}; choose one."
+        why = _why_none(chosen)
         return [pieces.head("New job"), html.P(why, className="quiet lead"), picking]
     agents = await queries.read_agents(house.database)
     machines = [agent["name"] for agent in agents]
@@ -50,7 +61,7 @@ async def page(house: House, folders: ScriptFolders, chosen: str, may_change: bo
             [
                 picking,
                 html.Section(
-                    [html.H2(plain(found.name, 120)), _about(found.script.about), filled],
+                    [html.H2(plain(found.title, 120)), _about(found.script.about), filled],
                     className="panel new-panel",
                 ),
             ],
@@ -63,6 +74,14 @@ def _environments(agents: list[dict[str, Any]]) -> list[str]:
     """Return the interpreters that machines name, without the environments that they build."""
     named = {str(one) for agent in agents for one in (agent.get("facts") or {}).get("environments") or ()}
     return sorted(plain(one, 63) for one in named if one != BUILT)
+
+
+def _why_none(chosen: str) -> str:
+    if not chosen:
+        return "Choose a script."
+    if chosen.startswith(PREFIX):
+        return "What was uploaded is not stored any more. Upload it again, or choose another script."
+    return f"There is no script {plain(chosen, 100)!r}; choose one."
 
 
 def _about(text: str) -> Any:

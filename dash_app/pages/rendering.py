@@ -23,6 +23,7 @@ from dash_app.presenters import pieces
 from dash_app.script_folders import ScriptFolders
 from dash_app.service_schema import Schemas
 from dash_app.sweep_state import read_state
+from dash_app.uploaded_scripts import UploadedScripts
 from dash_app.visitor import may_change, visitor
 from hq.rest import queries
 from hq.rest.house import House
@@ -33,8 +34,10 @@ from hq.rest.problems import Problem
 class Pages:
     """All pages of one house."""
 
-    def __init__(self, house: House, hearing: Hearing, folders: ScriptFolders) -> None:
-        self._house, self._hearing, self._folders = house, hearing, folders
+    def __init__(
+        self, house: House, hearing: Hearing, folders: ScriptFolders, uploaded: UploadedScripts
+    ) -> None:
+        self._house, self._hearing, self._folders, self._uploaded = house, hearing, folders, uploaded
         self._schemas = Schemas(house)
 
     async def page(self, view: View, query: str | None = None) -> list[Any]:
@@ -73,7 +76,7 @@ class Pages:
                     house, self._hearing, view.identity, may_change(), read_state(query)
                 )
             case "new":
-                return await new_page.page(house, self._folders, view.script, may_change())
+                return await new_page.page(house, self._folders, self._uploaded, view.script, may_change())
             case "results":
                 return await results_page.page(house, asked_of(view.given))
             case "data":

@@ -17,21 +17,49 @@ from dash_app.script_folders import Found
 from schemas.arguments.vocabulary import Script
 
 
-def choices(scripts: list[Found], chosen: str) -> list[Component]:
-    """Return the scripts to choose from, each with what it says of itself."""
-    return [
-        html.A(
-            [
-                html.Span(plain(one.name, 120), className="script-name"),
-                html.Span(
-                    plain(one.script.about or one.script.trouble or " ", 160), className="script-about"
-                ),
-            ],
-            href=f"/new?script={quote(one.name, safe='')}",
-            className="script is-chosen" if one.name == chosen else "script",
-        )
-        for one in scripts
-    ]
+def upload(are_allowed: bool) -> Component:
+    """Return the place to drop a script; `assets/upload.js` puts a field for files there and sends it."""
+    if not are_allowed:
+        how = pieces.code("idlehands scripts uploads on")
+        return html.P(["Scripts from this browser: ", how, " on the HQ host allows them."], className="quiet")
+    return html.Div(
+        [
+            html.Div(id="script-choose"),
+            html.P(id="script-said", className="quiet", role="status"),
+        ],
+        id="script-upload",
+        className="upload script-upload",
+    )
+
+
+def choices(scripts: list[Found], found: Found | None, chosen: str) -> list[Component]:
+    """Return the scripts to choose from, each with what it says of itself; an uploaded one first."""
+    own = [one for one in scripts if not one.is_allowed]
+    beside = [one for one in scripts if one.is_allowed]
+    shown: list[Component] = []
+    if found is not None and found.bundle:
+        shown.append(html.H2("Uploaded", className="scripts-of"))
+        shown += [
+            _choice(entry, "", f"upload:{found.bundle}/{entry}", chosen) for entry in found.entries[:30]
+        ]
+    for title, some in (("Of the house", own), ("In allowed folders", beside)):
+        if (some and len(scripts) > len(some)) or shown:
+            shown.append(html.H2(title, className="scripts-of"))
+        shown += [_choice(one.name, one.script.about or one.script.trouble, one.name, chosen) for one in some]
+    return shown
+
+
+def _choice(title: str, about: str, name: str, chosen: str) -> Component:
+    words = [html.Span(plain(title, 120), className="script-name")]
+    if about:
+        words.append(html.Span(plain(about, 160), className="script-about"))
+    is_chosen = name == chosen
+    return html.A(
+        words,
+        href=f"/new?script={quote(name, safe='')}",
+        className="script is-chosen" if is_chosen else "script",
+        **(pieces.attributes(aria_current="true") if is_chosen else {}),
+    )
 
 
 def no_scripts(folders: list[str]) -> Component:
@@ -42,7 +70,9 @@ def no_scripts(folders: list[str]) -> Component:
             [
                 "Put Python files into ",
                 pieces.code(plain(folders[0], 300) if folders else "scripts"),
-                " on the HQ host; their arguments become a form here.",
+                " on the HQ host, or name a folder that has some: ",
+                pieces.code("idlehands scripts allow DIR"),
+                ". Their arguments become a form here.",
             ]
         ),
         html.P(["From a terminal, any script: ", pieces.code("idlehands run train.py --epochs 3")]),

@@ -132,7 +132,7 @@ RULES: tuple[Rule, ...] = (
 
 #: Bodies of the page's forms: a script may be among them.
 _FORM_BODY = 2 * 1024 * 1024
-#: Of a piece of a file that a browser sends.
+#: Of a piece of a file that a browser sends, or a whole script.
 _PIECE_BODY = 16 * 1024 * 1024
 
 
@@ -151,6 +151,8 @@ ARTIFACT_PREVIEW = f"{ARTIFACT}/preview"
 JOB_LOG = "/jobs/{job}/log.txt"
 #: A machine, to be asked for less: by the buttons on its card.
 MACHINE = "/machines/{agent}"
+#: A script from the browser.
+NEW_UPLOAD = "/new/upload"
 DATA = "/data"
 DATA_PIECES = f"{DATA}/blobs/{{sha256}}/pieces"
 DATA_PIECE = f"{DATA_PIECES}/{{offset}}"
@@ -190,6 +192,7 @@ PAGE_RULES: tuple[Rule, ...] = (
     ),
     _look(DOCS),
     _look(f"{DOCS}/{{file}}"),
+    Rule(NEW_UPLOAD, {"PUT": WRITERS}, body=_PIECE_BODY, page=True),
     Rule(DATA_PIECES, {"GET": WRITERS}, page=True),
     Rule(DATA_PIECE, {"PUT": WRITERS}, body=_PIECE_BODY, page=True),
     Rule(DATA_SET, {"PUT": WRITERS}, page=True),

@@ -1,4 +1,4 @@
-"""`scripts`: which directories of the HQ host `POST /scripts/run` may run scripts from."""
+"""`scripts`: which directories of the HQ host scripts may be run from, and whether browsers may send some."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,13 +14,14 @@ Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A directory of the 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     scripts = typer.Typer(
-        help="Directories whose scripts `POST /scripts/run` may run.",
+        help="Directories whose scripts the page and `POST /scripts/run` may run.",
         no_args_is_help=True,
         rich_markup_mode=None,
     )
     scripts.command("allow")(scripts_allow)
     scripts.command("list")(scripts_list)
     scripts.command("disallow")(scripts_disallow)
+    scripts.command("uploads")(scripts_uploads)
     app.add_typer(scripts, name="scripts")
 
 
@@ -77,3 +78,25 @@ def scripts_disallow(folder: Folder) -> None:
         raise Stop(REFUSED, f"{folder} was not allowed. `idlehands scripts list` shows what is.")
     note(house, "scripts.disallowed", subject=str(folder))
     say(f"{folder} is not allowed any more.")
+
+
+def scripts_uploads(
+    state: Annotated[str, typer.Argument(metavar="on|off", help="Without: say how it is.")] = "",
+) -> None:
+    """Let operators send scripts by the page, or not (off unless you say so). Needs no restart.
+
+    Whoever gets hold of an operator's session can then run code of their own on the machines of the house.
+    """
+    from idlehands.house import allowed_scripts as allowed
+    from idlehands.house.audit import note
+    from idlehands.house.home import read_home
+
+    if state not in ("", "on", "off"):
+        raise Stop(REFUSED, f"{state!r} is neither on nor off.")
+    house = read_home()
+    file = house.path / allowed.UPLOADS_NAME
+    if state:
+        allowed.switch_uploads(file, on=state == "on")
+        note(house, "scripts.allowed" if state == "on" else "scripts.disallowed", subject="uploads")
+    is_on = file.exists()
+    say(f"Scripts from browsers are {'taken: New has a place to drop them' if is_on else 'not taken'}.")

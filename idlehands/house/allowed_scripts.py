@@ -13,6 +13,8 @@ import msgspec
 from idlehands.house.files import write_private
 
 FILE_NAME = "allowed-scripts.json"
+#: Lies beside it where operators may send scripts by the browser.
+UPLOADS_NAME = "uploads-allowed"
 
 
 class NotAllowed(Exception):
@@ -70,6 +72,14 @@ def disallow(file: Path, folder: Path) -> bool:
     if gone:
         _write(file, known - gone)
     return bool(gone)
+
+
+def switch_uploads(file: Path, *, on: bool) -> None:
+    """Let the page take scripts from browsers, or not. Safe to repeat."""
+    if on:
+        write_private(file, b"by `idlehands scripts uploads on`\n")
+    else:
+        file.unlink(missing_ok=True)
 
 
 def _write(file: Path, folders: set[Path]) -> None:
