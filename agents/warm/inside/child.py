@@ -2,7 +2,6 @@
 
 import builtins
 import ctypes
-import io
 import marshal
 import os
 import sys
@@ -32,6 +31,7 @@ def _become(received: Order) -> "tuple[Any, dict[str, Any], list[BaseException]]
     if received.in_cradle:
         cradle.move_in(order)
     os.setsid()
+    # Where the streams made ahead read and write.
     for number, descriptor in enumerate(streams):
         os.dup2(descriptor, number)
         os.close(descriptor)
@@ -39,9 +39,10 @@ def _become(received: Order) -> "tuple[Any, dict[str, Any], list[BaseException]]
     os.chdir(order["folder"])
     sys.argv[:] = order["argv"]
     sys.orig_argv[:] = [sys.orig_argv[0], *order["argv"]]
-    _write_down(received.importer.arguments_room, sys.orig_argv)
+    _write_down(
+        received.importer.arguments_room, b"".join([os.fsencode(word) + b"\0" for word in sys.orig_argv])
+    )
     sys.path.insert(0, order["path"])
-    _open_streams()
     _begin_anew(order["threads"], received.importer)
     path = order["script"]
     namespace = _make_main(path)
@@ -79,47 +80,26 @@ def _load(packed: bytes | None, path: str) -> "tuple[Any, list[BaseException]]":
         return None, [error.with_traceback(None)]
 
 
-def _replace_environment(variables: "dict[str, str]", importer: Importer) -> None:
+def _replace_environment(variables: "dict[bytes, bytes]", importer: Importer) -> None:
     wanted = {**importer.variables, **variables}
-    for name in [name for name in os.environ if name not in wanted]:
-        os.unsetenv(name)
+    # Of bytes, as the C library has them: to decode and encode forty of them takes as long as the fork.
+    known: dict[bytes, bytes] = getattr(os.environ, "_data")  # noqa: B009 - its type does not tell
+    for name in known:
+        if name not in wanted:
+            os.unsetenv(name)
     for name, value in wanted.items():
-        if os.environ.get(name) != value:
+        if known.get(name) != value:
             os.putenv(name, value)
     # Most are what they were; and the order is that of a process that was started with them.
-    known: Any = os.environ
-    known._data.clear()
-    for name, value in wanted.items():
-        known._data[known.encodekey(name)] = known.encodevalue(value)
+    known.clear()
+    known.update(wanted)
     # Others read these of a process where the kernel put them, and so find whose script this is.
-    _write_down(importer.variables_room, [f"{name}={value}" for name, value in variables.items()])
+    _write_down(importer.variables_room, b"".join([b"%b=%b\0" % one for one in variables.items()]))
 
 
-def _write_down(room: "tuple[int, int]", words: "list[str]") -> None:
+def _write_down(room: "tuple[int, int]", content: bytes) -> None:
     address, size = room
-    content = b"".join(os.fsencode(word) + b"\0" for word in words)
     ctypes.memmove(address, content[: size - 1].ljust(size, b"\0"), size)
-
-
-def _open_streams() -> None:
-    old = sys.__stdin__, sys.__stdout__, sys.__stderr__
-    new = [_open_stream(number, like) for number, like in enumerate(old)]
-    sys.stdin, sys.stdout, sys.stderr = new
-    sys.__stdin__, sys.__stdout__, sys.__stderr__ = new  # type: ignore[misc]
-
-
-def _open_stream(number: int, like: Any) -> Any:
-    is_raw = isinstance(like.buffer, io.RawIOBase)
-    mode = "rb" if number == 0 else "wb"
-    buffer: Any = open(number, mode, 0 if is_raw else -1, closefd=False)  # noqa: SIM115 - stays open
-    (buffer if is_raw else buffer.raw).name = like.name
-    stream: Any = io.TextIOWrapper(
-        *(buffer, like.encoding, like.errors, "\n"),
-        line_buffering=like.line_buffering,
-        write_through=like.write_through,
-    )
-    stream.mode = like.mode
-    return stream
 
 
 def _begin_anew(threads: int, importer: Importer) -> None:

@@ -33,6 +33,8 @@ def _use_torch() -> None:
 
     # No gradient: with a GPU that starts threads.
     torch.ones(2).sum()
+    # As each child does: the first time, the linker looks for its names in all of the libraries.
+    torch.default_generator.seed()
 
 
 _USES: "dict[str, Callable[[], None]]" = {

@@ -44,7 +44,7 @@ class Importer:
         #: Descriptors that modules opened at import; they belong to a script that imports them.
         self.descriptors: set[int] = set()
         #: Variables that modules set at import.
-        self.variables: dict[str, str] = {}
+        self.variables: dict[bytes, bytes] = {}
         #: Functions that take a number of threads.
         self.setters: list[Any] = []
         self._uses = FirstUses()
@@ -99,7 +99,7 @@ class Importer:
             why = why or "it changes the working directory"
         for variable, value in os.environ.items():
             if variables.get(variable) != value:
-                self.variables[variable] = value
+                self.variables[os.fsencode(variable)] = os.fsencode(value)
         if any(variable not in os.environ for variable in variables):
             why = why or "it removes variables of the environment"
         return why or _find_threads() or _find_cuda()

@@ -53,6 +53,12 @@ def put_down(tree: int, place: str) -> None:
     os.close(tree)
 
 
+def collapse(address: int, size: int) -> None:
+    """Make one large page of many small ones. Raises OSError."""
+    # 25 is MADV_COLLAPSE.
+    _check(libc.madvise(ctypes.c_void_p(address), ctypes.c_size_t(size), 25), "madvise")
+
+
 def drop_rights() -> None:
     """Give up every capability for good, in this process and in all it will start. Raises OSError."""
     for number in range(64):

@@ -14,7 +14,7 @@ import signal
 from _socket import AF_UNIX, SOCK_SEQPACKET, socket, socketpair
 from typing import NoReturn
 
-from . import cradle, ending, kernel, wire
+from . import cradle, ending, kernel, large_pages, wire
 from .importing import Importer
 
 #: A child forked ahead that nobody asked for ends after this time.
@@ -83,6 +83,7 @@ class Server:
         gc.collect()
         # What is here now is nobody's garbage: children need not look at it, which would copy it.
         gc.freeze()
+        large_pages.gather()
         wire.send(self._plug, report)
 
     def _fork(self, descriptors: "list[int]") -> bool:
@@ -118,6 +119,7 @@ class Server:
         try:
             pid = os.fork()
             if pid == 0:
+                near.close()
                 self._inherited, self._first = far, first
                 return None
         finally:
@@ -151,9 +153,7 @@ class Server:
                 os._exit(70)
             if self._first >= 0:
                 cradle.enter(self._first, with_network=self._network)
-            number = plug.detach()
-            self._close_but(number)
-            plug = socket(AF_UNIX, SOCK_SEQPACKET, 0, number)
+            self._close_but(plug.fileno())
             message, descriptors = wire.receive(plug)
             plug.close()
             if message is None or len(descriptors) != 5:

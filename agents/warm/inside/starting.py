@@ -14,7 +14,7 @@ import os
 from _socket import AF_UNIX, SOCK_SEQPACKET, socket, socketpair
 from typing import Any
 
-from . import child, cradle, ending
+from . import child, cradle, ending, streams
 from .hiding import Depth, hide
 from .serving import Server
 
@@ -31,6 +31,7 @@ def start(control: int, is_strict: bool, has_own_users: bool) -> None:
     if is_strict:
         cradle.settle(has_own_users)
         near, far = socketpair(AF_UNIX, SOCK_SEQPACKET)
+    streams.make()
     usual_depth = Depth().read() - _OWN_FRAMES
     told: list[int] = []
     lock = _thread.allocate_lock()

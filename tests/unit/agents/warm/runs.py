@@ -65,16 +65,19 @@ class Runs:
         }
 
     def start(self, script: Script, folder: Path) -> Outcome:
-        """Run `python script.py`."""
-        done = subprocess.run(
-            [sys.executable, "script.py", *script.argv],
-            input=script.stdin or b"",
-            capture_output=True,
-            cwd=folder,
-            env=self.environment(folder),
-            start_new_session=True,
-            timeout=120,
-        )
+        """Run `python script.py` as an attempt does: its input is a file."""
+        source = folder / ".idlehands" / "stdin"
+        source.write_bytes(script.stdin or b"")
+        with open(source, "rb") as stdin:
+            done = subprocess.run(
+                [sys.executable, "script.py", *script.argv],
+                stdin=stdin,
+                capture_output=True,
+                cwd=folder,
+                env=self.environment(folder),
+                start_new_session=True,
+                timeout=120,
+            )
         return Outcome(done.stdout, done.stderr, done.returncode)
 
     def fork(self, script: Script, folder: Path, environment: dict[str, str] | None = None) -> Outcome | None:

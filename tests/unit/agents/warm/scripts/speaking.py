@@ -61,6 +61,16 @@ SPEAKING = {
         print(sys.stdout.line_buffering, sys.stdout.write_through, sys.stdout.isatty())
         print(sys.stdout.fileno(), sys.stdout.buffer, sys.stdin.buffer)
         print(sys.stdout.mode, sys.stdin.mode, sys.stderr.errors)"""),
+    "what streams can do": script(
+        """
+        import sys
+        for s in (sys.stdin, sys.stdout, sys.stderr, sys.stdin.buffer, sys.stdout.buffer):
+            print(s.seekable(), s.readable(), s.writable(), s.closed, s.name, s.fileno())
+        print(sys.stdin.tell(), sys.stdin.readline(), sys.stdin.tell(), sys.stdin.seek(0), sys.stdin.read())
+        print(sys.stdin.buffer.raw.closefd, sys.stdin.buffer.raw.mode, sys.stdin.newlines, sys.stdin.encoding)
+        print(__import__('logging').StreamHandler().stream is sys.stderr)""",
+        stdin=b"a\nb\n",
+    ),
     "bytes and unicode": script(r"""
         import sys
         print('ä€😀')
