@@ -21,6 +21,7 @@ JOBS_COUNTS = "jobs-counts"
 JOBS_WHERE = "jobs-where"
 JOBS_GROUP = "jobs-group"
 JOBS_GROUPS = "jobs-groups"
+JOBS_SAID = "jobs-said"
 
 #: On the lists of jobs and of sweeps.
 LABEL_PROJECT = "label-project"

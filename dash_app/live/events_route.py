@@ -5,6 +5,7 @@ The gate has checked host, origin, session and role before anything here runs.
 
 import asyncio
 import contextlib
+import logging
 
 import msgspec
 from fastapi import FastAPI
@@ -15,6 +16,7 @@ from dash_app.live.hub import Connection, Hub
 from hq.rest.policy import EVENTS
 
 _LONGEST_MESSAGE = 4096
+log = logging.getLogger(__name__)
 
 
 class Show(msgspec.Struct, frozen=True):
@@ -47,7 +49,8 @@ def add_route(app: FastAPI, hub: Hub) -> None:
 
 
 async def _read(socket: WebSocket, connection: Connection, hub: Hub) -> None:
-    with contextlib.suppress(WebSocketDisconnect):
+    showing: asyncio.Task[None] | None = None
+    try:
         while True:
             text = await socket.receive_text()
             if len(text) > _LONGEST_MESSAGE:
@@ -56,7 +59,25 @@ async def _read(socket: WebSocket, connection: Connection, hub: Hub) -> None:
                 wanted = msgspec.json.decode(text, type=Show)
             except msgspec.DecodeError:
                 return
-            await hub.show(connection, parse(wanted.path, wanted.query))
+            # Who has gone on to another address does not wait for all of the one before.
+            if showing is not None:
+                showing.cancel()
+                await asyncio.wait({showing})
+            showing = asyncio.create_task(_show(connection, hub, wanted))
+    except WebSocketDisconnect:
+        return
+    finally:
+        if showing is not None:
+            showing.cancel()
+            await asyncio.gather(showing, return_exceptions=True)
+
+
+async def _show(connection: Connection, hub: Hub, wanted: Show) -> None:
+    try:
+        await hub.show(connection, parse(wanted.path, wanted.query))
+    except Exception:
+        log.exception("a page cannot be brought what it shows")
+        connection.send(None)
 
 
 async def _write(socket: WebSocket, connection: Connection) -> None:

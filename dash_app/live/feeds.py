@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from dash_app.addresses import View
 from dash_app.curves_look import look_of
-from dash_app.jobs_asked import jobs_asked
+from dash_app.jobs_asked import jobs_asked, readable
 from dash_app.live.curves_feed import CurvesFeed
 from dash_app.live.happenings_feed import HappeningsFeed
 from dash_app.live.hearing import Hearing
@@ -16,6 +16,7 @@ from dash_app.live.log_feed import LogFeed
 from dash_app.live.services_feed import ServiceFeed, ServicesFeed
 from dash_app.live.sweep_feed import SweepFiguresFeed, SweepsFeed, TrialsFeed
 from hq.rest.house import House
+from hq.rest.job_table import scans
 
 
 def feeds_of(house: House, hearing: Hearing) -> Callable[[View], Sequence[Feed]]:
@@ -27,8 +28,11 @@ def feeds_of(house: House, hearing: Hearing) -> Callable[[View], Sequence[Feed]]
                 return [MachinesFeed(house, hearing), CountsFeed(house, view, hearing), TodayFeed(house)]
             case "jobs":
                 asked = jobs_asked(view)
-                rows: list[Feed] = [JobRowsFeed(house, hearing, asked), CountsFeed(house, view, hearing)]
-                return [*rows, GroupsFeed(house, hearing, asked)] if asked.group else rows
+                rows, counts = JobRowsFeed(house, hearing, asked), CountsFeed(house, view, hearing)
+                groups = [GroupsFeed(house, hearing, asked)] if asked.group else []
+                # Rows that all jobs are looked at for may take seconds.
+                wanted, _ = readable(asked, hearing.quiet())
+                return [counts, *groups, rows] if scans(wanted, asked.sort) else [rows, counts, *groups]
             case "job":
                 job = view.identity
                 return [

@@ -1,27 +1,41 @@
 """The list of jobs, live: rows that changed, their groups, and how many jobs stand where."""
 
+import time
 from typing import Any
+
+from pymongo.errors import ExecutionTimeout
 
 from dash_app import component_ids
 from dash_app.addresses import View
 from dash_app.jobs_asked import JobsAsked, jobs_asked, readable
 from dash_app.live.hearing import Changes, Hearing
-from dash_app.live.push import Push, Sent
+from dash_app.live.push import Props, Push, Sent
 from dash_app.presenters import counts, job_list, jobs
 from hq.rest import board, job_table, queries
-from hq.rest.database import Document
+from hq.rest.database import QUERY_MS, SCAN_MS, Document
 from hq.rest.house import House
 from hq.rest.job_table import NEWEST
 
+#: Counting is this many times shorter than the pause before it is counted anew.
+_REST = 10
 
-async def read_shown(house: House, asked: JobsAsked, quiet: dict[str, float]) -> list[Document]:
-    """Return the jobs of a page of the list."""
+
+async def read_shown(
+    house: House, asked: JobsAsked, quiet: dict[str, float], within_ms: int = QUERY_MS
+) -> list[Document]:
+    """Return the jobs of a page of the list.
+
+    Raises:
+        ExecutionTimeout: If the database took longer than `within_ms`, and gave it up.
+    """
     wanted, _ = readable(asked, quiet)
     match = job_table.match_of(wanted)
     if asked.before is not None and asked.sort == NEWEST:
         match = {"$and": [match, {"order": {"$lt": asked.before}}]}
     skip = 0 if asked.sort == NEWEST else asked.page * board.MOST_ROWS
-    return await job_table.read_page(house.database, match, sort=asked.sort, skip=skip, limit=board.MOST_ROWS)
+    return await job_table.read_page(
+        house.database, match, sort=asked.sort, skip=skip, limit=board.MOST_ROWS, within_ms=within_ms
+    )
 
 
 class JobRowsFeed:
@@ -44,10 +58,19 @@ class JobRowsFeed:
 
     async def whole(self) -> Push:
         percents, quiet = self._hearing.percents(), self._hearing.quiet()
-        found = await read_shown(self._house, self._asked, quiet)
+        wanted, _ = readable(self._asked, quiet)
+        scans = job_table.scans(wanted, self._asked.sort)
+        try:
+            found = await read_shown(self._house, self._asked, quiet, SCAN_MS if scans else QUERY_MS)
+        except ExecutionTimeout:
+            if not scans:
+                raise
+            # Asked again it would take as long: the page says so, and that is the end of it.
+            return Push(props=_said(job_list.given_up_words(SCAN_MS)))
         there = [job for job in found if not self._hearing.is_deleted(job["id"])]
         rows = [jobs.row(job, percents.get(job["id"]), quiet.get(job["id"])) for job in there]
-        return Push(rows={component_ids.JOBS_GRID: {"all": rows}})
+        said = _said(job_list.scan_words(self._asked.sort)) if scans else {}
+        return Push(props=said, rows={component_ids.JOBS_GRID: {"all": rows}})
 
     async def push(self) -> Push:
         # Taken before anything is waited for: what is touched meanwhile is for the next push.
@@ -89,6 +112,10 @@ class JobRowsFeed:
         )
 
 
+def _said(words: str) -> Props:
+    return {component_ids.JOBS_SAID: {"children": words}}
+
+
 class GroupsFeed:
     """Groups of the jobs that are looked at, counted anew as jobs change."""
 
@@ -111,15 +138,20 @@ class GroupsFeed:
     async def push(self) -> Push:
         await queries.catch_up(self._house.database, self._position)
         wanted, _ = readable(self._asked, self._hearing.quiet())
+        began = time.monotonic()
         groups = await job_table.read_groups(
             self._house.database, job_table.match_of(wanted), self._asked.group
         )
+        self.pause = max(2.0, _REST * (time.monotonic() - began))
         shown = job_list.groups(groups, self._asked)
         return Push(props=self._sent.only_new({component_ids.JOBS_GROUPS: {"children": shown}}))
 
 
 class CountsFeed:
-    """How many jobs stand where: tiles on the House, filters on the list."""
+    """How many jobs stand where: tiles on the House, filters on the list.
+
+    The database counts a million jobs in half a second: it is given ten times as long to rest.
+    """
 
     pause = 0.5
 
@@ -146,7 +178,9 @@ class CountsFeed:
         return Push(props=self._sent.only_new(await self._read()))
 
     async def _read(self) -> dict[str, dict[str, object]]:
+        began = time.monotonic()
         found = await board.count_jobs(self._house.database)
+        self.pause = max(0.5, _REST * (time.monotonic() - began))
         if self._view.kind == "house":
             return {component_ids.HOUSE_COUNTS: {"children": counts.tiles(found)}}
         asked = jobs_asked(self._view)

@@ -6,6 +6,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from dash_app import component_ids
+from dash_app.pages.first import SOON_MS, soon
 from dash_app.presenters import counts, machines, pieces
 from hq.rest import board
 from hq.rest.house import House
@@ -14,7 +15,8 @@ from hq.rest.house_routes import read_house
 
 async def page(house: House, percents: dict[str, float], may_change: bool) -> list[Component]:
     """Return the page."""
-    found = await board.count_jobs(house.database)
+    # Of a million it takes long: the feed brings it, and the page is there before.
+    found = await soon(board.count_jobs(house.database, SOON_MS))
     running = machines.by_agent(await board.read_running(house.database))
     agents = await read_house(house)
     return [
@@ -26,7 +28,7 @@ async def page(house: House, percents: dict[str, float], may_change: bool) -> li
             **pieces.attributes(aria_label="Jobs by status"),
         ),
         html.P(id=component_ids.HOUSE_QUEUE, className="queue-end"),
-        *([] if found else [_nothing_ran_yet(may_change)]),
+        *([] if found is None or found else [_nothing_ran_yet(may_change)]),
         # The data is drawn by `assets/cards.js`, and kept up to date by the live feed.
         html.Div(
             id=component_ids.HOUSE_MACHINES,

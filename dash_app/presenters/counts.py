@@ -12,12 +12,16 @@ _ORDER = ("running", "queued", "held", "succeeded", "failed", "dead", "pruned", 
 _ALWAYS = ("running", "queued", "succeeded", "failed")
 
 
-def tiles(counts: dict[str, int]) -> list[Component]:
-    """Return a tile for each status that matters now."""
+def tiles(found: dict[str, int] | None) -> list[Component]:
+    """Return a tile for each status that matters now; None: it is not known yet how many there are."""
+    counts = found or {}
     return [
         html.A(
             [
-                html.Span(_grouped(counts.get(status, 0)), className="tile-number"),
+                html.Span(
+                    "\N{HORIZONTAL ELLIPSIS}" if found is None else _grouped(counts.get(status, 0)),
+                    className="tile-number",
+                ),
                 html.Span(STATUS_WORDS[status], className="tile-word"),
             ],
             href=addresses.of_jobs(status),
@@ -28,8 +32,23 @@ def tiles(counts: dict[str, int]) -> list[Component]:
     ]
 
 
-def filters(counts: dict[str, int], asked: JobsAsked, hanging: int = 0) -> list[Component]:
-    """Return the filters of the list of jobs, each with how many it shows; what else is asked for stays."""
+def filters(counts: dict[str, int] | None, asked: JobsAsked, hanging: int = 0) -> list[Component]:
+    """Return the filters of the list of jobs, each with how many it shows; what else is asked for stays.
+
+    None: it is not known yet how many there are.
+    """
+    if counts is None:
+        return [
+            _filter(word, None, address, is_chosen)
+            for word, address, is_chosen in (
+                ("All", asked.address(status=""), asked.status is None and not asked.is_hanging),
+                *(
+                    (STATUS_WORDS[one], asked.address(status=one), one == asked.status)
+                    for one in _ORDER
+                    if one in _ALWAYS or one == asked.status
+                ),
+            )
+        ]
     chosen = asked.status
     shown = [status for status in _ORDER if status in _ALWAYS or counts.get(status) or status == chosen]
     is_all = chosen is None and not asked.is_hanging
@@ -43,9 +62,9 @@ def filters(counts: dict[str, int], asked: JobsAsked, hanging: int = 0) -> list[
     return found
 
 
-def _filter(word: str, count: int, address: str, is_chosen: bool) -> Component:
+def _filter(word: str, count: int | None, address: str, is_chosen: bool) -> Component:
     return html.A(
-        [word, html.Span(_grouped(count), className="filter-count")],
+        [word, html.Span("" if count is None else _grouped(count), className="filter-count")],
         href=address,
         className="filter" + (" is-chosen" if is_chosen else ""),
         **(pieces.attributes(aria_current="true") if is_chosen else {}),

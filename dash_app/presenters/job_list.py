@@ -11,7 +11,7 @@ from dash_app import component_ids as ids
 from dash_app.jobs_asked import JobsAsked
 from dash_app.presenters import pieces, words
 from dash_app.presenters.plain import plain
-from hq.rest.job_table import GROUPS, NEWEST, SORTS
+from hq.rest.job_table import GROUPS, INDEXED, NEWEST, SORTS
 
 Column = dict[str, Any]
 Document = dict[str, Any]
@@ -79,6 +79,8 @@ def columns(asked: JobsAsked) -> list[Column]:
     for column in _COLUMNS:
         field = column["field"]
         more: Column = {"hide": field not in shown, "sortable": field in SORTS}
+        if field in SORTS and field not in INDEXED:
+            more["headerTooltip"] = "Sorting by this looks at all jobs: there is no index of it."
         if field == name and asked.sort != NEWEST:
             more |= {"sort": way, "sortIndex": 0}
         found.append({**column, **more})
@@ -197,6 +199,19 @@ def _group_link(group: Document, asked: JobsAsked) -> Any:
     condition = f'{asked.group} = "{quoted}"'
     where = f"{asked.where}, {condition}" if asked.where else condition
     return html.A(plain(value, 120), href=asked.address(where=where, group=""))
+
+
+def looking_words() -> str:
+    """Return what is said while all jobs are looked at."""
+    return "There is no index of this: all jobs are being looked at. What is found comes here by itself."
+
+
+def given_up_words(after_ms: int) -> str:
+    """Return what is said when that took too long."""
+    return (
+        f"Given up after {after_ms / 1000:g} s: there are too many jobs to look at each of them for this. "
+        "Choose a status, the newest first, or ask for a submitter, a sweep or an id."
+    )
 
 
 def scan_words(sort: str) -> str:

@@ -44,10 +44,14 @@ async def read_newest(
     return [named(row, "id") for row in rows]
 
 
-async def count_jobs(database: Database) -> dict[str, int]:
-    """Return how many jobs there are by status; a status that no job has is left out."""
+async def count_jobs(database: Database, within_ms: int = QUERY_MS) -> dict[str, int]:
+    """Return how many jobs there are by status; a status that no job has is left out.
+
+    Raises:
+        ExecutionTimeout: If the database took longer than `within_ms`, and gave it up.
+    """
     pipeline = [{"$group": {"_id": "$status", "count": {"$sum": 1}}}]
-    cursor = await stored(database, "jobs").aggregate(pipeline, maxTimeMS=QUERY_MS, hint="by_status")
+    cursor = await stored(database, "jobs").aggregate(pipeline, maxTimeMS=within_ms, hint="by_status")
     return {row["_id"]: row["count"] for row in map(plain, await cursor.to_list())}
 
 

@@ -17,6 +17,8 @@ from hq.log.documents import RAW_CODEC, decode_document
 DEFAULT_DATABASE = "idlehands"
 #: A page that takes longer than this is too much to ask.
 QUERY_MS = 5000
+#: For what reads everything that there is, and says so; below what this client waits for an answer.
+SCAN_MS = 14_000
 
 Database = AsyncDatabase[dict[str, Any]]
 Document = dict[str, Any]
@@ -57,14 +59,19 @@ async def find(
     sort: Sequence[tuple[str, int]],
     limit: int,
     without: Sequence[str] = (),
+    within_ms: int = QUERY_MS,
 ) -> list[Document]:
-    """Return at most `limit` documents in order."""
+    """Return at most `limit` documents in order.
+
+    Raises:
+        ExecutionTimeout: If the database took longer than `within_ms`, and gave it up.
+    """
     cursor = stored(database, name).find(
         query,
         dict.fromkeys(without, 0) or None,
         sort=list(sort),
         limit=limit,
-        max_time_ms=QUERY_MS,
+        max_time_ms=within_ms,
     )
     return [plain(raw) for raw in await cursor.to_list()]
 

@@ -47,7 +47,10 @@ SORTS = {
     "sweep": "spec.sweep",
     "seconds": "took",
 }
-_INDEXED = ("submitted", "status", "submitter", "machine")
+#: The orders that have an index, whatever their status.
+INDEXED = ("submitted", "status", "submitter", "machine")
+#: Equal to one of these, jobs are found by an index, the newest first.
+_FOUND_BY_INDEX = ("id", "submitter", "sweep")
 GROUPS: dict[str, Any] = {
     "script": {"$ifNull": ["$spec.script.name", "$spec.script.entry"]},
     "sweep": "$spec.sweep",
@@ -102,20 +105,31 @@ def match_of(wanted: Wanted) -> Document:
 
 def scans(wanted: Wanted, sort: str) -> bool:
     """Tell whether more jobs may be read for a page of this than it shows."""
-    return bool(wanted.where) or sort.lstrip("-") not in _INDEXED
+    name = sort.lstrip("-")
+    if wanted.jobs is not None:
+        return False
+    if wanted.where:
+        one = wanted.where[0]
+        is_found = one.sign == "=" and one.name in _FOUND_BY_INDEX
+        return not is_found or len(wanted.where) > 1 or name != "submitted" or wanted.status is not None
+    return name not in (INDEXED if wanted.status is None else ("submitted", "status"))
 
 
 async def read_page(
-    database: Database, match: Document, *, sort: str, skip: int, limit: int
+    database: Database, match: Document, *, sort: str, skip: int, limit: int, within_ms: int = QUERY_MS
 ) -> list[Document]:
-    """Return jobs in order, attempts included; of equals the newest first."""
+    """Return jobs in order, attempts included; of equals the newest first.
+
+    Raises:
+        ExecutionTimeout: If the database took longer than `within_ms`, and gave it up.
+    """
     name, direction = sort.lstrip("-"), -1 if sort.startswith("-") else 1
     # The other way round too: an index of a status and the newest first serves both.
     order = [(SORTS[name], direction), ("order", direction if name == "submitted" else -direction)]
     by = order[:1] if name == "submitted" else order
     skip = min(skip, MOST_SKIPPED)
     if name != "seconds":
-        rows = await find(database, "jobs", match, sort=by, limit=skip + limit)
+        rows = await find(database, "jobs", match, sort=by, limit=skip + limit, within_ms=within_ms)
         return [named(row, "id") for row in rows[skip:]]
     pipeline: list[Document] = [
         {"$match": {**match, "ended_at": {"$ne": None}, "claimed_at": {"$ne": None}}},
@@ -124,7 +138,7 @@ async def read_page(
         {"$skip": skip},
         {"$limit": limit},
     ]
-    cursor = await stored(database, "jobs").aggregate(pipeline, maxTimeMS=QUERY_MS, allowDiskUse=True)
+    cursor = await stored(database, "jobs").aggregate(pipeline, maxTimeMS=within_ms, allowDiskUse=True)
     return [named(plain(raw), "id") for raw in await cursor.to_list()]
 
 
@@ -134,10 +148,15 @@ async def count(database: Database, match: Document) -> int:
     return int(await jobs.count_documents(match, limit=MOST_COUNTED, maxTimeMS=QUERY_MS))
 
 
-async def read_groups(database: Database, match: Document, by: str) -> list[Document]:
+async def read_groups(
+    database: Database, match: Document, by: str, within_ms: int = QUERY_MS
+) -> list[Document]:
     """Return the groups of the newest jobs that match, the one with the newest job first.
 
     Each is `{"value", "count", "statuses": {status: count}}`; no more than `MOST_GROUPS`.
+
+    Raises:
+        ExecutionTimeout: If the database took longer than `within_ms`, and gave it up.
     """
     pipeline: list[Document] = [
         {"$match": match},
@@ -161,7 +180,7 @@ async def read_groups(database: Database, match: Document, by: str) -> list[Docu
         {"$sort": {"at": -1}},
         {"$limit": MOST_GROUPS},
     ]
-    cursor = await stored(database, "jobs").aggregate(pipeline, maxTimeMS=QUERY_MS, allowDiskUse=True)
+    cursor = await stored(database, "jobs").aggregate(pipeline, maxTimeMS=within_ms, allowDiskUse=True)
     return [
         {
             "value": row.get("_id"),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hq.rest.conditions import NAME, OWN, PARAMS, PRINTED, Condition, fields_of, query_of, test_of
-from hq.rest.database import QUERY_MS, Database, Document, find, plain, stored
+from hq.rest.database import QUERY_MS, SCAN_MS, Database, Document, find, plain, stored
 from hq.rest.problems import Problem
 from schemas.calls import OURS
 
@@ -23,8 +23,6 @@ MOST_GROUPED = 50_000
 NEWEST = "-at"
 _NAMED_JOBS = 10_000
 _EXPORT_MS = 60_000
-#: For what reads every result, and says so; below what the database's client waits for an answer.
-SCAN_MS = 14_000
 _LOOKED_AT = 200
 _CARRIED = {"params": 1, "result.result": 1, "position": 1} | dict.fromkeys(("token", *OWN.values()), 1)
 _JOB_ID = re.compile(r"j[a-z2-7]{12}")

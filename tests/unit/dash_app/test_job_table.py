@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -10,6 +11,10 @@ from pymongo import MongoClient
 from dash_app.addresses import parse
 from dash_app.bulk_route import Many
 from dash_app.jobs_asked import JobsAsked, jobs_asked, readable
+from dash_app.live import jobs_feed
+from dash_app.live.hearing import Hearing
+from dash_app.live.push import Push
+from dash_app.pages import jobs as jobs_page
 from dash_app.presenters import counts, job_list, jobs, labels
 from hq.read_models.indexes import ensure_indexes
 from hq.rest import job_table
@@ -95,6 +100,89 @@ def test_jobs_are_sorted_and_paged_by_the_database(uri: str) -> None:
     assert [number % 2 for number in numbers(uri, sort="-script")] == [1, 1, 1, 0, 0, 0]
     assert not job_table.scans(Wanted("failed"), NEWEST)
     assert job_table.scans(Wanted(), "-seconds")
+
+
+def looked_at(uri: str, where: str = "", sort: str = NEWEST, status: str | None = None) -> tuple[int, bool]:
+    """Read 10 jobs; return how many documents the database read for it, and what the page says of that."""
+    wanted = Wanted(status, parse_conditions(where, job_table.check_column))
+    match = job_table.match_of(wanted)
+
+    async def ask(database: Database) -> int:
+        await database["system.profile"].drop()
+        await database.command("profile", 2)
+        try:
+            await job_table.read_page(database, match, sort=sort, skip=0, limit=10)
+        finally:
+            await database.command("profile", 0)
+        noted = await database["system.profile"].find_one({"ns": {"$regex": r"\.jobs$"}})
+        assert noted is not None
+        return int(noted["docsExamined"])
+
+    return look(uri, ask), job_table.scans(wanted, sort)
+
+
+def test_the_page_says_of_every_order_and_filter_whether_it_has_an_index(uri: str) -> None:
+    with MongoClient[dict[str, Any]](uri) as mongo:
+        more = [
+            job(
+                number % 6,
+                _id=f"j{number:0>12}",
+                order=10 + number,
+                status=("succeeded", "failed", "running")[number % 3],
+                submitter=("olga", "ivan")[number % 2],
+                agent=("attic", "cellar", None)[number % 3],
+                spec={
+                    "script": {"name": "train", "entry": "x.py"},
+                    "sweep": f"s{number % 4:0>12}",
+                    "params": {},
+                },
+            )
+            for number in range(200)
+        ]
+        mongo.get_default_database()["jobs"].insert_many(more)
+
+    for name in job_table.SORTS:
+        for sort in (name, f"-{name}"):
+            documents, says = looked_at(uri, sort=sort)
+            assert says == (documents > 10), sort
+            documents, says = looked_at(uri, sort=sort, status="failed")
+            assert says or documents <= 10, sort
+    for where in ("submitter = olga", "sweep = s000000000001", f"id = j{7:0>12}"):
+        documents, says = looked_at(uri, where)
+        assert documents <= 10, where
+        assert not says, where
+    for where in ("name ~ fold", "submitter != olga", "submitter = olga, attempts > 3", "machine = attic"):
+        assert looked_at(uri, where)[1], where
+    assert looked_at(uri, "submitter = olga", sort="name")[1]
+
+
+def test_what_takes_too_long_comes_later_and_is_given_up_in_words(
+    uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with MongoClient[dict[str, Any]](uri) as mongo:
+        # Looked through for words that are in none of them, these take much longer than a millisecond.
+        long = [job(number % 6, _id=f"j{number:0>12}", why="ab " * 300_000) for number in range(10)]
+        mongo.get_default_database()["jobs"].insert_many(long)
+    monkeypatch.setattr(jobs_page, "SOON_MS", 1)
+    monkeypatch.setattr(jobs_feed, "SCAN_MS", 1)
+    view = parse("/jobs", "?where=why ~ abb")
+
+    async def ask(database: Database) -> tuple[str, Push, Push]:
+        house, hearing = cast(House, SimpleNamespace(database=database)), Hearing()
+        shown = str(await jobs_page.page(house, view, hearing, "olga", True))
+        given_up = await jobs_feed.JobRowsFeed(house, hearing, jobs_asked(view)).whole()
+        monkeypatch.setattr(jobs_feed, "SCAN_MS", 14_000)
+        return shown, given_up, await jobs_feed.JobRowsFeed(house, hearing, jobs_asked(view)).whole()
+
+    shown, given_up, found = look(uri, ask)
+
+    assert "all jobs are being looked at" in shown
+    assert "No job meets the filter" not in shown
+    # It says so once; read again, it would take as long.
+    assert "Given up after" in str(given_up.props)
+    assert not given_up.rows
+    assert "all jobs are looked at" in str(found.props)
+    assert found.rows == {"jobs-grid": {"all": []}}
 
 
 def test_jobs_are_counted_in_groups_and_each_leads_to_its_jobs(uri: str) -> None:
