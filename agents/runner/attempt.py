@@ -51,7 +51,8 @@ class Attempt:
         self._mask = NO_MASK
         self._began_at = time.time()
         self._started_at = time.monotonic()
-        self._usage = Usage()
+        # A worker waits for calls, however long nobody calls: that is no hanging.
+        self._usage = Usage() if grant.spec.serves is None else Usage(quiet_from=float("inf"))
         self._is_quiet = False
         self._tree: Tree | None = None
         self._stacks = Stacks(self.stop.wake)

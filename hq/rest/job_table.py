@@ -106,13 +106,16 @@ def match_of(wanted: Wanted) -> Document:
 def scans(wanted: Wanted, sort: str) -> bool:
     """Tell whether more jobs may be read for a page of this than it shows."""
     name = sort.lstrip("-")
-    if wanted.jobs is not None:
-        return False
-    if wanted.where:
-        one = wanted.where[0]
-        is_found = one.sign == "=" and one.name in _FOUND_BY_INDEX
-        return not is_found or len(wanted.where) > 1 or name != "submitted" or wanted.status is not None
-    return name not in (INDEXED if wanted.status is None else ("submitted", "status"))
+    labels = [one for one in (wanted.project, wanted.tag) if one]
+    filters = len(wanted.where) + len(labels) + (wanted.status is not None)
+    if wanted.jobs is not None or not filters:
+        return wanted.jobs is None and name not in INDEXED
+    if filters > 1:
+        return True
+    if wanted.status is not None:
+        return name not in ("submitted", "status")
+    is_found = bool(labels) or (wanted.where[0].sign == "=" and wanted.where[0].name in _FOUND_BY_INDEX)
+    return not is_found or name != "submitted"
 
 
 async def read_page(

@@ -102,9 +102,9 @@ def test_jobs_are_sorted_and_paged_by_the_database(uri: str) -> None:
     assert job_table.scans(Wanted(), "-seconds")
 
 
-def looked_at(uri: str, where: str = "", sort: str = NEWEST, status: str | None = None) -> tuple[int, bool]:
+def looked_at(uri: str, where: str = "", sort: str = NEWEST, **asked: str) -> tuple[int, bool]:
     """Read 10 jobs; return how many documents the database read for it, and what the page says of that."""
-    wanted = Wanted(status, parse_conditions(where, job_table.check_column))
+    wanted = Wanted(where=parse_conditions(where, job_table.check_column), **asked)
     match = job_table.match_of(wanted)
 
     async def ask(database: Database) -> int:
@@ -131,6 +131,8 @@ def test_the_page_says_of_every_order_and_filter_whether_it_has_an_index(uri: st
                 status=("succeeded", "failed", "running")[number % 3],
                 submitter=("olga", "ivan")[number % 2],
                 agent=("attic", "cellar", None)[number % 3],
+                project=("paper", "thesis")[number % 2],
+                tags=["good"] if number % 2 else [],
                 spec={
                     "script": {"name": "train", "entry": "x.py"},
                     "sweep": f"s{number % 4:0>12}",
@@ -151,6 +153,11 @@ def test_the_page_says_of_every_order_and_filter_whether_it_has_an_index(uri: st
         documents, says = looked_at(uri, where)
         assert documents <= 10, where
         assert not says, where
+    for label in ({"project": "paper"}, {"tag": "good"}):
+        documents, says = looked_at(uri, **label)
+        assert documents <= 10, label
+        assert not says, label
+        assert looked_at(uri, status="failed", **label)[1], label
     for where in ("name ~ fold", "submitter != olga", "submitter = olga, attempts > 3", "machine = attic"):
         assert looked_at(uri, where)[1], where
     assert looked_at(uri, "submitter = olga", sort="name")[1]
