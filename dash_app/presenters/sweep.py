@@ -68,6 +68,7 @@ def status(sweep: Document, trials: list[Document]) -> list[Component]:
         parts.append(plain(sweep["early_stopping"]["why"], 300))
     if sweep.get("why"):
         parts.append(plain(sweep["why"], 300))
+    parts.extend(plain(remark, 400) for remark in sweep.get("remarks") or ())
     if energy := describe(add_up(trial.get("result") for trial in trials)):
         parts.append(energy)
     percent = 100.0 * ended / planned if planned else 0.0
@@ -119,7 +120,8 @@ def best(sweep: Document, trials: list[Document]) -> list[Component]:
     values = with_values(trials, metric)
     winner = best_of(values, minimize)
     if winner is None:
-        return [html.P("No trial has a result yet.", className="quiet")]
+        said = f"No trial has a number {plain(metric, 60)} yet." if metric else "No trial has a result yet."
+        return [html.P(said, className="quiet")]
     # What was searched; the rest is the same in every trial.
     space = sweep["spec"].get("space") or {}
     job = next(trial["job"] for trial in trials if trial["trial"] == winner.number)

@@ -12,6 +12,7 @@ from hq.read_models.deletion import DELETED
 from hq.rest.database import Database, Document, find, find_by_id, named
 from hq.rest.paging import make_cursor, read_cursor
 from hq.rest.problems import Problem
+from hq.rest.remarks import LOOKED_AT, is_suspicious, remark
 from hq.rest.weighing import weigh_trials
 from schemas.resources import MEMORY
 
@@ -198,7 +199,12 @@ async def read_sweeps(
 async def read_sweep(database: Database, sweep: str) -> Document | None:
     """Return one sweep, or None if there is none."""
     found = await find_by_id(database, "sweeps", sweep)
-    return None if found is None else _as_sweep(found)
+    if found is None:
+        return None
+    if not is_suspicious(found):
+        return _as_sweep(found)
+    some = await read_trials(database, sweep, limit=LOOKED_AT)
+    return {**_as_sweep(found), "remarks": remark(found, some["trials"])}
 
 
 def _as_sweep(row: Document) -> Document:
@@ -214,7 +220,7 @@ def _as_sweep(row: Document) -> Document:
             f"no trial is ended early: none of {unmeasured} that ended has reported {metric} as it ran. "
             f'Print it with a step, as {{"epoch": 1, "{metric}": 0.5}}'
         )
-    return {**named(row, "id"), "early_stopping": {"state": state, "why": why}}
+    return {**named(row, "id"), "early_stopping": {"state": state, "why": why}, "remarks": []}
 
 
 async def read_trials(database: Database, sweep: str, *, limit: int, after: str | None = None) -> Document:

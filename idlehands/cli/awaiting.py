@@ -47,6 +47,8 @@ def await_sweep(client: Client, sweep: str, json: bool) -> int:
     early = found.get("early_stopping") or {}
     if early.get("state") == "metric_missing":
         say(early["why"])
+    for remark in found.get("remarks", ()):
+        say(remark)
     if found["unsuccessful"]:
         trials = list(islice(client.trials(sweep, at_least=found["position"]), _TRIALS))
         if commonest := describe_commonest(failed_trials(trials), len(trials)):

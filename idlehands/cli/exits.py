@@ -16,6 +16,7 @@
 
 import contextlib
 import os
+import re
 import sys
 from collections.abc import Iterator
 
@@ -32,6 +33,7 @@ NOT_READY = 4
 RUN_TROUBLE = 125
 RUN_DEAD = 126
 CANCELLED = 130
+_WORD = re.compile(r"[a-z]+[,:]?(\s|$)")
 
 
 class Stop(Exception):
@@ -71,7 +73,9 @@ def tell(error: BaseException) -> None:
         return
     text = str(error).strip()
     if text:
-        say(f"Error: {text[0].upper()}{text[1:]}{'' if text[-1] in '.:!?`)' else '.'}")
+        # What begins with a file's name, or a parameter's, leaves it as it is.
+        begin = text[0].upper() if _WORD.match(text) else text[0]
+        say(f"Error: {begin}{text[1:]}{'' if text[-1] in '.:!?`)' else '.'}")
 
 
 @contextlib.contextmanager

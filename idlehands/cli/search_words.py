@@ -16,18 +16,17 @@ _DIRECTIONS = {
     "minimize": "minimize",
     "max": "maximize",
     "maximize": "maximize",
-    "": "maximize",
 }
 _CONSTRAINT = re.compile(r"(.+?)\s*(<=|>=)\s*(\S+)")
 
 
 def parse_objective(text: str) -> Objective:
-    """Return `METRIC:min` or `METRIC:max` as an objective; without an end, more is better.
+    """Return `METRIC:min` or `METRIC:max` as an objective.
 
     Raises:
         Stop: If it cannot be understood.
     """
-    metric, _, end = text.rpartition(":") if ":" in text else (text, "", "")
+    metric, _, end = text.rpartition(":")
     direction = _DIRECTIONS.get(end)
     if not metric or direction is None:
         raise Stop(USAGE, f"--objective {text!r} is not {OBJECTIVE_HELP}")

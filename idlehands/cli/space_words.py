@@ -37,6 +37,8 @@ def parse_space(given: Sequence[str], parse_value: Callable[[str], Any]) -> dict
         name, equals, text = word.partition("=")
         if not equals or not name or not text:
             raise Stop(USAGE, f"--space {word!r} is not {SPACE_HELP}")
+        if name in space:
+            raise Stop(USAGE, f"--space {name} is given twice: once, with all that it can be")
         space[name] = parse_dimension(name, text, parse_value)
     if space:
         try:
@@ -66,16 +68,13 @@ def _parse_values(
 ) -> Dimension:
     if found := _INT_RANGE.fullmatch(text):
         low, high, step = int(found[2]), int(found[3]), int(found[4] or 1)
-        if low > high or step < 1:
-            raise Stop(USAGE, f"--space {name}={text}: the first number must not be above the second")
+        _check_range(f"--space {name}={text}", low, high, log=bool(found[1]))
+        if step < 1:
+            raise Stop(USAGE, f"--space {name}={text}: a step is more than 0")
         return IntRange(low, high, step, bool(found[1]), when=when)
     if found := _FLOAT_RANGE.fullmatch(text):
         log, lowest, highest = bool(found[1]), float(found[2]), float(found[3])
-        if lowest > highest or (log and lowest <= 0):
-            raise Stop(
-                USAGE,
-                f"--space {name}={text}: the first number must not be above the second, nor 0 with log:",
-            )
+        _check_range(f"--space {name}={text}", lowest, highest, log=log)
         points, step_size = int(found[4] or 3), float(found[5]) if found[5] else None
         if points < 1 or (step_size is not None and step_size <= 0):
             raise Stop(USAGE, f"--space {name}={text}: steps and points are more than 0")
@@ -85,3 +84,10 @@ def _parse_values(
     if ".." in text or text.startswith(("log:", "whole:")) or not text:
         raise Stop(USAGE, f"--space {name}={text} is not {SPACE_HELP}")
     return Choice(tuple(parse_value(part) for part in text.split(",")), when=when)
+
+
+def _check_range(what: str, low: float, high: float, *, log: bool) -> None:
+    if low > high:
+        raise Stop(USAGE, f"{what}: the first number must not be above the second")
+    if log and low <= 0:
+        raise Stop(USAGE, f"{what}: on a logarithmic scale the first number must be above 0")

@@ -4,6 +4,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from msgspec.structs import fields
+
 from idlehands.cli.exits import USAGE, Stop
 from schemas.durations import DurationUnknown, parse_duration
 
@@ -38,7 +40,24 @@ def parse_pruner(text: str) -> dict[str, Any]:
         if not equals or not _WORD.fullmatch(name):
             raise Stop(USAGE, f"--pruner {text!r}: {part!r} is not OPTION=VALUE")
         pruner[name] = {"type": value} if name == "pruner" else _number(value, f"--pruner {text!r}: {name}")
+    _check_pruner(pruner)
     return pruner
+
+
+def _check_pruner(pruner: dict[str, Any]) -> None:
+    from schemas.early_stopping import Pruner
+
+    known = {str(kind.__struct_config__.tag): fields(kind) for kind in Pruner.__args__}
+    for name in (pruner["type"], pruner.get("pruner", pruner)["type"]):
+        if name not in known:
+            raise Stop(USAGE, f"There is no pruner {name!r}: take {', '.join(known)}")
+    options = known[pruner["type"]]
+    for name in pruner.keys() - {"type"} - {one.name for one in options}:
+        has = ", ".join(one.name for one in options)
+        raise Stop(USAGE, f"--pruner {pruner['type']} has no option {name}: it has {has}")
+    for one in options:
+        if one.required and one.name not in pruner:
+            raise Stop(USAGE, f"--pruner {pruner['type']} needs {one.name}: {pruner['type']}:{one.name}=3")
 
 
 def parse_stop(given: Sequence[str], *, wind_down: bool) -> dict[str, Any]:

@@ -185,6 +185,9 @@ def sweep(
     else:
         given = words.read_sweep_file(file or Path())
     params = words.parse_params(param or [])
+    for name in given.get("space") or () if script is not None else ():
+        if name in params:
+            raise Stop(USAGE, f"{name} is given by --param and varied by --space: leave one of them out")
     if script is not None:
         check_arguments(script, params, args or [], arguments, space=given["space"], force=force)
         if given["sampler"] != "grid":

@@ -18,6 +18,8 @@ class SweepDetail(Sweep, frozen=True, kw_only=True):
     """A sweep and how far it is."""
 
     early_stopping: EarlyStopping
+    #: What is odd about its trials, such as that none has a value; of a single sweep only.
+    remarks: tuple[str, ...] = ()
 
 
 class SweepPage(Struct, frozen=True):

@@ -38,10 +38,25 @@ def test_what_is_no_pruner_is_refused_in_words(text: str) -> None:
         parse_pruner(text)
 
 
-@pytest.mark.parametrize("text", ["nonsense", "median:upper=1", "patient:patience=1,pruner=patient"])
-def test_options_of_another_pruner_do_not_fit(text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("nonsense", "no pruner 'nonsense': take median"),
+        ("patient:patience=1,pruner=x", "no pruner 'x'"),
+        ("median:upper=1", "no option upper: it has startup_trials"),
+        ("patient", "needs patience"),
+    ],
+)
+def test_a_pruner_or_an_option_that_there_is_not_is_answered_with_those_there_are(
+    text: str, why: str
+) -> None:
+    with pytest.raises(Stop, match=why):
+        parse_pruner(text)
+
+
+def test_a_patient_pruner_wraps_no_other_patient_one() -> None:
     with pytest.raises(msgspec.ValidationError):
-        msgspec.convert(parse_pruner(text), Pruner)
+        msgspec.convert(parse_pruner("patient:patience=1,pruner=patient"), Pruner)
 
 
 def test_rules_are_written_as_people_say_them() -> None:

@@ -101,6 +101,20 @@ def test_a_space_that_makes_no_sense_is_refused(word: str) -> None:
     assert caught.value.code == 2
 
 
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        (["x=1..4:0"], "step"),
+        (["x=0.5..0.1"], "above the second"),
+        (["x=log:0..1"], "logarithmic"),
+        (["x=1..4", "x=1..5"], "twice"),
+    ],
+)
+def test_what_is_wrong_with_a_space_is_said(given: list[str], why: str) -> None:
+    with pytest.raises(Stop, match=why):
+        words.parse_space(given)
+
+
 def test_what_exists_only_with_another_value_is_written_behind_it() -> None:
     space = words.parse_space(["opt=adam,sgd,rms", "m=0.0..1.0@opt=sgd|rms", "n=true,false@opt=sgd@m=0.5"])
 
@@ -118,7 +132,6 @@ def test_a_condition_that_can_never_hold_is_refused() -> None:
     [
         ("loss:min", Objective("loss", "minimize")),
         ("acc:max", Objective("acc")),
-        ("acc", Objective("acc")),
         ("val:loss:minimize", Objective("val:loss", "minimize")),
     ],
 )
@@ -126,7 +139,7 @@ def test_an_objective_is_a_metric_and_an_end(text: str, objective: Objective) ->
     assert parse_objective(text) == objective
 
 
-@pytest.mark.parametrize("text", ["", ":min", "loss:best"])
+@pytest.mark.parametrize("text", ["", ":min", "loss:best", "loss", "loss:"])
 def test_an_objective_that_makes_no_sense_is_refused(text: str) -> None:
     with pytest.raises(Stop, match="such as loss:min"):
         parse_objective(text)
