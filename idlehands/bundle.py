@@ -57,7 +57,7 @@ def build_bundle(script: Path, include: Iterable[Path] = ()) -> Bundle:
     if not script.exists():
         raise BundleError(f"there is no script {script}; give the path of a Python file")
     if not script.is_file():
-        raise BundleError(f"{script} is not a file; give the path of a Python file")
+        raise BundleError(f"the script {script} is not a file; give the path of a Python file")
     # Python resolves the link before it looks for modules beside the script.
     script = script.resolve()
     root = script.parent

@@ -33,40 +33,44 @@ from schemas.durations import DurationUnknown, parse_duration
 #: Between two looks: what a program takes of the processor can only be told from two.
 _BETWEEN_SECONDS = 1.0
 _WISHES = ("pause", "drain", "dedicate", "resume")
+#: Lines for people, and the same as a document.
+_Said = tuple[list[str], dict[str, Any]]
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Do one thing for each home and return the exit code."""
+    """Do one thing for each home and return the exit code. With `--json`, a document a line and home."""
     options = _parse(argv)
     code = 0
     for home in options.home:
-        if len(options.home) > 1:
+        if len(options.home) > 1 and not options.json:
             print(f"{home}:")
         try:
             if not home.is_dir():
                 raise SettingsBroken(f"no agent ever ran in {home}: start it with `idlehands agent`")
-            if options.verb == "check":
-                _check(home)
-            elif options.verb == "policy":
-                _policy(home, options)
+            do = {"check": _check, "policy": _policy}.get(options.verb, _wish)
+            lines, document = do(home, options)
+            if options.json:
+                print(msgspec.json.encode({"home": str(home), **document}).decode())
             else:
-                _wish(home, options)
+                print("\n".join(lines))
         except (SettingsBroken, DurationUnknown, OSError) as error:
             print(f"Error: {error}", file=sys.stderr)
             code = 1
     return code
 
 
-def _wish(home: Path, options: argparse.Namespace) -> None:
+def _wish(home: Path, options: argparse.Namespace) -> _Said:
     if options.verb == "resume":
         had = read_wish(home, OWN)
         write_wish(home, OWN, None)
-        print("back to the rules" if had else "nothing was asked for")
-        if read_wish(home, HOUSE) is not None:
+        lines = ["back to the rules" if had else "nothing was asked for"]
+        of_house = read_wish(home, HOUSE)
+        if of_house is not None:
             # The owner is the one who may.
             write_wish(home, HOUSE, None)
-            print("what the house asked for is taken back too")
-        return
+            lines.append("what the house asked for is taken back too")
+        back = [wish.command for wish in (had, of_house) if wish is not None]
+        return lines, {"wish": None, "taken_back": back}
     end = None if options.duration is None else time.time() + parse_duration(options.duration)
     command: Command = options.verb
     write_wish(home, OWN, Wish(command, end))
@@ -75,10 +79,10 @@ def _wish(home: Path, options: argparse.Namespace) -> None:
         "drain": "jobs finish, and no new one begins",
         "dedicate": "jobs run as if nobody ever came",
     }
-    print(f"{does[command]}, {until(end, time.time())}")
+    return [f"{does[command]}, {until(end, time.time())}"], {"wish": command, "until": end}
 
 
-def _policy(home: Path, options: argparse.Namespace) -> None:
+def _policy(home: Path, options: argparse.Namespace) -> _Said:
     file = settings_file(home)
     if options.set or options.preset:
         pairs = [*([f"preset={options.preset}"] if options.preset else []), *options.set]
@@ -86,12 +90,15 @@ def _policy(home: Path, options: argparse.Namespace) -> None:
         write_file(file, msgspec.json.format(msgspec.json.encode(settings)) + b"\n")
     settings = read_settings(file)
     given = msgspec.to_builtins(settings)
+    lines, rules = [], {}
     for name in settings.__struct_fields__:
         value = getattr(settings, name)
         if name in _PRESET_HAS and value is None:
             value = settings.chosen(name)
+        rules[name] = value
         note = "" if name in given else "  (usual)"
-        print(f"{name:<22} {_show(value)}{note}")
+        lines.append(f"{name:<22} {_show(value)}{note}")
+    return lines, {"rules": rules, "set": sorted(given)}
 
 
 _PRESET_HAS = ("on_mains", "full_screen", "gpu_alone", "battery_over", "free_disk_gb")
@@ -110,7 +117,7 @@ def _show(value: Any) -> str:
     return str(value)
 
 
-def _check(home: Path) -> None:
+def _check(home: Path, options: argparse.Namespace) -> _Said:
     settings = read_settings(settings_file(home))
     running = _read_running(home)
     heard = running.get("heard", {}) if running else {}
@@ -120,16 +127,15 @@ def _check(home: Path) -> None:
         panorama.look(settings, time.monotonic(), busy=True)
         time.sleep(_BETWEEN_SECONDS)
         readings = panorama.look(settings, time.monotonic() + 60, busy=True)
-        for name, words in panorama.describe():
-            print(f"{name:<16} {words}")
+        sensors = dict(panorama.describe())
     finally:
         panorama.close()
-    for topic, value in sorted(heard.items()):
-        print(f"{topic:<16} {value[:60]}")
+    lines = [f"{name:<16} {words}" for name, words in sensors.items()]
+    lines += [f"{topic:<16} {value[:60]}" for topic, value in sorted(heard.items())]
     for name, who in ((OWN, "its owner"), (HOUSE, "the house")):
         wish = read_wish(home, name)
         if wish is not None:
-            print(f"{who:<16} asked for {wish.command} {until(wish.until, time.time())}")
+            lines.append(f"{who:<16} asked for {wish.command} {until(wish.until, time.time())}")
     local = time.localtime()
     readings = msgspec.structs.replace(
         readings,
@@ -140,16 +146,26 @@ def _check(home: Path) -> None:
         own_wish=read_wish(home, OWN),
         house_wish=read_wish(home, HOUSE),
     )
-    print(f"{'input':<16} {_input_words(readings)}")
-    print(f"{'preset':<16} {settings.preset}")
+    lines += [f"{'input':<16} {_input_words(readings)}", f"{'preset':<16} {settings.preset}"]
     decision, _ = decide(settings, readings, 0.0, Memory())
-    _print_decision("an agent that starts now", decision)
+    lines += _describe_decision("an agent that starts now", decision)
+    agent = None
     if running is not None:
         says = running["says"]
         since = ago(time.time() - running["at"])
-        _print_decision(
-            f"the agent, {says['preset']}, since {since}", msgspec.convert(says["decision"], Decision)
-        )
+        agent = says["decision"]
+        who = f"the agent, {says['preset']}, since {since}"
+        lines += _describe_decision(who, msgspec.convert(agent, Decision))
+    document = {
+        "sensors": sensors,
+        "topics": heard,
+        "wishes": {"own": readings.own_wish, "house": readings.house_wish},
+        "input": _input_words(readings),
+        "preset": settings.preset,
+        "would": decision,
+        "agent": agent,
+    }
+    return lines, document
 
 
 def _input_words(readings: Readings) -> str:
@@ -160,13 +176,14 @@ def _input_words(readings: Readings) -> str:
     return f"last {ago(readings.input_seconds)}"
 
 
-def _print_decision(who: str, decision: Decision) -> None:
+def _describe_decision(who: str, decision: Decision) -> list[str]:
     cores = "half of the cores" if decision.half_cores else "all slots"
     holds = {"run": "takes nothing new", "freeze": "lets jobs stand still", "vacate": "lets jobs leave"}
     jobs = f"takes jobs on {cores}" if decision.accepting else holds[decision.cpu]
-    print(f"{who}: {jobs}{f': {decision.reason}' if decision.reason else ''}")
+    lines = [f"{who}: {jobs}{f': {decision.reason}' if decision.reason else ''}"]
     if not decision.accepting_gpu and decision.gpu_reason != decision.reason:
-        print(f"{who}: no GPU jobs: {decision.gpu_reason}")
+        lines.append(f"{who}: no GPU jobs: {decision.gpu_reason}")
+    return lines
 
 
 def _read_running(home: Path) -> dict[str, Any] | None:
@@ -200,6 +217,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--for", dest="duration", metavar="TIME", help="such as 30m or 1h; else until resumed"
     )
+    parser.add_argument("--json", action="store_true", help="a JSON document a line and home")
     parser.add_argument("--preset", help="polite, when-idle, nights or dedicated")
     parser.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", help="a rule; VALUE is JSON"

@@ -112,6 +112,8 @@ def parse_settings(content: bytes) -> Settings:
         settings = msgspec.json.decode(content, type=Settings)
     except msgspec.ValidationError as error:
         what, _, where = str(error).partition(" - at `$.")
+        if where.startswith("preset"):
+            what = f"there is no such preset; there are {', '.join(PRESETS)}"
         raise SettingsBroken(f"{where.rstrip('`')}: {what}" if where else what) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise SettingsBroken(f"it is no JSON: {error}") from None

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
@@ -35,42 +36,66 @@ def main(argv: list[str] | None = None) -> int:
     try:
         check_server(database)
         if options.chore == "compact":
-            _compact(database, options.keep)
+            told = _compact(database, options.keep, json=options.json)
         else:
-            _clean(database, read_settings(options.retention), dry_run=options.dry_run)
+            told = _clean(database, read_settings(options.retention), dry_run=options.dry_run)
     except (LogUnavailable, LogUnreadable, ReadModelsUnusable, SettingsUnusable) as error:
         return _fail(str(error))
     except PyMongoError as error:
         return _fail(explain(database, error))
     finally:
         database.client.close()
+    document, *sentences = told
+    if options.json:
+        _print({**document, "said": sentences})
+    else:
+        _say("\n".join(sentences))
     return 0
 
 
-def _clean(database: Database[dict[str, Any]], keeping: Keeping, *, dry_run: bool) -> None:
+def _clean(database: Database[dict[str, Any]], keeping: Keeping, *, dry_run: bool) -> tuple[Any, ...]:
     would = "Would delete" if dry_run else "Deleted"
     swept = sweep_blobs(database, keeping.blobs_grace_hours, dry_run=dry_run)
-    _say(
+    document = {"dry_run": dry_run, "blobs": swept.blobs, "bytes": swept.bytes, "orphans": swept.orphans}
+    document |= {"kept": swept.kept}
+    said = [
         f"{would} {swept.blobs} blobs with {swept.bytes} bytes that nothing refers to "
         f"and {swept.orphans} uploads that never ended; {swept.kept} blobs stay."
-    )
+    ]
     if keeping.logs_days is not None:
         records = delete_old_records(database, keeping.logs_days, dry_run=dry_run)
-        _say(f"{would} {records} documents of logs and progress older than {keeping.logs_days:g} days.")
+        document["records"] = records
+        said.append(
+            f"{would} {records} documents of logs and progress older than {keeping.logs_days:g} days."
+        )
     if keeping.finished_jobs_days is not None:
         old = len(find_old_jobs(database, keeping.finished_jobs_days, _MANY))
+        document["old_jobs"] = old
         days = f"{keeping.finished_jobs_days:g} days"
-        _say(f"{old} jobs ended more than {days} ago: a running HQ deletes them within an hour.")
+        said.append(f"{old} jobs ended more than {days} ago: a running HQ deletes them within an hour.")
     if not dry_run:
         repeat_deletions(database, read_checkpoint(database)[0])
+    return document, *said
 
 
-def _compact(database: Database[dict[str, Any]], keep: int) -> None:
-    done = compact(database, MongoLog(database), keep, lambda at: _say(f"at position {at}"))
+def _compact(database: Database[dict[str, Any]], keep: int, *, json: bool) -> tuple[Any, ...]:
+    log = MongoLog(database)
+    last = log.tail().position
+
+    def on_position(at: int) -> None:
+        if json:
+            _print({"done": at, "total": max(at, last - keep)})
+        else:
+            _say(f"at position {at}")
+
+    done = compact(database, log, keep, on_position)
+    document = {"begins": done.after, "began": done.before}
     if done.after == done.before:
-        _say(f"The event log begins at position {done.after}, as before: nothing older than the last {keep}.")
-    else:
-        _say(f"The event log begins at position {done.after}; it began at {done.before}.")
+        same = (
+            f"The event log begins at position {done.after}, as before: nothing older than the last {keep}."
+        )
+        return document, same
+    return document, f"The event log begins at position {done.after}; it began at {done.before}."
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
@@ -85,7 +110,13 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     compact.add_argument(
         "--keep", type=int, default=Keeping().compact_keep, metavar="N", help="decisions that stay"
     )
+    for chore in (clean, compact):
+        chore.add_argument("--json", action="store_true", help="on standard output, in JSON lines")
     return parser.parse_args(argv)
+
+
+def _print(document: Any) -> None:
+    print(msgspec.json.encode(document).decode(), flush=True)
 
 
 def _say(text: str) -> None:

@@ -37,6 +37,21 @@ class Trusted:
         return not {agent, EVERY}.isdisjoint(read_trusted(self._folder))
 
 
+def write_trusted(folder: Path, agents: Iterable[str]) -> None:
+    """Keep the list of machines that are trusted with anything.
+
+    Raises:
+        TrustedAgentsUnusable: If it cannot be written.
+    """
+    from idlehands.house.files import write_private
+
+    file = folder / FILE_NAME
+    try:
+        write_private(file, msgspec.json.encode(_List(tuple(sorted(set(agents))))))
+    except OSError as error:
+        raise TrustedAgentsUnusable(f"{file} cannot be written: {error.strerror}.") from error
+
+
 def read_trusted(folder: Path) -> tuple[str, ...]:
     """Return the machines that are trusted with anything; none without a list.
 

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from idlehands.cli import options
-from idlehands.cli.exits import REFUSED, Stop, say
+from idlehands.cli.exits import REFUSED, Stop
+from idlehands.cli.printing import answer
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A directory of the HQ host.")]
 
@@ -25,10 +26,12 @@ def register(app: typer.Typer) -> None:
     app.add_typer(scripts, name="scripts")
 
 
-def scripts_allow(folder: Folder) -> None:
+def scripts_allow(folder: Folder, json: options.Json = False) -> None:
     """Allow every script in DIR and below it, now and later. Whoever may write there decides what runs.
 
     Needs no restart.
+
+    Example: idlehands scripts allow /srv/scripts
     """
     from idlehands.house import allowed_scripts as allowed
     from idlehands.house.audit import note
@@ -40,11 +43,15 @@ def scripts_allow(folder: Folder) -> None:
     except (allowed.NoSuchScript, allowed.NotAllowed, allowed.AllowedUnreadable) as error:
         raise Stop(REFUSED, f"{error}.") from None
     note(house, "scripts.allowed", subject=str(real))
-    say(f'{real} is allowed: POST /scripts/run with "scriptsPath": "{real}" runs the scripts in it.')
+    said = f'{real} is allowed: POST /scripts/run with "scriptsPath": "{real}" runs the scripts in it.'
+    answer(json, {"directory": str(real), "allowed": True}, said)
 
 
 def scripts_list(json: options.Json = False) -> None:
-    """Show the directories that are allowed."""
+    """Show the directories that are allowed.
+
+    Example: idlehands scripts list
+    """
     from idlehands.cli.printing import print_json, print_table
     from idlehands.house import allowed_scripts as allowed
     from idlehands.house.home import read_home
@@ -63,8 +70,11 @@ def scripts_list(json: options.Json = False) -> None:
     )
 
 
-def scripts_disallow(folder: Folder) -> None:
-    """Do not run scripts in DIR by path any more. What runs already goes on."""
+def scripts_disallow(folder: Folder, json: options.Json = False) -> None:
+    """Do not run scripts in DIR by path any more. What runs already goes on.
+
+    Example: idlehands scripts disallow /srv/scripts
+    """
     from idlehands.house import allowed_scripts as allowed
     from idlehands.house.audit import note
     from idlehands.house.home import read_home
@@ -77,15 +87,18 @@ def scripts_disallow(folder: Folder) -> None:
     if not was_in:
         raise Stop(REFUSED, f"{folder} was not allowed. `idlehands scripts list` shows what is.")
     note(house, "scripts.disallowed", subject=str(folder))
-    say(f"{folder} is not allowed any more.")
+    answer(json, {"directory": str(folder), "allowed": False}, f"{folder} is not allowed any more.")
 
 
 def scripts_uploads(
     state: Annotated[str, typer.Argument(metavar="on|off", help="Without: say how it is.")] = "",
+    json: options.Json = False,
 ) -> None:
     """Let operators send scripts by the page, or not (off unless you say so). Needs no restart.
 
     Whoever gets hold of an operator's session can then run code of their own on the machines of the house.
+
+    Example: idlehands scripts uploads on
     """
     from idlehands.house import allowed_scripts as allowed
     from idlehands.house.audit import note
@@ -99,4 +112,5 @@ def scripts_uploads(
         allowed.switch_uploads(file, on=state == "on")
         note(house, "scripts.allowed" if state == "on" else "scripts.disallowed", subject="uploads")
     is_on = file.exists()
-    say(f"Scripts from browsers are {'taken: New has a place to drop them' if is_on else 'not taken'}.")
+    said = f"Scripts from browsers are {'taken: New has a place to drop them' if is_on else 'not taken'}."
+    answer(json, {"uploads": is_on}, said)

@@ -40,11 +40,11 @@ app = typer.Typer(
     name="idlehands",
     epilog=(
         "Exit codes: 0 done, 1 refused or wrong, 2 not understood, 3 broker, HQ or web not reached, "
-        "4 (of `status`) not all of the house is ready. `run` exits with the script's own code; "
-        "125 is trouble of idlehands itself, 126 a dead job, 130 a cancelled one."
+        "4 (of `status`) not all of the house is ready, 5 what was waited for did not succeed, 6 no answer "
+        "in time. `run` exits with the script's own code; 125 is trouble of idlehands itself, 126 a dead "
+        "job, 130 a cancelled one. docs/exit-codes.md has them in a table."
     ),
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -41,6 +41,8 @@ def audit(
     """Show logins, tokens, certificates, pairings and refused attempts, the newest first. On the HQ host.
 
     --json: one JSON document a line.
+
+    Example: idlehands audit --what token --since 7d
     """
     from idlehands.cli.printing import print_lines, print_table
 

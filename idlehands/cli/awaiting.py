@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bus.port import Inbound
 from bus.topics import SWEEP_EVENT
-from idlehands.cli.exits import REFUSED, say
+from idlehands.cli.exits import UNSUCCESSFUL, say
 from idlehands.cli.failures import describe_commonest, failed_trials
 from idlehands.cli.looking import print_results
 from idlehands.client import Client, HqUnreachable
@@ -24,7 +24,7 @@ _TRIALS = 1000
 
 
 def await_sweep(client: Client, sweep: str, json: bool) -> int:
-    """Return when the sweep has ended: 0 when every trial succeeded, else 1, having said what failed most."""
+    """Return when the sweep has ended: 0 when every trial succeeded, else 5, having said what failed most."""
     say(f"sweep {sweep}")
     try:
         with client.watch((SWEEP_EVENT, {"sweep": sweep})) as feed:
@@ -54,7 +54,7 @@ def await_sweep(client: Client, sweep: str, json: bool) -> int:
         if commonest := describe_commonest(failed_trials(trials), len(trials)):
             say(commonest)
     whole = found["status"] == SweepStatus.FINISHED and found["unsuccessful"] == 0
-    return 0 if whole and found["succeeded"] else REFUSED
+    return 0 if whole and found["succeeded"] else UNSUCCESSFUL
 
 
 def _watch(client: Client, sweep: str, position: int | None, feed: Any) -> dict[str, Any]:

@@ -25,6 +25,8 @@ def backup(
     """Write the whole house to one file. It may be up meanwhile.
 
     The file holds private keys: whoever has it can run code on every machine of the house.
+
+    Example: idlehands backup house.backup --with-logs
     """
     from idlehands.cli.printing import print_json
     from idlehands.house.backup import back_up
@@ -50,7 +52,10 @@ def restore(
     ] = None,
     json: options.Json = False,
 ) -> None:
-    """Make a house from a backup, in an empty folder. All of the file is verified before anything is made."""
+    """Make a house from a backup, in an empty folder. All of the file is verified before anything is made.
+
+    Example: idlehands restore house.backup --home /srv/house
+    """
     from idlehands.cli.printing import print_json
     from idlehands.house.home import default_home_path
     from idlehands.house.restoring import restore as restore_house

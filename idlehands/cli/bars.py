@@ -1,15 +1,15 @@
-"""A bar for what takes long: on standard error, drawn on a terminal, a line now and then in a pipe."""
+"""A bar for what takes long: on standard error, where that is a terminal; elsewhere nothing.
+
+rich leaves colours out where NO_COLOR is set or TERM is dumb.
+"""
 
 import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterator
 
-from idlehands.cli.exits import say
-
 #: Told how much is done, of how much; 0 of 0 while that is not known.
 OnDone = Callable[[int, int], None]
-_LINE_SECONDS = 10.0
 #: What is quicker than this needs no bar.
 _PATIENCE_SECONDS = 0.3
 
@@ -24,27 +24,17 @@ def bar(what: str, *, is_bytes: bool = True) -> Iterator[OnDone]:
     """
     drawn: OnDone | None = None
     with contextlib.ExitStack() as stack:
-        began = told = time.monotonic()
+        began = time.monotonic()
 
         def on_done(done: int, total: int) -> None:
-            nonlocal drawn, told
-            now = time.monotonic()
-            if now - began < _PATIENCE_SECONDS:
-                return
-            if not sys.stderr.isatty():
-                if now - told >= _LINE_SECONDS:
-                    told = now
-                    say(f"{what}: {_share(done, total)}")
+            nonlocal drawn
+            if not sys.stderr.isatty() or time.monotonic() - began < _PATIENCE_SECONDS:
                 return
             if drawn is None:
                 drawn = _draw(stack, what, is_bytes)
             drawn(done, total)
 
         yield on_done
-
-
-def _share(done: int, total: int) -> str:
-    return f"{done * 100 // total} % of {total}" if total else str(done)
 
 
 def _draw(stack: contextlib.ExitStack, what: str, is_bytes: bool) -> OnDone:

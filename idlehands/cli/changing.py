@@ -4,9 +4,16 @@ from typing import Annotated
 
 import typer
 
-from idlehands.cli import options
+from idlehands.cli import completing, options
 
-Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="Job ids, or unique beginnings of them.")]
+Ids = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="ID...",
+        help="Job ids, or unique beginnings of them.",
+        autocompletion=completing.jobs_and_sweeps,
+    ),
+]
 _DONE = {"cancel": "cancelled", "hold": "held", "release": "released"}
 
 
@@ -19,22 +26,34 @@ def register(app: typer.Typer) -> None:
 
 
 def cancel(ids: Ids, json: options.Json = False) -> None:
-    """Cancel jobs, or a sweep with all its trials. Jobs: all of them or, when one cannot be, none."""
+    """Cancel jobs, or a sweep with all its trials. Jobs: all of them or, when one cannot be, none.
+
+    Example: idlehands cancel j7q2 s3fa
+    """
     _change("cancel", ids, json)
 
 
 def hold(ids: Ids, json: options.Json = False) -> None:
-    """Keep queued jobs from starting."""
+    """Keep queued jobs from starting.
+
+    Example: idlehands hold j7q2 j8aa
+    """
     _change("hold", ids, json)
 
 
 def release(ids: Ids, json: options.Json = False) -> None:
-    """Let held jobs start."""
+    """Let held jobs start.
+
+    Example: idlehands release j7q2
+    """
     _change("release", ids, json)
 
 
 def retry(ids: Ids, json: options.Json = False) -> None:
-    """Submit new jobs with the same specs, and print their ids."""
+    """Submit new jobs with the same specs, and print their ids.
+
+    Example: idlehands retry j7q2
+    """
     _change("retry", ids, json)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from idlehands.cli import options
-from idlehands.cli.exits import REFUSED, USAGE, Stop, say
+from idlehands.cli.exits import UNSUCCESSFUL, USAGE, Stop, say
 
 
 def register(app: typer.Typer) -> None:
@@ -34,16 +34,17 @@ def conformance(
     ] = 6,
     keep: Annotated[
         Path | None,
-        typer.Option("--keep", metavar="DIR", help="Work in this new folder, and leave the logs there."),
+        typer.Option("--keep-in", metavar="DIR", help="Work in this new folder, and leave the logs there."),
     ] = None,
     json: options.Json = False,
 ) -> None:
     """Try whether an agent keeps the protocol. Needs mosquitto, and no house.
 
-    Plays HQ on a broker of its own: `idlehands conformance --agent "python agent.py --broker {broker}
-    --certificate {certificate} --home {home}"`. The agent is told the same in IDLEHANDS_BROKER,
-    IDLEHANDS_CERTIFICATE and IDLEHANDS_HOME. It is started and killed several times, six at a time,
-    and runs harmless scripts. Exit code 0 only if it does all that it must.
+    Plays HQ on a broker of its own. The agent is told where in IDLEHANDS_BROKER, IDLEHANDS_CERTIFICATE
+    and IDLEHANDS_HOME, started and killed several times, and runs harmless scripts. Exit code 0 only if
+    it does all that it must, else 5.
+
+    Example: idlehands conformance --agent "./agent --broker {broker} --home {home}" --part presence
     """
     from idlehands.cli.printing import print_json
     from idlehands.conformance.report import print_verdicts
@@ -53,7 +54,7 @@ def conformance(
     if unknown := set(part or ()) - set(PARTS):
         raise Stop(USAGE, f"There is no part {min(unknown)!r}. The parts are {', '.join(PARTS)}.")
     if keep is not None and keep.exists():
-        raise Stop(USAGE, f"{keep} is there already. Name a folder that is not, for --keep.")
+        raise Stop(USAGE, f"{keep} is there already. Name a folder that is not, for --keep-in.")
 
     chosen = {name: checks for name, checks in PARTS.items() if not part or name in part}
 
@@ -69,4 +70,4 @@ def conformance(
     else:
         print_verdicts(verdicts)
     if not all_musts_pass(verdicts):
-        raise Stop(REFUSED)
+        raise Stop(UNSUCCESSFUL)

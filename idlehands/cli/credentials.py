@@ -8,8 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from idlehands.cli import options
+from idlehands.cli import completing, options
 from idlehands.cli.exits import REFUSED, USAGE, Stop, say
+from idlehands.cli.printing import answer, print_json
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="a-z, 0-9 and -, such as attic-pc.")]
 
@@ -32,11 +33,23 @@ def register(app: typer.Typer) -> None:
 
 def cert_issue(
     name: Name,
-    role: Annotated[str, typer.Option("--role", metavar="ROLE", help="viewer, operator or agent.")],
+    role: Annotated[
+        str,
+        typer.Option(
+            "--role",
+            metavar="ROLE",
+            help="viewer, operator or agent.",
+            autocompletion=completing.words("viewer", "operator", "agent"),
+        ),
+    ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where ca.pem, cert.pem and key.pem go.")],
     renew: Annotated[bool, typer.Option("--renew", help="Replace an earlier one of that name.")] = False,
+    json: options.Json = False,
 ) -> None:
-    """Issue a certificate for 90 days, and the REST token that goes with it."""
+    """Issue a certificate for 90 days, and the REST token that goes with it.
+
+    Example: idlehands cert issue attic-pc --role agent --out attic-pc
+    """
     from idlehands.house import broker as house_broker
     from idlehands.house import pki, tokens
     from idlehands.house.furnish import furnish
@@ -49,15 +62,27 @@ def cert_issue(
     issued = pki.issue(house, name, Role(role), out, renew=renew)
     tokens.ensure(house, tokens.TokenRole(role), name, out / "token")
     house_broker.admit(house)
-    say(
+    document = {
+        "name": name,
+        "role": role,
+        "folder": str(out),
+        "expires": issued.expires,
+        "broker": house.broker_address,
+    }
+    answer(
+        json,
+        document,
         f"{out} holds the certificate of {name} ({role}), good until {_day(issued.expires)}. "
-        f"The broker is {house.broker_address}."
+        f"The broker is {house.broker_address}.",
     )
 
 
 def cert_list(json: options.Json = False) -> None:
-    """Show certificates that were issued and revoked."""
-    from idlehands.cli.printing import print_json, print_table
+    """Show certificates that were issued and revoked.
+
+    Example: idlehands cert list
+    """
+    from idlehands.cli.printing import print_table
     from idlehands.house.home import read_home
     from idlehands.house.registry import read_issued
     from idlehands.house.revocation import read_revoked
@@ -96,13 +121,22 @@ def cert_list(json: options.Json = False) -> None:
     )
 
 
-def cert_revoke(name: Name) -> None:
-    """Shut somebody out at once: certificates, REST tokens, page sessions, live connections."""
+def cert_revoke(name: Name, json: options.Json = False) -> None:
+    """Shut somebody out at once: certificates, REST tokens, page sessions, live connections.
+
+    Example: idlehands cert revoke attic-pc
+    """
     from idlehands.house.expulsion import expel
     from idlehands.house.home import read_home
 
     house = read_home()
     done = expel(house, name)
+    if json:
+        counts = {"tokens": done.tokens, "sessions": done.sessions, "dropped": bool(done.dropped)}
+        print_json(
+            {"name": name, "role": done.role.value, **counts, "renewed": str(done.renewed or "") or None}
+        )
+        return
     say(
         f"{name} ({done.role.value}) is shut out: certificate revoked, {done.tokens} tokens and "
         f"{done.sessions} page sessions removed, "
@@ -118,8 +152,12 @@ def cert_revoke(name: Name) -> None:
 
 def cert_rotate(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    json: options.Json = False,
 ) -> None:
-    """Make a new CA and new certificates for the house itself. All other machines must be let in again."""
+    """Make a new CA and new certificates for the house itself. All other machines must be let in again.
+
+    Example: idlehands cert rotate --yes
+    """
     from idlehands.house.expulsion import others, rotate
     from idlehands.house.home import read_home
 
@@ -131,6 +169,9 @@ def cert_rotate(
             raise Stop(USAGE, "Nobody is here to ask. Repeat it with --yes if this is meant.")
         typer.confirm("Go on?", abort=True, err=True)
     shut_out = rotate(house)
+    if json:
+        print_json({"shut_out": [{"name": one.name, "role": one.role.value} for one in shut_out]})
+        return
     say("The house has a new CA, and new certificates and keys for its own processes.")
     for entry in shut_out:
         again = "join it again (`idlehands pair`), or " if entry.role.value == "agent" else ""
@@ -144,26 +185,45 @@ def cert_rotate(
 
 
 def token_create(
-    role: Annotated[str, typer.Option("--role", metavar="ROLE", help="viewer, operator or admin.")],
+    role: Annotated[
+        str,
+        typer.Option(
+            "--role",
+            metavar="ROLE",
+            help="viewer, operator or admin.",
+            autocompletion=completing.words("viewer", "operator", "admin"),
+        ),
+    ],
     name: Annotated[str, typer.Option("--name", metavar="NAME", help="Whose it is.")],
     days: Annotated[
         float | None,
         typer.Option("--days", metavar="D", help="After which it opens nothing; never by default."),
     ] = None,
+    json: options.Json = False,
 ) -> None:
-    """Make a REST token and print it alone. It is shown this once."""
+    """Make a REST token and print it alone. It is shown this once.
+
+    Example: idlehands token create --role operator --name vera --days 90
+    """
     from idlehands.house import tokens
     from idlehands.house.home import open_home
 
     options.check_word("--role", role, ("viewer", "operator", "admin"))
     if days is not None and not 0 < days <= 36_500:
         raise Stop(USAGE, f"--days {days:g} is not between 0 and 36500")
-    sys.stdout.write(f"{tokens.create(open_home(), tokens.TokenRole(role), name, days=days)}\n")
+    made = tokens.create(open_home(), tokens.TokenRole(role), name, days=days)
+    if json:
+        print_json({"token": made, "name": name, "role": role, "days": days})
+    else:
+        sys.stdout.write(f"{made}\n")
 
 
 def token_list(json: options.Json = False) -> None:
-    """Show REST tokens: whose, for what and until when; never the tokens themselves."""
-    from idlehands.cli.printing import print_json, print_table
+    """Show REST tokens: whose, for what and until when; never the tokens themselves.
+
+    Example: idlehands token list
+    """
+    from idlehands.cli.printing import print_table
     from idlehands.house.home import read_home
     from idlehands.house.tokens import read_tokens
 
@@ -201,28 +261,37 @@ def token_list(json: options.Json = False) -> None:
 
 def token_revoke(
     name_or_id: Annotated[str, typer.Argument(metavar="NAME_OR_ID", help="All of a name, or one by its id.")],
+    json: options.Json = False,
 ) -> None:
-    """Take REST tokens away: they open nothing from now on."""
+    """Take REST tokens away: they open nothing from now on.
+
+    Example: idlehands token revoke vera
+    """
     from idlehands.house import tokens
     from idlehands.house.home import read_home
 
-    for token in tokens.revoke(read_home(), name_or_id):
-        say(f"{token.id} of {token.name} ({token.role.value}) is revoked")
+    gone = tokens.revoke(read_home(), name_or_id)
+    said = [f"{token.id} of {token.name} ({token.role.value}) is revoked" for token in gone]
+    answer(json, {"revoked": [token.id for token in gone]}, *said)
 
 
 def logout(
     name: Annotated[
         str, typer.Argument(metavar="NAME", help="As after `login --name`; owner by default there.")
     ],
+    json: options.Json = False,
 ) -> None:
-    """Log somebody out of the page on all their devices, and void links that they did not use yet."""
+    """Log somebody out of the page on all their devices, and void links that they did not use yet.
+
+    Example: idlehands logout vera
+    """
     from idlehands.house.home import read_home
     from idlehands.house.login import end_sessions
 
     ended = end_sessions(read_home(), name)
     if not ended:
         raise Stop(REFUSED, f"Nobody is logged in as {name[:80]!r}, and no login link of that name is left.")
-    say(f"{ended} sessions and links of {name} are ended")
+    answer(json, {"name": name, "ended": ended}, f"{ended} sessions and links of {name} are ended")
 
 
 def _state(row: dict[str, Any], now: float) -> str:

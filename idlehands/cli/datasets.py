@@ -1,5 +1,6 @@
 """`data`: datasets by name and version, which scripts get as paths."""
 
+import re
 import sys
 import time
 from collections.abc import Sequence
@@ -8,12 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from idlehands.cli import options
+from idlehands.cli import completing, options
 
 if TYPE_CHECKING:
     from idlehands.client import Client
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="Of a dataset: wine, or wine@VERSION.")]
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME", help="Of a dataset: wine, or wine@VERSION.", autocompletion=completing.datasets
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -35,21 +41,20 @@ def add(
     path: Annotated[Path, typer.Argument(metavar="PATH", help="A file or a folder.")],
     json: options.Json = False,
 ) -> None:
-    """Store PATH as the newest version of the dataset NAME and print it. Goes on where it broke off."""
-    from idlehands.cli.exits import REFUSED, Stop, say
+    """Store PATH as the newest version of the dataset NAME and print it. Goes on where it broke off.
+
+    Example: idlehands data add wine wine.csv
+    """
+    from idlehands.cli.bars import bar
+    from idlehands.cli.exits import REFUSED, USAGE, Stop, say
     from idlehands.cli.opening import open_client
     from idlehands.cli.printing import print_json
     from idlehands.client.datasets import add_dataset
+    from schemas.names import DATASET_PATTERN
 
-    told = time.monotonic()
-
-    def on_bytes(done: int, total: int) -> None:
-        nonlocal told
-        if time.monotonic() - told > 1:
-            told = time.monotonic()
-            say(f"{done * 100 // max(total, 1)} % of {total} bytes")
-
-    with open_client() as client:
+    if not re.fullmatch(DATASET_PATTERN, name):
+        raise Stop(USAGE, f"{name[:80]!r} cannot name a dataset: 1 to 63 of a-z, 0-9, dots, _ and -")
+    with open_client() as client, bar(f"sending {name}") as on_bytes:
         try:
             added = add_dataset(client.rest, name, path, on_bytes)
         except OSError as error:
@@ -63,7 +68,10 @@ def add(
 
 
 def list_datasets(json: options.Json = False) -> None:
-    """List the datasets. --json: one JSON document a line."""
+    """List the datasets. --json: one JSON document a line.
+
+    Example: idlehands data list
+    """
     from idlehands.cli.opening import open_client
 
     with open_client() as client:
@@ -73,7 +81,10 @@ def list_datasets(json: options.Json = False) -> None:
 
 
 def show_dataset(name: Name, json: options.Json = False) -> None:
-    """Show the versions of a dataset, the newest first. --json: one JSON document a line."""
+    """Show the versions of a dataset, the newest first. --json: one JSON document a line.
+
+    Example: idlehands data show wine
+    """
     from idlehands.cli.opening import open_client
 
     with open_client() as client:
@@ -102,7 +113,10 @@ def _print(rows: list[dict[str, Any]], json: bool, columns: Sequence[str], empty
 
 
 def remove(name: Name, json: options.Json = False) -> None:
-    """Forget a dataset with all its versions, or with NAME@VERSION one. Jobs that name it fail then."""
+    """Forget a dataset with all its versions, or with NAME@VERSION one. Jobs that name it fail then.
+
+    Example: idlehands data remove wine@3f0c
+    """
     from idlehands.cli.exits import say
     from idlehands.cli.opening import open_client
     from idlehands.cli.printing import print_json

@@ -4,10 +4,15 @@ from typing import Annotated
 
 import typer
 
-from idlehands.cli import options
+from idlehands.cli import completing, options
 
 Ids = Annotated[
-    list[str], typer.Argument(metavar="ID...", help="Ids of jobs or sweeps, or unique beginnings of them.")
+    list[str],
+    typer.Argument(
+        metavar="ID...",
+        help="Ids of jobs or sweeps, or unique beginnings of them.",
+        autocompletion=completing.jobs_and_sweeps,
+    ),
 ]
 #: What one request deletes: its answer lists the jobs again.
 _AT_ONCE = 2000
@@ -19,7 +24,10 @@ def register(app: typer.Typer) -> None:
 
 
 def delete(ids: Ids, json: options.Json = False) -> None:
-    """Delete jobs that have ended with results, logs and curves, or sweeps with their jobs. For ever."""
+    """Delete jobs that have ended with results, logs and curves, or sweeps with their jobs. For ever.
+
+    Example: idlehands delete j7q2 s3fa
+    """
     from idlehands.cli.exits import say
     from idlehands.cli.finding import find_ids
     from idlehands.cli.opening import open_client

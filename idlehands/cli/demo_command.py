@@ -24,6 +24,8 @@ def demo(
 
     Exit code 0 only if every job succeeded. IDLEHANDS_HOME names the house to use;
     without it the demo has one of its own, which goes with it.
+
+    Example: idlehands demo --trials 20
     """
     from idlehands.demo import Plan, run_demo
 

@@ -26,7 +26,10 @@ def describe(
     ] = False,
     json: options.Json = False,
 ) -> None:
-    """Print the arguments that SCRIPT takes, as its argparse, click, typer or tyro says. It is not run."""
+    """Print the arguments that SCRIPT takes, as its argparse, click, typer or tyro says. It is not run.
+
+    Example: idlehands describe train.py
+    """
     from idlehands.cli.printing import print_json
     from idlehands.cli.script_arguments import read_source
     from schemas.arguments.reading import read_script

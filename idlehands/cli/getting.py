@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from idlehands.cli import options
+from idlehands.cli import completing, options
 
 if TYPE_CHECKING:
     from idlehands.client import Client
@@ -21,7 +21,11 @@ def register(app: typer.Typer) -> None:
 def get(
     ident: Annotated[
         str,
-        typer.Argument(metavar="ID", help="A job id or a unique beginning of one, or model://NAME@STAGE."),
+        typer.Argument(
+            metavar="ID",
+            help="A job id or a unique beginning of one, or model://NAME@STAGE.",
+            autocompletion=completing.jobs_and_models,
+        ),
     ],
     folder: Annotated[
         Path | None, typer.Argument(metavar="[DIR]", help="Where to; made if missing. By default ./ID.")

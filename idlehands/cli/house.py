@@ -6,9 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
-from idlehands.cli import credentials, guesting, options
+from idlehands.cli import completing, credentials, guesting, options
 from idlehands.cli.exits import NOT_READY, REFUSED, UNREACHABLE, USAGE, Stop
 from idlehands.cli.pairing import become_agent
+from idlehands.cli.printing import print_json
 
 
 def register(app: typer.Typer) -> None:
@@ -17,7 +18,6 @@ def register(app: typer.Typer) -> None:
     app.command("status")(status)
     app.command("login")(login)
     hq = typer.Typer(
-        help="Run HQ alone (without a command), look at it, or make its read models anew.",
         invoke_without_command=True,
         rich_markup_mode=None,
     )
@@ -30,7 +30,6 @@ def register(app: typer.Typer) -> None:
     app.command("web")(web)
     app.command("optuna-dashboard")(optuna_dashboard)
     one = typer.Typer(
-        help="Run one agent (without a command), or say when jobs may run on this machine.",
         invoke_without_command=True,
         rich_markup_mode=None,
     )
@@ -53,7 +52,10 @@ def up(
         typer.Option("--address", help="Where others reach this machine, or `lan` to look; kept."),
     ] = None,
 ) -> None:
-    """Run the house in the foreground: broker, mongod, HQ, web and an agent. SIGTERM stops all of it."""
+    """Run the house in the foreground: broker, mongod, HQ, web and an agent. SIGTERM stops all of it.
+
+    Example: idlehands up --address lan --slots 2
+    """
     from idlehands.house.components import AgentOptions
     from idlehands.house.home import open_home
     from idlehands.house.up import up as run_house
@@ -81,8 +83,10 @@ def _move(house: Any, address: str) -> Any:
 
 
 def status(json: options.Json = False) -> None:
-    """Show what runs. Exit code 3 when the house is down, 4 while not all of it is ready."""
-    from idlehands.cli.printing import print_json
+    """Show what runs. Exit code 3 when the house is down, 4 while not all of it is ready.
+
+    Example: idlehands status --json
+    """
     from idlehands.house.home import read_home
     from idlehands.house.status import describe, read_status
 
@@ -96,20 +100,39 @@ def status(json: options.Json = False) -> None:
 
 
 def login(
-    role: Annotated[str, typer.Option("--role", help="viewer, operator or admin.")] = "admin",
+    role: Annotated[
+        str,
+        typer.Option(
+            "--role",
+            metavar="ROLE",
+            help="viewer, operator or admin.",
+            autocompletion=completing.words("viewer", "operator", "admin"),
+        ),
+    ] = "admin",
     name: Annotated[str, typer.Option("--name", help="Under which their jobs are known.")] = "owner",
+    json: options.Json = False,
 ) -> None:
-    """Print a link that logs in to the page whoever opens it first, within the hour."""
+    """Print a link that logs in to the page whoever opens it first, within the hour.
+
+    Example: idlehands login --role viewer --name vera
+    """
     from idlehands.house.home import read_home
     from idlehands.house.login import login_link
     from idlehands.house.tokens import TokenRole
 
     options.check_word("--role", role, ("viewer", "operator", "admin"))
-    sys.stdout.write(f"{login_link(read_home(), name, TokenRole(role))}\n")
+    link = login_link(read_home(), name, TokenRole(role))
+    if json:
+        print_json({"link": link, "name": name, "role": role})
+    else:
+        sys.stdout.write(f"{link}\n")
 
 
 def run_hq(context: typer.Context) -> None:
-    """Run HQ alone in the foreground, look at it, or make its read models anew."""
+    """Run HQ alone (without a command), look at it, or make its read models anew.
+
+    Example: idlehands hq
+    """
     if context.invoked_subcommand is not None:
         return
     from idlehands.house.components import hq_command
@@ -118,9 +141,12 @@ def run_hq(context: typer.Context) -> None:
 
 
 def hq_status(json: options.Json = False) -> None:
-    """Show HQ's epoch, log position, counts, and refused messages by reason."""
+    """Show HQ's epoch, log position, counts, and refused messages by reason.
+
+    Example: idlehands hq status
+    """
     from idlehands.cli.opening import open_client
-    from idlehands.cli.printing import print_json, print_table
+    from idlehands.cli.printing import print_table
 
     with open_client() as client:
         found = client.status(10)
@@ -152,38 +178,55 @@ def hq_status(json: options.Json = False) -> None:
     )
 
 
-def hq_rebuild() -> None:
-    """Make the read models anew from the event log. The database must run; HQ may."""
+def hq_rebuild(json: options.Json = False) -> None:
+    """Make the read models anew from the event log. The database must run; HQ may.
+
+    Example: idlehands hq rebuild
+    """
+    from idlehands.cli.chores import run_chore
     from idlehands.house.components import rebuild_command
     from idlehands.house.home import read_home
 
-    _become(rebuild_command(read_home()))
+    run_chore(rebuild_command(read_home()), "making the read models anew", json)
 
 
 def hq_clean(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be deleted.")] = False,
+    json: options.Json = False,
 ) -> None:
-    """Delete blobs that nothing refers to, and logs that retention.json calls old. HQ may run."""
+    """Delete blobs that nothing refers to, and logs that retention.json calls old. HQ may run.
+
+    Example: idlehands hq clean --dry-run
+    """
+    from idlehands.cli.chores import run_chore
     from idlehands.house.components import housekeeping_command
     from idlehands.house.home import read_home
 
     house = read_home()
     flags = ["--retention", str(house.retention_file), *(["--dry-run"] if dry_run else [])]
-    _become(housekeeping_command(house, "clean", *flags))
+    run_chore(housekeeping_command(house, "clean", *flags), "cleaning", json)
 
 
 def hq_compact(
     keep: Annotated[int, typer.Option("--keep", min=1, help="The last decisions, which stay.")] = 10_000,
+    json: options.Json = False,
 ) -> None:
-    """Put a snapshot in the place of the event log's beginning. The database must run; HQ may."""
+    """Put a snapshot in the place of the event log's beginning. The database must run; HQ may.
+
+    Example: idlehands hq compact --keep 50000
+    """
+    from idlehands.cli.chores import run_chore
     from idlehands.house.components import housekeeping_command
     from idlehands.house.home import read_home
 
-    _become(housekeeping_command(read_home(), "compact", "--keep", str(keep)))
+    run_chore(housekeeping_command(read_home(), "compact", "--keep", str(keep)), "compacting", json)
 
 
 def web() -> None:
-    """Run REST and the page alone in the foreground."""
+    """Run REST and the page alone in the foreground.
+
+    Example: idlehands web
+    """
     from idlehands.house.components import web_command
 
     _become(web_command(_furnished()))
@@ -209,9 +252,11 @@ def agent(
     runner: Annotated[str | None, typer.Option("--runner", help="subprocess or noop.")] = None,
     isolation: options.LeastIsolation = None,
 ) -> None:
-    """Run one agent in the foreground: of the house here, or of the one that this machine has joined.
+    """Run one agent (without a command), or say when jobs may run on this machine.
 
-    With a command: say when jobs may run on this machine.
+    It is an agent of the house here, or of the one that this machine has joined.
+
+    Example: idlehands agent --slots 2
     """
     if context.invoked_subcommand is not None:
         return
@@ -250,7 +295,10 @@ def agent(
 def optuna_dashboard(
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 for any that is free.")] = 8080,
 ) -> None:
-    """Show the sweeps in optuna-dashboard, on this machine only. Needs the extra `dashboard`."""
+    """Show the sweeps in optuna-dashboard, on this machine only. Needs the extra `dashboard`.
+
+    Example: idlehands optuna-dashboard --port 8088
+    """
     from idlehands.house.components import optuna_dashboard_command
     from idlehands.house.home import read_home
 

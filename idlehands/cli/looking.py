@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from idlehands.cli import options
+from idlehands.cli import completing, options
 from idlehands.cli.printing import ago, print_json, print_lines, print_table, show
 from idlehands.energy import add_up, describe
 from schemas.calls import OURS
@@ -30,22 +30,30 @@ def register(app: typer.Typer) -> None:
 def jobs(
     status: Annotated[
         str | None,
-        typer.Option("--status", help="queued, held, running, succeeded, failed, cancelled, dead or pruned."),
+        typer.Option(
+            "--status",
+            metavar="STATUS",
+            help="queued, held, running, succeeded, failed, cancelled, dead or pruned.",
+            autocompletion=completing.words(*JobStatus),
+        ),
     ] = None,
     sweep: options.Sweep = None,
-    agent: Annotated[str | None, typer.Option("--agent", metavar="NAME")] = None,
+    agent: options.OfAgent = None,
     project: options.OfProject = None,
     tag: options.OneTag = None,
     limit: options.Limit = 50,
     json: options.Json = False,
 ) -> None:
-    """List jobs, newest first. --json: one JSON document a line."""
+    """List jobs, newest first. --json: one JSON document a line.
+
+    Example: idlehands jobs --status failed --limit 10
+    """
     options.check_word("--status", status, JobStatus)
     from idlehands.cli.finding import find_sweep
     from idlehands.cli.opening import open_client
 
     with open_client() as client:
-        whole = find_sweep(client, sweep) if sweep else None
+        whole = client.sweep(find_sweep(client, sweep))["id"] if sweep else None
         page = min(limit, _PAGE)
         asked = {"status": status, "sweep": whole, "agent": agent, "project": project, "tag": tag}
         rows = list(islice(client.jobs(**asked, limit=page), limit))
@@ -80,6 +88,8 @@ def search(
     """Find jobs and sweeps by words in their names, scripts, projects, tags, notes and reasons.
 
     Trials are found by their sweep. --json: one JSON document a line.
+
+    Example: idlehands search wine baseline --project cellar
     """
     from idlehands.cli.opening import open_client
 
@@ -120,7 +130,10 @@ def name_of(row: dict[str, Any]) -> str:
 
 
 def job(ident: options.OneJob, json: options.Json = False) -> None:
-    """Show one job: its parameters, its attempts, its result, and why it stands where it stands."""
+    """Show one job: its parameters, its attempts, its result, and why it stands where it stands.
+
+    Example: idlehands job j7q2
+    """
     from idlehands.cli.finding import find_job
     from idlehands.cli.opening import open_client
     from idlehands.cli.used import describe_usage
@@ -195,7 +208,10 @@ def logs(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the job has ended.")] = False,
     json: options.Json = False,
 ) -> None:
-    """Print what a job wrote."""
+    """Print what a job wrote.
+
+    Example: idlehands logs j7q2 --follow
+    """
     import sys
 
     from idlehands.cli.finding import find_job
@@ -224,14 +240,17 @@ def results(
     limit: options.Limit = 100,
     json: options.Json = False,
 ) -> None:
-    """List results, best first for a sweep with a metric. --json: one JSON document a line."""
+    """List results, best first for a sweep with a metric. --json: one JSON document a line.
+
+    Example: idlehands results --sweep s3fa --sort -accuracy
+    """
     from idlehands.cli.exits import say
     from idlehands.cli.failures import describe_commonest, failed_results
     from idlehands.cli.finding import find_sweep
     from idlehands.cli.opening import open_client
 
     with open_client() as client:
-        whole = find_sweep(client, sweep) if sweep else None
+        whole = client.sweep(find_sweep(client, sweep))["id"] if sweep else None
         rows = list(islice(client.results(sweep=whole, sort=sort, limit=min(limit, _PAGE)), limit))
     print_results(rows, json)
     if not json and (commonest := describe_commonest(failed_results(rows), len(rows))):
@@ -289,7 +308,10 @@ def _is_short(value: Any) -> bool:
 
 
 def sweeps(limit: options.Limit = 50, json: options.Json = False) -> None:
-    """List sweeps, newest first. --json: one JSON document a line."""
+    """List sweeps, newest first. --json: one JSON document a line.
+
+    Example: idlehands sweeps --json
+    """
     from idlehands.cli.opening import open_client
 
     with open_client() as client:
@@ -318,7 +340,10 @@ def sweeps(limit: options.Limit = 50, json: options.Json = False) -> None:
 
 
 def agents(json: options.Json = False) -> None:
-    """List the machines: what each does, and why it does not. --json: one JSON document a line."""
+    """List the machines: what each does, and why it does not. --json: one JSON document a line.
+
+    Example: idlehands agents
+    """
     from idlehands.cli.opening import open_client
 
     with open_client() as client:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
-from idlehands.cli import options
+from idlehands.cli import completing, options
 from idlehands.cli.exits import REFUSED, USAGE, Stop, say
 from schemas.registry import Stage
 
@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 
 STAGES: tuple[str, ...] = get_args(Stage)
 Reference = Annotated[
-    str, typer.Argument(metavar="NAME[@VERSION]", help="wine, wine@3, wine@production, wine@latest.")
+    str,
+    typer.Argument(
+        metavar="NAME[@VERSION]",
+        help="wine, wine@3, wine@production, wine@latest.",
+        autocompletion=completing.models,
+    ),
 ]
 
 
@@ -35,10 +40,22 @@ def register(app: typer.Typer) -> None:
 
 
 def promote(
-    ident: Annotated[str, typer.Argument(metavar="ID", help="Of a job, or of a sweep: then its best trial.")],
+    ident: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID",
+            help="Of a job, or of a sweep: then its best trial.",
+            autocompletion=completing.jobs_and_sweeps,
+        ),
+    ],
     name: Annotated[str, typer.Option("--name", help="Of the model: a-z, 0-9, dots, - and _.")],
     stage: Annotated[
-        str, typer.Option("--stage", help="none, staging, production or archived; one version each of two.")
+        str,
+        typer.Option(
+            "--stage",
+            help="none, staging, production or archived; one version each of two.",
+            autocompletion=completing.words(*STAGES),
+        ),
     ] = "none",
     artifact: Annotated[
         list[str] | None,

@@ -39,3 +39,15 @@ def parse_moment(option: str, text: str, now: float | None = None) -> float:
     if when.timestamp() <= now:
         when += timedelta(days=1)
     return when.timestamp()
+
+
+def parse_end(option: str, text: str) -> float:
+    """Return a moment that is still to come, 0 for an empty text.
+
+    Raises:
+        Stop: If it is no moment, or over.
+    """
+    at = parse_moment(option, text)
+    if text and at <= time.time():
+        raise Stop(USAGE, f"{option} {text!r} is over already: nothing could begin")
+    return at

@@ -1,12 +1,15 @@
 """`notify`: mails, webhooks, phones and topics that hear what happens. On the HQ host."""
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
 
 from idlehands.cli import options
 from idlehands.cli.as_admin import SecretFile, as_admin, post, read_secret
+from idlehands.cli.blocks import spread
 from idlehands.cli.exits import REFUSED, USAGE, Stop, say
+from idlehands.cli.printing import answer
 
 _PATH = "/settings/notifications"
 _WORDS = (
@@ -41,6 +44,38 @@ PerHour = Annotated[
 Secret = Annotated[str | None, SecretFile]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """What a notification tells of, and how often."""
+
+    on: On = None
+    over_minutes: Over = 0
+    user: User = None
+    project: Project = ""
+    job_name: JobName = ""
+    gather: Gather = 60
+    per_hour: PerHour = 20
+
+    def fields(self) -> dict[str, Any]:
+        """Return the rules as the settings of the house have them.
+
+        Raises:
+            Stop: If there is nothing of such a name to tell.
+        """
+        unknown = sorted(set(self.on or ()) - set(_WORDS))
+        if unknown:
+            raise Stop(USAGE, f"--on {unknown[0]!r} is none of {', '.join(_WORDS)}")
+        return {
+            **({"on": self.on} if self.on else {}),
+            "over_minutes": self.over_minutes,
+            "user": self.user,
+            "project": self.project,
+            "job_name": self.job_name,
+            "gather_seconds": self.gather,
+            "per_hour": self.per_hour,
+        }
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     notify = typer.Typer(
@@ -62,26 +97,26 @@ def register(app: typer.Typer) -> None:
     app.add_typer(notify, name="notify")
 
 
+@spread
 def mail(
     name: Name,
     host: Annotated[str, typer.Option("--host", help="The mail server.")],
-    sender: Annotated[str, typer.Option("--from", metavar="ADDRESS")],
+    sender: Annotated[str, typer.Option("--from", metavar="ADDRESS", help="Who it comes from.")],
     to: Annotated[list[str], typer.Option("--to", metavar="ADDRESS", help="May be repeated.")],
-    port: Annotated[int, typer.Option("--port", min=1, max=65_535)] = 587,
+    port: Annotated[int, typer.Option("--port", min=1, max=65_535, help="Of the mail server.")] = 587,
     security: Annotated[
         str, typer.Option("--security", metavar="HOW", help="starttls, tls (port 465) or none.")
     ] = "starttls",
     login: Annotated[str, typer.Option("--login", metavar="USER", help="Its password is the secret.")] = "",
     secret_file: Secret = None,
-    on: On = None,
-    over_minutes: Over = 0,
-    user: User = None,
-    project: Project = "",
-    job_name: JobName = "",
-    gather: Gather = 60,
-    per_hour: PerHour = 20,
+    *,
+    rules: Rules,
+    json: options.Json = False,
 ) -> None:
-    """By mail: `notify add mail me --host mail.example.org --from hq@example.org --to me@example.org`."""
+    """Tell by mail, through a mail server that you name.
+
+    Example: idlehands notify add mail me --host mail.example.org --from hq@example.org --to me@example.org
+    """
     if security not in ("starttls", "tls", "none"):
         raise Stop(USAGE, f"--security {security!r} is none of starttls, tls, none")
     target = {
@@ -93,95 +128,78 @@ def mail(
         "sender": sender,
         "to": to,
     }
-    _add(name, target, secret_file, _rules(on, over_minutes, user, project, job_name, gather, per_hour))
+    _add(name, target, secret_file, rules, json=json)
 
 
+@spread
 def webhook(
     name: Name,
-    url: Annotated[str, typer.Argument(metavar="URL")],
+    url: Annotated[str, typer.Argument(metavar="URL", help="That takes a POST.")],
     secret_file: Secret = None,
-    on: On = None,
-    over_minutes: Over = 0,
-    user: User = None,
-    project: Project = "",
-    job_name: JobName = "",
-    gather: Gather = 60,
-    per_hour: PerHour = 20,
+    *,
+    rules: Rules,
+    json: options.Json = False,
 ) -> None:
-    """As JSON to a URL; with a secret it is signed: `X-Idlehands-Signature-256: sha256=HMAC`."""
+    """As JSON to a URL; with a secret it is signed: `X-Idlehands-Signature-256: sha256=HMAC`.
+
+    Example: idlehands notify add webhook chat https://chat.example.org/in --on job_failed
+    """
     target = {"kind": "webhook", "url": url}
-    _add(name, target, secret_file, _rules(on, over_minutes, user, project, job_name, gather, per_hour))
+    _add(name, target, secret_file, rules, json=json)
 
 
+@spread
 def ntfy(
     name: Name,
     topic: Annotated[str, typer.Argument(metavar="TOPIC", help="A name that nobody guesses.")],
-    server: Annotated[str, typer.Option("--server", metavar="URL")] = "https://ntfy.sh",
+    server: Annotated[
+        str, typer.Option("--server", metavar="URL", help="Of your own, if you have one.")
+    ] = "https://ntfy.sh",
     secret_file: Secret = None,
-    on: On = None,
-    over_minutes: Over = 0,
-    user: User = None,
-    project: Project = "",
-    job_name: JobName = "",
-    gather: Gather = 60,
-    per_hour: PerHour = 20,
+    *,
+    rules: Rules,
+    json: options.Json = False,
 ) -> None:
-    """To phones that follow a topic of ntfy.sh, or of your own server. The secret is its access token."""
+    """To phones that follow a topic of ntfy.sh, or of your own server. The secret is its access token.
+
+    Example: idlehands notify add ntfy phone TOPIC --on sweep_finished
+    """
     target = {"kind": "ntfy", "server": server, "topic": topic}
-    _add(name, target, secret_file, _rules(on, over_minutes, user, project, job_name, gather, per_hour))
+    _add(name, target, secret_file, rules, json=json)
 
 
+@spread
 def mqtt(
     name: Name,
-    topic: Annotated[str, typer.Argument(metavar="TOPIC")],
+    topic: Annotated[str, typer.Argument(metavar="TOPIC", help="Such as home/idlehands.")],
     household: Annotated[
         bool, typer.Option("--household", help="On the household's own broker, not on the house's.")
     ] = False,
-    on: On = None,
-    over_minutes: Over = 0,
-    user: User = None,
-    project: Project = "",
-    job_name: JobName = "",
-    gather: Gather = 60,
-    per_hour: PerHour = 20,
+    *,
+    rules: Rules,
+    json: options.Json = False,
 ) -> None:
-    """As JSON on a topic: below home/ on the house's broker, any on the household's own."""
+    """As JSON on a topic: below home/ on the house's broker, any on the household's own.
+
+    Example: idlehands notify add mqtt hall home/idlehands
+    """
     target = {"kind": "mqtt", "topic": topic, "broker": "household" if household else "house"}
-    _add(name, target, None, _rules(on, over_minutes, user, project, job_name, gather, per_hour))
+    _add(name, target, None, rules, json=json)
 
 
-def _rules(
-    on: list[str] | None,
-    over_minutes: float,
-    user: str | None,
-    project: str,
-    job_name: str,
-    gather: float,
-    per_hour: int,
-) -> dict[str, Any]:
-    unknown = sorted(set(on or ()) - set(_WORDS))
-    if unknown:
-        raise Stop(USAGE, f"--on {unknown[0]!r} is none of {', '.join(_WORDS)}")
-    return {
-        **({"on": on} if on else {}),
-        "over_minutes": over_minutes,
-        "user": user,
-        "project": project,
-        "job_name": job_name,
-        "gather_seconds": gather,
-        "per_hour": per_hour,
-    }
-
-
-def _add(name: str, target: dict[str, Any], secret_file: str | None, rules: dict[str, Any]) -> None:
-    secret = read_secret(secret_file)
+def _add(name: str, target: dict[str, Any], secret_file: str | None, rules: Rules, *, json: bool) -> None:
+    body = {"name": name, "to": target, "secret": read_secret(secret_file), **rules.fields()}
     with as_admin() as rest:
-        post(rest, _PATH, {"name": name, "to": target, "secret": secret, **rules})
-    say(f"{name} is told from now on. `idlehands notify test {name}` tries it.")
+        post(rest, _PATH, body)
+    said = {"name": name, "to": target, **rules.fields()}
+    answer(json, said, f"{name} is told from now on. `idlehands notify test {name}` tries it.")
 
 
 def notify_list(json: options.Json = False) -> None:
-    """Show the notifications, what waits to be sent, and what went wrong."""
+    """Show the notifications, what waits to be sent, and what went wrong.
+
+    Example: idlehands notify list
+    """
     import datetime
 
     from idlehands.cli.printing import print_json, print_table
@@ -227,17 +245,24 @@ def where(target: dict[str, Any]) -> str:
             return f"mqtt {target['topic']} ({target['broker']})"
 
 
-def notify_remove(name: Name) -> None:
-    """Remove a notification. What waited to be sent is not sent."""
+def notify_remove(name: Name, json: options.Json = False) -> None:
+    """Remove a notification. What waited to be sent is not sent.
+
+    Example: idlehands notify remove me
+    """
     with as_admin() as rest:
         rest.send("DELETE", f"{_PATH}/{name}")
-    say(f"{name} is told nothing any more.")
+    answer(json, {"name": name, "removed": True}, f"{name} is told nothing any more.")
 
 
-def notify_test(name: Name) -> None:
-    """Send a test at once and say whether it was taken."""
+def notify_test(name: Name, json: options.Json = False) -> None:
+    """Send a test at once and say whether it was taken.
+
+    Example: idlehands notify test me
+    """
     with as_admin() as rest:
         done = post(rest, f"{_PATH}/{name}/test")
     if not done["taken"]:
         raise Stop(REFUSED, f"The test of {name} was not taken: {done['why']}.")
-    say(f"The test was taken. Look whether it arrived at {name}.")
+    said = f"The test was taken. Look whether it arrived at {name}."
+    answer(json, {"name": name, "taken": True}, said)

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from idlehands.cli import completing
 from idlehands.cli.exits import USAGE, Stop
 from schemas.isolation import LEVELS, Isolation
-from schemas.specs import Limits, Needs
 
 Params = Annotated[
     list[str] | None,
@@ -17,7 +17,9 @@ Params = Annotated[
 Arguments = Annotated[
     str,
     typer.Option(
-        "--arguments", help="How the script takes parameters: flags, positional or stdin (one JSON object)."
+        "--arguments",
+        autocompletion=completing.words("flags", "positional", "stdin"),
+        help="How the script takes parameters: flags, positional or stdin (one JSON object).",
     ),
 ]
 Name = Annotated[str, typer.Option("--name", help="What lists call it.")]
@@ -36,7 +38,10 @@ Artifact = Annotated[
 Label = Annotated[
     list[str] | None, typer.Option("--label", help="Only machines with this label; may be repeated.")
 ]
-Agent = Annotated[str | None, typer.Option("--agent", help="Only this machine.")]
+Agent = Annotated[
+    str | None,
+    typer.Option("--agent", metavar="NAME", help="Only on this machine.", autocompletion=completing.agents),
+]
 Memory = Annotated[int, typer.Option("--memory-mb", min=0, help="Memory that the machine must have.")]
 Gpus = Annotated[int, typer.Option("--gpus", min=0, help="GPUs that the machine must have.")]
 Priority = Annotated[int, typer.Option("--priority", min=-100, max=100, help="Higher first.")]
@@ -70,7 +75,9 @@ AuthorKey = Annotated[
 IsolationMinimum = Annotated[
     str,
     typer.Option(
-        "--isolation", help="The least isolation that will do: none, basic, or strict for a sandbox."
+        "--isolation",
+        help="The least isolation that will do: none, basic, or strict for a sandbox.",
+        autocompletion=completing.words(*LEVELS),
     ),
 ]
 Network = Annotated[
@@ -99,11 +106,17 @@ After = Annotated[
         "--after",
         metavar="ID",
         help="A job or sweep that must have succeeded first; repeatable. If it does not, this is cancelled.",
+        autocompletion=completing.jobs_and_sweeps,
     ),
 ]
 AfterAny = Annotated[
     list[str] | None,
-    typer.Option("--after-any", metavar="ID", help="A job or sweep that must have ended first, however."),
+    typer.Option(
+        "--after-any",
+        metavar="ID",
+        help="A job or sweep that must have ended first, however.",
+        autocompletion=completing.jobs_and_sweeps,
+    ),
 ]
 NotBefore = Annotated[
     str,
@@ -131,11 +144,24 @@ LeastIsolation = Annotated[
     typer.Option(
         "--isolation",
         envvar="IDLEHANDS_ISOLATION",
+        autocompletion=completing.words(*LEVELS),
         help="Run no job here with less: none, basic or strict. Default: as house.json says.",
     ),
 ]
-OneJob = Annotated[str, typer.Argument(metavar="ID", help="A job id, or a unique beginning of one.")]
-Sweep = Annotated[str | None, typer.Option("--sweep", metavar="ID")]
+OneJob = Annotated[
+    str,
+    typer.Argument(
+        metavar="ID", help="A job id, or a unique beginning of one.", autocompletion=completing.jobs
+    ),
+]
+Sweep = Annotated[
+    str | None,
+    typer.Option("--sweep", metavar="ID", help="Only of this sweep.", autocompletion=completing.sweeps),
+]
+OfAgent = Annotated[
+    str | None,
+    typer.Option("--agent", metavar="NAME", help="Only of this machine.", autocompletion=completing.agents),
+]
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="How many at most.")]
 Force = Annotated[
     bool,
@@ -163,50 +189,3 @@ def checked_isolation(given: str | None) -> Isolation | None:
     """
     check_word("--isolation", given, LEVELS)
     return next((level for level in LEVELS if level == given), None)
-
-
-def needs_of(
-    label: list[str] | None, agent: str | None, memory_mb: int, gpus: int, isolation: str, network: bool
-) -> Needs:
-    """Return what a machine must have.
-
-    Raises:
-        Stop: If there is no such isolation.
-    """
-    level = checked_isolation(isolation) or "basic"
-    return Needs(memory_mb, gpus, tuple(label or ()), agent, level, network)
-
-
-def limits_of(seconds: float) -> Limits:
-    """Return the bounds of an attempt."""
-    return Limits(wall_seconds=seconds)
-
-
-def spec_options(**given: Any) -> dict[str, Any]:
-    """Return the keyword arguments of `build_spec` that come from shared options."""
-    from idlehands.cli.moments import parse_moment
-
-    return {
-        "within": tuple(given["within"] or ()),
-        "project": given["project"],
-        "tags": tuple(given["tag"] or ()),
-        "note": given["note"],
-        "after": tuple(given["after"] or ()),
-        "after_any": tuple(given["after_any"] or ()),
-        "not_before": parse_moment("--not-before", given["not_before"]),
-        "expires": parse_moment("--expires", given["expires"]),
-        "arguments": given["arguments"],
-        "name": given["name"],
-        "needs": needs_of(
-            *(given["label"], given["agent"], given["memory_mb"], given["gpus"]),
-            *(given["isolation"], given["network"]),
-        ),
-        "secrets": tuple(given["secret"] or ()),
-        "secrets_as": "files" if given["secret_files"] else "environment",
-        "artifacts": tuple(given["artifact"] or ()),
-        "limits": limits_of(given["time_limit"]),
-        "priority": given["priority"],
-        "exclusive": given["exclusive"],
-        "seed": given.get("job_seed"),
-        "retry_on_failure": given["retry_on_failure"],
-    }

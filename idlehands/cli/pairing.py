@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from idlehands.cli import options
+from idlehands.cli import completing, options
 from idlehands.cli.exits import REFUSED, USAGE, Stop, say
+from idlehands.cli.printing import print_json
 
 if TYPE_CHECKING:
     from idlehands.pairing.join_token import JoinToken
@@ -24,7 +25,15 @@ def pair(
     name: Annotated[
         str | None, typer.Option("--name", help="What the machine will be called; else it says so itself.")
     ] = None,
-    role: Annotated[str, typer.Option("--role", help="agent, operator or viewer.")] = "agent",
+    role: Annotated[
+        str,
+        typer.Option(
+            "--role",
+            metavar="ROLE",
+            help="agent, operator or viewer.",
+            autocompletion=completing.words("agent", "operator", "viewer"),
+        ),
+    ] = "agent",
     auto: Annotated[
         bool, typer.Option("--auto", help="Allow whoever has the token, without asking.")
     ] = False,
@@ -34,7 +43,10 @@ def pair(
     minutes: Annotated[float, typer.Option("--minutes", min=0.05, max=1440, help="How long it waits.")] = 10,
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="To listen on; 0: a usual one.")] = 0,
 ) -> None:
-    """Let one more computer join: prints the line to type there, and waits for it."""
+    """Let one more computer join: prints the line to type there, and waits for it.
+
+    Example: idlehands pair --name attic-pc
+    """
     from idlehands.house.furnish import furnish
     from idlehands.house.home import read_home
     from idlehands.house.registry import Role, check_name
@@ -70,8 +82,12 @@ def join(
     ] = None,
     name: Annotated[str | None, typer.Option("--name", help="What this machine will be called.")] = None,
     run: Annotated[bool, typer.Option("--run", help="Then run its agent.")] = False,
+    json: options.Json = False,
 ) -> None:
-    """Join a house: makes keys here and gets a certificate. Afterwards `idlehands agent` needs no flags."""
+    """Join a house: makes keys here and gets a certificate. Afterwards `idlehands agent` needs no flags.
+
+    Example: idlehands join TOKEN --hq 192.168.1.10 --run
+    """
     from idlehands.house.home import default_home_path, machine_name
     from idlehands.pairing.join_token import JoinToken, TokenMistyped
     from idlehands.pairing.joined import has_joined, joined_folder, read_joined
@@ -98,6 +114,9 @@ def join(
     host, port = _find_hq(parsed, hq)
     say(f"Asking {host} port {port} ...")
     joined = join_house(parsed, host, port, name or machine_name(), folder, say)
+    if json:
+        facts = {"name": joined.name, "role": joined.role, "broker": joined.broker}
+        print_json({**facts, "certificate": str(folder)})
     say(f"Joined as {joined.name} ({joined.role}). Keys and certificate are in {folder}.")
     if joined.role != "agent":
         say("`idlehands jobs` and the other commands now talk to that house.")

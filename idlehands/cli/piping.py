@@ -7,14 +7,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from idlehands.cli import options
-from idlehands.cli.exits import REFUSED, USAGE, Stop, say
+from idlehands.cli import completing, options
+from idlehands.cli.exits import REFUSED, UNSUCCESSFUL, USAGE, Stop, say
 
 if TYPE_CHECKING:
     from idlehands.client import Client
 
-Pipeline = Annotated[str, typer.Argument(metavar="ID", help="A pipeline's id, or a unique beginning of one.")]
-Wait = Annotated[bool, typer.Option("--wait", help="Follow it to its end; 1 unless every step succeeded.")]
+Pipeline = Annotated[
+    str,
+    typer.Argument(
+        metavar="ID",
+        help="A pipeline's id, or a unique beginning of one.",
+        autocompletion=completing.pipelines,
+    ),
+]
+Wait = Annotated[
+    bool, typer.Option("--wait", help="Follow it to its end; exit with 5 unless every step succeeded.")
+]
 _LOOK_SECONDS = 0.5
 _NEWEST = 1000
 
@@ -55,7 +64,10 @@ def run(
 
 
 def retry(pipeline: Pipeline, wait: Wait = False, json: options.Json = False) -> None:
-    """Go on with a pipeline that failed: what succeeded is kept, the rest is submitted as a new pipeline."""
+    """Go on with a pipeline that failed: what succeeded is kept, the rest is submitted as a new pipeline.
+
+    Example: idlehands pipeline retry p5ka --wait
+    """
     from idlehands.cli.opening import open_client
 
     with open_client() as client:
@@ -64,7 +76,10 @@ def retry(pipeline: Pipeline, wait: Wait = False, json: options.Json = False) ->
 
 
 def show(pipeline: Pipeline, json: options.Json = False) -> None:
-    """Print the steps of a pipeline, how each stands, and why."""
+    """Print the steps of a pipeline, how each stands, and why.
+
+    Example: idlehands pipeline show p5ka
+    """
     from idlehands.cli.opening import open_client
     from idlehands.cli.printing import print_json
 
@@ -77,7 +92,10 @@ def show(pipeline: Pipeline, json: options.Json = False) -> None:
 
 
 def list_pipelines(limit: options.Limit = 20, json: options.Json = False) -> None:
-    """List pipelines, newest first."""
+    """List pipelines, newest first.
+
+    Example: idlehands pipeline list
+    """
     from itertools import islice
 
     from idlehands.cli.opening import open_client
@@ -142,7 +160,7 @@ def _conclude(client: "Client", pipeline: str, position: int, *, wait: bool, jso
     else:
         sys.stdout.write("".join(f"{line}\n" for line in draw(found)))
     if found["status"] != "succeeded":
-        raise typer.Exit(REFUSED)
+        raise typer.Exit(UNSUCCESSFUL)
 
 
 def _follow(client: "Client", pipeline: str, position: int) -> dict[str, Any]:

@@ -18,6 +18,15 @@ def print_json(document: Any) -> None:
     sys.stdout.flush()
 
 
+def answer(json: bool, document: Any, *sentences: str) -> None:
+    """Say what was done: one JSON document on standard output, or sentences on standard error."""
+    if json:
+        print_json(document)
+        return
+    for sentence in sentences:
+        print(sentence, file=sys.stderr, flush=True)
+
+
 def print_lines(rows: Iterable[Any]) -> None:
     """Print one JSON document a line (NDJSON), each as soon as it is known."""
     for row in rows:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from idlehands.cli import options
+from idlehands.cli import completing, options
 
 if TYPE_CHECKING:
     from idlehands.client import Client
@@ -20,15 +20,23 @@ def register(app: typer.Typer) -> None:
 def reproduce(
     ident: options.OneJob,
     agent: Annotated[
-        str | None, typer.Option("--agent", help="On this machine; by default on any that fits.")
+        str | None,
+        typer.Option(
+            "--agent",
+            metavar="NAME",
+            help="On this machine; by default on any that fits.",
+            autocompletion=completing.agents,
+        ),
     ] = None,
     json: options.Json = False,
 ) -> None:
-    """Run a job again with the same script, parameters and data, and say what differs: then exit with 1.
+    """Run a job again with the same script, parameters and data, and say what differs: then exit with 5.
 
     Differences in machine, Python and packages are told, and are no failure by themselves.
+
+    Example: idlehands reproduce j7q2 --agent attic-pc
     """
-    from idlehands.cli.exits import REFUSED, Stop, say
+    from idlehands.cli.exits import REFUSED, UNSUCCESSFUL, Stop, say
     from idlehands.cli.finding import find_job
     from idlehands.cli.opening import open_client
     from idlehands.cli.printing import print_json, print_table
@@ -71,7 +79,7 @@ def reproduce(
         rows = [(one.what, one.before, one.now) for one in (*results, *around)]
         print_table(("what", whole, again), rows, "Nothing differs.")
         sys.stdout.write("The result is another.\n" if results else "The result is the same.\n")
-    raise typer.Exit(1 if results else 0)
+    raise typer.Exit(UNSUCCESSFUL if results else 0)
 
 
 def _counting(job: dict[str, Any]) -> dict[str, Any] | None:

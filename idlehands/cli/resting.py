@@ -1,15 +1,20 @@
 """`machines pause`, `drain` and `resume`: asking another machine of the house for less."""
 
+import sys
 import time
 from typing import Annotated, Any
 
 import typer
 
-from idlehands.cli import looking, options
-from idlehands.cli.exits import REFUSED, USAGE, Stop
+from idlehands.cli import completing, looking, options
+from idlehands.cli.exits import TIMED_OUT, USAGE, Stop
+from idlehands.cli.printing import print_json
 from schemas.names import GuestCommand
 
-Machine = Annotated[str, typer.Argument(metavar="NAME", help="As `idlehands agents` lists it.")]
+Machine = Annotated[
+    str,
+    typer.Argument(metavar="NAME", help="As `idlehands agents` lists it.", autocompletion=completing.agents),
+]
 For = Annotated[
     str | None,
     typer.Option("--for", metavar="TIME", help="Such as 30m, 1h or 2d; else until `machines resume`."),
@@ -21,7 +26,6 @@ _CONFIRMED_SECONDS = 15.0
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     machines = typer.Typer(
-        help="List the machines (without a command), or ask one for less.",
         invoke_without_command=True,
         rich_markup_mode=None,
     )
@@ -33,27 +37,39 @@ def register(app: typer.Typer) -> None:
 
 
 def list_machines(context: typer.Context, json: options.Json = False) -> None:
-    """List the machines, as `agents` does, or ask one for less."""
+    """List the machines (without a command), or ask one for less.
+
+    Example: idlehands machines
+    """
     if context.invoked_subcommand is None:
         looking.agents(json)
 
 
-def pause(name: Machine, duration: For = None) -> None:
-    """Let the jobs of a machine stand still at once; they leave if that lasts."""
-    _ask(name, "pause", duration)
+def pause(name: Machine, duration: For = None, json: options.Json = False) -> None:
+    """Let the jobs of a machine stand still at once; they leave if that lasts.
+
+    Example: idlehands machines pause attic-pc --for 1h
+    """
+    _ask(name, "pause", duration, json=json)
 
 
-def drain(name: Machine, duration: For = None) -> None:
-    """Let a machine finish what it has and take nothing new."""
-    _ask(name, "drain", duration)
+def drain(name: Machine, duration: For = None, json: options.Json = False) -> None:
+    """Let a machine finish what it has and take nothing new.
+
+    Example: idlehands machines drain attic-pc
+    """
+    _ask(name, "drain", duration, json=json)
 
 
-def resume(name: Machine) -> None:
-    """Take back `machines pause` and `drain`. What its owner asked for on the machine itself stays."""
-    _ask(name, "resume", None)
+def resume(name: Machine, json: options.Json = False) -> None:
+    """Take back `machines pause` and `drain`. What its owner asked for on the machine itself stays.
+
+    Example: idlehands machines resume attic-pc
+    """
+    _ask(name, "resume", None, json=json)
 
 
-def _ask(name: str, command: GuestCommand, duration: str | None) -> None:
+def _ask(name: str, command: GuestCommand, duration: str | None, *, json: bool) -> None:
     from idlehands.cli.opening import open_client
     from schemas.durations import DurationUnknown, parse_duration
 
@@ -68,10 +84,15 @@ def _ask(name: str, command: GuestCommand, duration: str | None) -> None:
             row = next((row for row in client.agents() if row["name"] == name), {})
             guest: dict[str, Any] = (row.get("heard") or {}).get("guest") or {}
             if guest.get("house_wish", "") == ("" if command == "resume" else command):
-                print(f"{name}: {_words(guest)}")
+                if json:
+                    print_json({"agent": name, "wish": guest.get("house_wish", ""), **guest})
+                else:
+                    sys.stdout.write(f"{name}: {_words(guest)}\n")
                 return
             time.sleep(0.2)
-    raise Stop(REFUSED, f"{name} was told, and has not said yet that it does. `idlehands agents` shows when")
+    raise Stop(
+        TIMED_OUT, f"{name} was told, and has not said yet that it does. `idlehands agents` shows when"
+    )
 
 
 def _words(guest: dict[str, Any]) -> str:

@@ -9,11 +9,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from idlehands.cli import exits, words
+from idlehands.cli import exits
+from idlehands.cli.building import build_job, checked_params
+from idlehands.cli.job_options import Template
 from idlehands.cli.opening import open_client
 from idlehands.cli.printing import print_json
 from idlehands.cli.screen import Screen
-from idlehands.cli.script_arguments import check_arguments
 from idlehands.client import Client, ClientError, RequestRefused, StatusUpdate
 from schemas.states import JobStatus
 
@@ -21,16 +22,7 @@ from schemas.states import JobStatus
 EXPLAIN_SECONDS = 3.0
 
 
-def run_job(
-    script: Path,
-    argv: Sequence[str],
-    include: Sequence[Path],
-    param: Sequence[str],
-    shared: dict[str, Any],
-    author_key: Path | None = None,
-    env: str = "auto",
-    force: bool = False,
-) -> int:
+def run_job(script: Path, argv: Sequence[str], given: Template) -> int:
     """Submit, follow, print the result; return the exit code.
 
     Raises:
@@ -38,14 +30,11 @@ def run_job(
         Stop: If the script would not take what it is given.
         KeyboardInterrupt: On Ctrl-C before there is a job, or on the second one.
     """
-    params = words.parse_params(param)
-    check_arguments(script, params, argv, shared["arguments"], force=force)
+    params = checked_params(script, argv, given)
     with open_client() as client:
-        packed, shared["needs"] = words.add_environment(script, env, include, shared["needs"])
-        reference, source = words.upload_with_source(client, script, packed, author_key)
-        spec = words.build_spec(reference, params=params, argv=argv, source=source, **shared)
+        spec = build_job(client, script, params, argv, given)
         job = client.submit([spec]).jobs[0]
-        with Screen(reference.name) as screen:
+        with Screen(spec.script.name) as screen:
             screen.note(f"job {job}")
             final = _follow(client, job, screen)
         return _conclude(client, job, final)

@@ -6,10 +6,15 @@ from typing import Annotated, Any
 
 import typer
 
-from idlehands.cli import options
+from idlehands.cli import completing, options
+from idlehands.cli.blocks import spread
 from idlehands.cli.exits import REFUSED, Stop, say
+from idlehands.cli.job_options import Template
+from idlehands.cli.printing import answer, print_json
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="By which you call it.")]
+Name = Annotated[
+    str, typer.Argument(metavar="NAME", help="By which you call it.", autocompletion=completing.schedules)
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -28,8 +33,9 @@ def register(app: typer.Typer) -> None:
     app.add_typer(schedule, name="schedule")
 
 
+@spread
 def schedule_add(
-    schedule: Name,
+    schedule: Annotated[str, typer.Argument(metavar="NAME", help="By which you call it.")],
     cron: Annotated[
         str,
         typer.Argument(
@@ -38,7 +44,9 @@ def schedule_add(
         ),
     ],
     script: Annotated[Path | None, typer.Argument(metavar="[SCRIPT]", help="A Python file.")] = None,
-    args: Annotated[list[str] | None, typer.Argument(metavar="[-- ARGS]...")] = None,
+    args: Annotated[
+        list[str] | None, typer.Argument(metavar="[-- ARGS]...", help="Words for the script.")
+    ] = None,
     sweep_file: Annotated[
         Path | None, typer.Option("--sweep-file", help="A sweep instead, as `sweep --file` takes it.")
     ] = None,
@@ -53,46 +61,24 @@ def schedule_add(
         bool,
         typer.Option("--skip-missed", help="What HQ slept through is left out; else it comes once."),
     ] = False,
-    param: options.Params = None,
-    arguments: options.Arguments = "flags",
-    name: options.Name = "",
-    project: options.Project = None,
-    tag: options.Tags = None,
-    note: options.Note = "",
-    include: options.Include = None,
-    author_key: options.AuthorKey = None,
-    artifact: options.Artifact = None,
-    label: options.Label = None,
-    agent: options.Agent = None,
-    memory_mb: options.Memory = 0,
-    gpus: options.Gpus = 0,
-    isolation: options.IsolationMinimum = "basic",
-    network: options.Network = False,
-    env: options.Environment = "auto",
-    secret: options.Secret = None,
-    secret_files: options.SecretFiles = False,
-    priority: options.Priority = 0,
-    retry_on_failure: options.Retries = 0,
-    time_limit: options.Wall = 0,
-    force: options.Force = False,
+    *,
+    job: Template,
     json: options.Json = False,
 ) -> None:
     """Submit SCRIPT whenever CRON says, as it is now: a file that changes later is added anew.
 
     The same name again takes the place of the schedule before.
+
+    Example: idlehands schedule add nightly '30 2 * * *' train.py
     """
-    given: dict[str, Any] = dict(locals())
-    for own in ("schedule", "cron", "script", "args", "sweep_file", "zone", "overlap", "skip_missed", "json"):
-        del given[own]
     from idlehands.cli.opening import open_client
-    from idlehands.cli.printing import print_json
     from idlehands.cli.templates import build_template
     from idlehands.cli.words import checked
     from schemas.requests import AddSchedule
     from schemas.schedules import ScheduleSpec
 
     with open_client() as client:
-        template = build_template(client, script, args or [], sweep_file, **given)
+        template = build_template(client, script, args or [], sweep_file, job)
         rules = {
             "name": schedule,
             "cron": cron,
@@ -109,9 +95,12 @@ def schedule_add(
 
 
 def schedule_list(json: options.Json = False) -> None:
-    """Show the schedules: when each is due, what it submitted last, why it did not."""
+    """Show the schedules: when each is due, what it submitted last, why it did not.
+
+    Example: idlehands schedule list
+    """
     from idlehands.cli.opening import open_client
-    from idlehands.cli.printing import print_json, print_table
+    from idlehands.cli.printing import print_table
     from schemas.requests import ReadSchedules
 
     with open_client() as client:
@@ -141,37 +130,52 @@ def schedule_list(json: options.Json = False) -> None:
             say(f"{one['schedule']} was left out at {_moment(one['skipped_at'])}: {one['why']}")
 
 
-def schedule_remove(schedule: Name) -> None:
-    """Remove a schedule. What it submitted goes on."""
+def schedule_remove(schedule: Name, json: options.Json = False) -> None:
+    """Remove a schedule. What it submitted goes on.
+
+    Example: idlehands schedule remove nightly
+    """
     from schemas.requests import RemoveSchedule
 
     _ask(RemoveSchedule(schedule=schedule))
-    say(f"{schedule} is removed.")
+    answer(json, {"schedule": schedule, "removed": True}, f"{schedule} is removed.")
 
 
-def schedule_pause(schedule: Name) -> None:
-    """Submit nothing until `schedule resume`."""
+def schedule_pause(schedule: Name, json: options.Json = False) -> None:
+    """Submit nothing until `schedule resume`.
+
+    Example: idlehands schedule pause nightly
+    """
     from schemas.requests import PauseSchedule
 
     _ask(PauseSchedule(schedule=schedule))
-    say(f"{schedule} is paused.")
+    answer(json, {"schedule": schedule, "paused": True}, f"{schedule} is paused.")
 
 
-def schedule_resume(schedule: Name) -> None:
-    """Go on; what was due meanwhile is not made up for."""
+def schedule_resume(schedule: Name, json: options.Json = False) -> None:
+    """Go on; what was due meanwhile is not made up for.
+
+    Example: idlehands schedule resume nightly
+    """
     from schemas.requests import ResumeSchedule
 
     _ask(ResumeSchedule(schedule=schedule))
-    say(f"{schedule} goes on.")
+    answer(json, {"schedule": schedule, "paused": False}, f"{schedule} goes on.")
 
 
-def schedule_run_now(schedule: Name) -> None:
-    """Submit now what it submits, and print the id. Its times stay as they are."""
+def schedule_run_now(schedule: Name, json: options.Json = False) -> None:
+    """Submit now what it submits, and print the id. Its times stay as they are.
+
+    Example: idlehands schedule run-now nightly
+    """
     import sys
 
     from schemas.requests import RunSchedule
 
     result = _ask(RunSchedule(schedule=schedule))
+    if json:
+        print_json(result)
+        return
     sys.stdout.write(f"{result.get('job') or result.get('sweep')}\n")
 
 

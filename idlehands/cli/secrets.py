@@ -7,7 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from idlehands.cli import options
-from idlehands.cli.exits import REFUSED, USAGE, Stop, say
+from idlehands.cli.exits import REFUSED, USAGE, Stop
+from idlehands.cli.printing import answer
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="As of a variable, such as WANDB_API_KEY.")]
 #: What a script's interpreter, or the agent, means something else by.
@@ -31,10 +32,13 @@ def secret_set(
     file: Annotated[
         Path | None, typer.Option("--file", metavar="FILE", help="Whose content it is; else standard input.")
     ] = None,
+    json: options.Json = False,
 ) -> None:
     """Keep a secret under NAME, or replace it. The value comes from FILE or standard input, never from words.
 
     From standard input, the newline at its end is not part of it.
+
+    Example: idlehands secret set WANDB_API_KEY --file key.txt
     """
     from trust.vault import BadSecret, VaultUnusable
 
@@ -46,11 +50,15 @@ def secret_set(
     except (BadSecret, VaultUnusable) as error:
         raise Stop(REFUSED, str(error)) from None
     _note("secret.set", name)
-    say(f"{name} is kept ({len(value)} bytes). `idlehands run --secret {name} SCRIPT` hands it to a job.")
+    said = f"{name} is kept ({len(value)} bytes). `idlehands run --secret {name} SCRIPT` hands it to a job."
+    answer(json, {"name": name, "bytes": len(value)}, said)
 
 
 def secret_list(json: options.Json = False) -> None:
-    """Show the names of the secrets, and when each was set. Values are never shown."""
+    """Show the names of the secrets, and when each was set. Values are never shown.
+
+    Example: idlehands secret list
+    """
     import datetime
 
     from idlehands.cli.printing import print_json, print_table
@@ -70,8 +78,11 @@ def secret_list(json: options.Json = False) -> None:
     print_table(("secret", "set"), rows, "There are no secrets. `idlehands secret set NAME` keeps one.")
 
 
-def secret_delete(name: Name) -> None:
-    """Forget a secret. Jobs that wait for it will fail; what runs has it already."""
+def secret_delete(name: Name, json: options.Json = False) -> None:
+    """Forget a secret. Jobs that wait for it will fail; what runs has it already.
+
+    Example: idlehands secret delete WANDB_API_KEY
+    """
     from trust.vault import UnknownSecret, VaultUnusable
 
     try:
@@ -81,7 +92,7 @@ def secret_delete(name: Name) -> None:
     except VaultUnusable as error:
         raise Stop(REFUSED, str(error)) from None
     _note("secret.deleted", name)
-    say(f"{name} is forgotten.")
+    answer(json, {"name": name, "deleted": True}, f"{name} is forgotten.")
 
 
 def _open_vault() -> Any:

@@ -5,17 +5,21 @@ from typing import Annotated, Any
 
 import typer
 
-from idlehands.cli import options
-from idlehands.cli.exits import USAGE, Stop, say
+from idlehands.cli import completing, options
+from idlehands.cli.blocks import spread
+from idlehands.cli.exits import REFUSED, USAGE, Stop, say
+from idlehands.cli.job_options import Placed
+from idlehands.cli.printing import answer, print_json
 
-Service = Annotated[str, typer.Argument(metavar="NAME", help="Of a service.")]
+Service = Annotated[
+    str, typer.Argument(metavar="NAME", help="Of a service.", autocompletion=completing.services)
+]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command("serve")(serve)
     services = typer.Typer(
-        help="Services: scripts and functions that are kept warm, and called.",
         invoke_without_command=True,
         rich_markup_mode=None,
     )
@@ -26,6 +30,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(services, name="services")
 
 
+@spread
 def serve(
     target: Annotated[
         str, typer.Argument(metavar="SCRIPT", help="A Python file, or a function in one: MODULE.py:FUNCTION.")
@@ -47,28 +52,20 @@ def serve(
         bool,
         typer.Option("--no-log", help="Keep no record of calls: quicker, for pure functions."),
     ] = False,
-    arguments: options.Arguments = "flags",
-    include: options.Include = None,
-    author_key: options.AuthorKey = None,
-    label: options.Label = None,
-    agent: options.Agent = None,
-    memory_mb: options.Memory = 0,
-    gpus: options.Gpus = 0,
-    isolation: options.IsolationMinimum = "basic",
-    network: options.Network = False,
-    env: options.Environment = "auto",
-    secret: options.Secret = None,
-    secret_files: options.SecretFiles = False,
+    *,
+    job: Placed,
     json: options.Json = False,
 ) -> None:
     """Turn SCRIPT, or a function of a module, into a service: POST /api/v1/services/NAME calls it.
 
     The same again is a new version, which takes the calls when it is ready;
     `services rollback NAME` goes back.
+
+    Example: idlehands serve encode.py --name encode --min-warm 2
     """
     from idlehands.cli import words
+    from idlehands.cli.building import store_script
     from idlehands.cli.opening import open_client
-    from idlehands.cli.printing import print_json
     from schemas.requests import DeployService
     from schemas.specs import ServiceSpec
 
@@ -76,18 +73,17 @@ def serve(
     if colon and not function.isidentifier():
         raise Stop(USAGE, f"{target!r} names no function: MODULE.py:FUNCTION")
     script = Path(file)
-    needs = options.needs_of(label, agent, memory_mb, gpus, isolation, network)
+    if function and defined_names(script).isdisjoint((function, "*")):
+        raise Stop(REFUSED, f"{script} has no function {function!r} at its top level")
     with open_client() as client:
-        packed, needs = words.add_environment(script, env, include or [], needs)
-        reference, source = words.upload_with_source(client, script, packed, author_key)
+        reference, source, needs = store_script(client, script, job)
         given: dict[str, Any] = {
             "name": name,
             "job": {
                 "script": reference,
-                "arguments": arguments,
+                "arguments": job.arguments,
                 "needs": needs,
-                "secrets": tuple(secret or ()),
-                "secrets_as": "files" if secret_files else "environment",
+                **job.secret_fields(),
                 "source": source,
             },
             "function": function or None,
@@ -105,12 +101,41 @@ def serve(
     say(f"{name} is deployed, version {result['version']}. POST /api/v1/services/{name} calls it.")
 
 
+def defined_names(script: Path) -> frozenset[str]:
+    """Return the names that a module defines or imports at its top level, without running it.
+
+    Raises:
+        Stop: If it cannot be read.
+    """
+    import ast
+
+    from idlehands.cli.script_arguments import read_source
+
+    try:
+        tree = ast.parse(read_source(script))
+    except (SyntaxError, ValueError) as error:
+        raise Stop(REFUSED, f"{script} cannot be read: it is no Python: {error}") from None
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                names.add(name)
+            case ast.Name(id=name, ctx=ast.Store()):
+                names.add(name)
+            case ast.alias(name=name, asname=other):
+                names.add(other or name)
+    return frozenset(names)
+
+
 def services_list(context: typer.Context, json: options.Json = False) -> None:
-    """Show the services: versions, workers, calls. With a command, do that."""
+    """Show the services: versions, workers, calls; with a command, call, roll back or stop one.
+
+    Example: idlehands services
+    """
     if context.invoked_subcommand is not None:
         return
     from idlehands.cli.opening import open_client
-    from idlehands.cli.printing import print_json, print_table
+    from idlehands.cli.printing import print_table
     from schemas.requests import ReadServices
 
     with open_client() as client:
@@ -151,13 +176,18 @@ def services_call(
     name: Service,
     param: options.Params = None,
     deadline: Annotated[
-        float | None, typer.Option("--deadline", min=0.001, max=3600, metavar="SECONDS")
+        float | None,
+        typer.Option(
+            "--deadline", min=0.001, max=3600, metavar="SECONDS", help="Less than the service's own."
+        ),
     ] = None,
 ) -> None:
-    """Call a service once and print what it answers, as JSON."""
+    """Call a service once and print what it answers, as JSON.
+
+    Example: idlehands services call encode --param text=hello
+    """
     from idlehands.cli import words
     from idlehands.cli.opening import open_client
-    from idlehands.cli.printing import print_json
     from schemas.requests import CallService
 
     params = words.parse_params(param or [])
@@ -172,21 +202,28 @@ def services_rollback(
     version: Annotated[
         int | None, typer.Argument(metavar="[VERSION]", min=1, help="Default: the one before.")
     ] = None,
+    json: options.Json = False,
 ) -> None:
-    """Let an earlier version of a service take the calls again, when it is ready."""
+    """Let an earlier version of a service take the calls again, when it is ready.
+
+    Example: idlehands services rollback encode 3
+    """
     from idlehands.cli.opening import open_client
     from schemas.requests import RollBackService
 
     with open_client() as client:
         result = client.ask(RollBackService(service=name, version=version)).result
-    say(f"{name} goes back to version {result['version']}.")
+    answer(json, result, f"{name} goes back to version {result['version']}.")
 
 
-def services_stop(name: Service) -> None:
-    """Stop a service. Its versions are kept: `services rollback NAME VERSION` starts one again."""
+def services_stop(name: Service, json: options.Json = False) -> None:
+    """Stop a service. Its versions are kept: `services rollback NAME VERSION` starts one again.
+
+    Example: idlehands services stop encode
+    """
     from idlehands.cli.opening import open_client
     from schemas.requests import StopService
 
     with open_client() as client:
         client.ask(StopService(service=name))
-    say(f"{name} is stopped.")
+    answer(json, {"service": name, "stopped": True}, f"{name} is stopped.")

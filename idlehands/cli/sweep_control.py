@@ -5,14 +5,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from idlehands.cli import options
+from idlehands.cli import completing, options
 from idlehands.cli.exits import USAGE, Stop, say
 from idlehands.cli.stopping_words import STOP_HELP, parse_stop
 
 if TYPE_CHECKING:
     from schemas.requests import Request
 
-Sweep = Annotated[str, typer.Argument(metavar="SWEEP", help="A sweep's id, or a unique beginning of it.")]
+Sweep = Annotated[
+    str,
+    typer.Argument(
+        metavar="SWEEP", help="A sweep's id, or a unique beginning of it.", autocompletion=completing.sweeps
+    ),
+]
 
 
 class SweepGroup(TyperGroup):
@@ -36,14 +41,20 @@ def register(group: typer.Typer) -> None:
 
 
 def pause(sweep: Sweep, json: options.Json = False) -> None:
-    """Begin no more trials until it is resumed; those that run go on."""
+    """Begin no more trials until it is resumed; those that run go on.
+
+    Example: idlehands sweep pause s3fa
+    """
     from schemas.requests import PauseSweep
 
     _ask(sweep, lambda found: PauseSweep(sweep=found), "paused", json)
 
 
 def resume(sweep: Sweep, json: options.Json = False) -> None:
-    """Let a paused sweep go on."""
+    """Let a paused sweep go on.
+
+    Example: idlehands sweep resume s3fa
+    """
     from schemas.requests import ResumeSweep
 
     _ask(sweep, lambda found: ResumeSweep(sweep=found), "resumed", json)
@@ -66,7 +77,10 @@ def extend(
     ] = False,
     json: options.Json = False,
 ) -> None:
-    """Change how long it goes on: more trials (or fewer), more at a time, other rules."""
+    """Change how long it goes on: more trials (or fewer), more at a time, other rules.
+
+    Example: idlehands sweep extend s3fa --trials 200 --parallel 8
+    """
     from idlehands.cli.words import checked
     from schemas.early_stopping import StopRules
     from schemas.requests import ChangeSweep
@@ -91,7 +105,10 @@ def set_space(
     ],
     json: options.Json = False,
 ) -> None:
-    """Let later trials be chosen from another space. Not for a grid."""
+    """Let later trials be chosen from another space. Not for a grid.
+
+    Example: idlehands sweep set-space s3fa --space lr=log:1e-3..1e-2
+    """
     from idlehands.cli.words import parse_space
     from schemas.requests import ChangeSweep
 
@@ -106,7 +123,10 @@ def add(
     ],
     json: options.Json = False,
 ) -> None:
-    """Add a trial with these parameters, and print its job."""
+    """Add a trial with these parameters, and print its job.
+
+    Example: idlehands sweep add s3fa --param lr=0.01
+    """
     from idlehands.cli.words import parse_params
     from schemas.requests import AddTrials
 
@@ -121,7 +141,10 @@ def stop(
     ] = False,
     json: options.Json = False,
 ) -> None:
-    """Choose no more trials and drop those that wait; those that run finish. `cancel` ends all at once."""
+    """Choose no more trials and drop those that wait; those that run finish. `cancel` ends all at once.
+
+    Example: idlehands sweep stop s3fa --live
+    """
     from schemas.requests import FinishSweep
 
     _ask(

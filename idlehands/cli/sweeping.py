@@ -2,12 +2,14 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
-from idlehands.cli import options, sweep_control
+from idlehands.cli import completing, options, sweep_control
+from idlehands.cli.blocks import spread
 from idlehands.cli.exits import REFUSED, USAGE, Stop
+from idlehands.cli.job_options import JobOptions
 from idlehands.cli.search_words import (
     CONSTRAINT_HELP,
     OBJECTIVE_HELP,
@@ -21,6 +23,7 @@ from idlehands.cli.search_words import (
 )
 from idlehands.cli.stopping_words import PRUNER_HELP, STOP_HELP, parse_pruner, parse_stop
 from idlehands.cli.sweep_control import SweepGroup
+from schemas.samplers import SamplerName
 
 if TYPE_CHECKING:
     from schemas.specs import SweepSpec
@@ -41,9 +44,12 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="sweep")
 
 
+@spread
 def sweep(
     script: Annotated[Path | None, typer.Argument(metavar="[SCRIPT]", help="A Python file.")] = None,
-    args: Annotated[list[str] | None, typer.Argument(metavar="[-- ARGS]...")] = None,
+    args: Annotated[
+        list[str] | None, typer.Argument(metavar="[-- ARGS]...", help="Words for the script.")
+    ] = None,
     space: Annotated[
         list[str] | None,
         typer.Option(
@@ -59,6 +65,7 @@ def sweep(
         typer.Option(
             "--sampler",
             metavar="SAMPLER",
+            autocompletion=completing.words(*get_args(SamplerName)),
             help="grid, random, sobol, halton, tpe, gp, cmaes, nsga2, nsga3 or pbt. Without: tpe if there is "
             "an objective, else random.",
         ),
@@ -110,48 +117,28 @@ def sweep(
     wait: Annotated[
         bool, typer.Option("--wait", help="Follow it, and print its results at the end.")
     ] = False,
-    param: options.Params = None,
-    arguments: options.Arguments = "flags",
-    name: options.Name = "",
-    include: options.Include = None,
-    author_key: options.AuthorKey = None,
-    artifact: options.Artifact = None,
-    label: options.Label = None,
-    agent: options.Agent = None,
-    memory_mb: options.Memory = 0,
-    gpus: options.Gpus = 0,
-    isolation: options.IsolationMinimum = "basic",
-    network: options.Network = False,
-    env: options.Environment = "auto",
-    secret: options.Secret = None,
-    secret_files: options.SecretFiles = False,
-    priority: options.Priority = 0,
-    exclusive: options.Exclusive = False,
-    retry_on_failure: options.Retries = 0,
-    time_limit: options.Wall = 0,
-    within: options.Within = None,
-    project: options.Project = None,
-    tag: options.Tags = None,
-    note: options.Note = "",
-    after: options.After = None,
-    after_any: options.AfterAny = None,
-    not_before: options.NotBefore = "",
-    expires: options.Expires = "",
-    force: options.Force = False,
+    *,
+    job: JobOptions,
     json: options.Json = False,
 ) -> None:
-    """Submit a sweep of SCRIPT over --space and print its id; options of the job apply to each trial."""
+    """Submit a sweep of SCRIPT over --space and print its id; options of the job apply to each trial.
+
+    Example: idlehands sweep train.py --space lr=log:1e-4..1e-1 --metric loss --minimize --trials 50
+    """
     from idlehands.cli import words
+    from idlehands.cli.building import build_job
     from idlehands.cli.opening import open_client
     from idlehands.cli.printing import print_json
     from idlehands.cli.script_arguments import check_arguments, check_sweep_file, widen_space
     from schemas.specs import SweepSpec
 
-    shared: dict[str, Any] = options.spec_options(**locals())
     if (script is None) == (file is None):
         raise Stop(USAGE, "Give a SCRIPT with --space, or --file with a sweep spec, and not both")
     given: dict[str, Any] = {}
     if script is not None:
+        if not script.suffix and not script.exists():
+            known = "pause, resume, extend, set-space, add and stop"
+            raise Stop(REFUSED, f"There is no script {script}; of commands, `sweep` has {known}")
         if not space:
             raise Stop(USAGE, f"Give at least one --space {words.SPACE_HELP}")
         given = {
@@ -163,7 +150,7 @@ def sweep(
             "tries": [parse_point(one, words.parse_value) for one in tries or []],
             "seed": seed,
             "parallel": parallel,
-            "name": name,
+            "name": job.name,
         }
         if len(given["objectives"]) == 1:
             # One objective is a metric and a direction, which everything shows.
@@ -184,25 +171,24 @@ def sweep(
             given["stop"] = parse_stop(stop or [], wind_down=stop_winds_down)
     else:
         given = words.read_sweep_file(file or Path())
-    params = words.parse_params(param or [])
+    params = words.parse_params(job.param or [])
     for name in given.get("space") or () if script is not None else ():
         if name in params:
             raise Stop(USAGE, f"{name} is given by --param and varied by --space: leave one of them out")
     if script is not None:
-        check_arguments(script, params, args or [], arguments, space=given["space"], force=force)
+        check_arguments(script, params, args or [], job.arguments, space=given["space"], force=job.force)
         if given["sampler"] != "grid":
             # A grid of whole numbers has all of them.
             given["space"] = widen_space(script, given["space"])
     elif file is not None and isinstance(given["job"].get("script"), str):
-        check_sweep_file(given, file, force=force)
+        check_sweep_file(given, file, force=job.force)
     with open_client() as client:
         if script is not None:
-            packed, shared["needs"] = words.add_environment(script, env, include or [], shared["needs"])
-            reference, source = words.upload_with_source(client, script, packed, author_key)
-            job = words.build_spec(reference, params=params, argv=args or [], source=source, **shared)
-            given["job"] = job
+            given["job"] = build_job(client, script, params, args or [], job)
         else:
-            words.upload_named_script(client, given, file or Path(), include or [], author_key, env)
+            words.upload_named_script(
+                client, given, file or Path(), job.include or [], job.author_key, job.env
+            )
         warm_start = str(given.pop("warm_start", "") or warm_start)
         spec = words.checked(given, SweepSpec)
         _check(spec)

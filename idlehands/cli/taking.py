@@ -1,6 +1,7 @@
 """`hook`, `topic` and `household`: what may come in from outside, and the household's own broker."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,7 +9,10 @@ import typer
 
 from idlehands.cli import options
 from idlehands.cli.as_admin import SecretFile, as_admin, post, read_secret
+from idlehands.cli.blocks import spread
 from idlehands.cli.exits import REFUSED, USAGE, Stop, say
+from idlehands.cli.job_options import Template
+from idlehands.cli.printing import answer
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="By which you call it.")]
 Script = Annotated[Path | None, typer.Argument(metavar="[SCRIPT]", help="A Python file.")]
@@ -28,6 +32,32 @@ Only = Annotated[
     typer.Option("--only", metavar="POINTER=VALUE", help="Only such messages: /ref=refs/heads/main."),
 ]
 PerMinute = Annotated[int, typer.Option("--per-minute", min=1, max=600, help="Messages at most.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arriving:
+    """Which messages count, and what of them becomes a parameter."""
+
+    take: Take = None
+    only: Only = None
+    per_minute: PerMinute = 30
+
+    def rules(self) -> dict[str, Any]:
+        """Return them as the settings of the house have them.
+
+        Raises:
+            Stop: If one cannot be understood.
+        """
+        from idlehands.cli.words import parse_value
+
+        wanted: dict[str, Any] = {}
+        for word in self.only or []:
+            pointer, equals, value = word.partition("=")
+            if not equals:
+                raise Stop(USAGE, f"--only {word!r} is not POINTER=VALUE, such as /action=published")
+            wanted[pointer] = parse_value(value)
+        parameters = dict(map(parse_take, self.take or []))
+        return {"parameters": parameters, "only": wanted, "per_minute": self.per_minute}
 
 
 def register(app: typer.Typer) -> None:
@@ -56,117 +86,99 @@ def register(app: typer.Typer) -> None:
         app.add_typer(group, name=name)
 
 
+@spread
 def hook_add(
     hook: Name,
     script: Script = None,
-    args: Annotated[list[str] | None, typer.Argument(metavar="[-- ARGS]...")] = None,
+    args: Annotated[
+        list[str] | None, typer.Argument(metavar="[-- ARGS]...", help="Words for the script.")
+    ] = None,
     sweep_file: SweepFile = None,
     secret_file: Annotated[str | None, SecretFile] = None,
     bearer: Annotated[
         bool, typer.Option("--bearer", help="The secret comes as ?token=SECRET; else it signs the body.")
     ] = False,
-    take: Take = None,
-    only: Only = None,
-    per_minute: PerMinute = 30,
-    param: options.Params = None,
-    arguments: options.Arguments = "flags",
-    name: options.Name = "",
-    project: options.Project = None,
-    tag: options.Tags = None,
-    note: options.Note = "",
-    include: options.Include = None,
-    author_key: options.AuthorKey = None,
-    artifact: options.Artifact = None,
-    label: options.Label = None,
-    agent: options.Agent = None,
-    memory_mb: options.Memory = 0,
-    gpus: options.Gpus = 0,
-    isolation: options.IsolationMinimum = "basic",
-    network: options.Network = False,
-    env: options.Environment = "auto",
-    secret: options.Secret = None,
-    secret_files: options.SecretFiles = False,
-    priority: options.Priority = 0,
-    retry_on_failure: options.Retries = 0,
-    time_limit: options.Wall = 0,
-    force: options.Force = False,
+    *,
+    arriving: Arriving,
+    job: Template,
+    json: options.Json = False,
 ) -> None:
-    """Let POST /api/v1/hooks/NAME submit SCRIPT, as it is now, with what --take finds in the JSON body."""
-    given = _submit_options(locals())
+    """Let POST /api/v1/hooks/NAME submit SCRIPT, as it is now, with what --take finds in the JSON body.
+
+    Example: idlehands hook add push train.py --take commit=/after:text --secret-file key.txt
+    """
     body = {
         "name": hook,
         "proof": "bearer" if bearer else "signature",
         "secret": read_secret(secret_file),
-        **_rules(take, only, per_minute),
+        **arriving.rules(),
     }
-    url = _put("hooks", body, script, args or [], sweep_file, given)
-    say(f"{hook} is taken at {url}/hooks/{hook}")
+    url = _put("hooks", body, script, args or [], sweep_file, job)
+    where = f"{url}/hooks/{hook}"
+    answer(json, {"name": hook, "url": where, "proof": body["proof"]}, f"{hook} is taken at {where}")
 
 
+@spread
 def topic_add(
     topic_job: Name,
     topic: Annotated[str, typer.Argument(metavar="TOPIC", help="Of the household's broker; no + and #.")],
     script: Script = None,
-    args: Annotated[list[str] | None, typer.Argument(metavar="[-- ARGS]...")] = None,
+    args: Annotated[
+        list[str] | None, typer.Argument(metavar="[-- ARGS]...", help="Words for the script.")
+    ] = None,
     sweep_file: SweepFile = None,
-    take: Take = None,
-    only: Only = None,
-    per_minute: PerMinute = 30,
-    param: options.Params = None,
-    arguments: options.Arguments = "flags",
-    name: options.Name = "",
-    project: options.Project = None,
-    tag: options.Tags = None,
-    note: options.Note = "",
-    include: options.Include = None,
-    author_key: options.AuthorKey = None,
-    artifact: options.Artifact = None,
-    label: options.Label = None,
-    agent: options.Agent = None,
-    memory_mb: options.Memory = 0,
-    gpus: options.Gpus = 0,
-    isolation: options.IsolationMinimum = "basic",
-    network: options.Network = False,
-    env: options.Environment = "auto",
-    secret: options.Secret = None,
-    secret_files: options.SecretFiles = False,
-    priority: options.Priority = 0,
-    retry_on_failure: options.Retries = 0,
-    time_limit: options.Wall = 0,
-    force: options.Force = False,
+    *,
+    arriving: Arriving,
+    job: Template,
+    json: options.Json = False,
 ) -> None:
-    """Let each message on TOPIC submit SCRIPT, as it is now. What the broker retains submits nothing."""
-    given = _submit_options(locals())
-    body = {"name": topic_job, "topic": topic, **_rules(take, only, per_minute)}
-    _put("topics", body, script, args or [], sweep_file, given)
-    say(f"What is published on {topic} is submitted from now on.")
+    """Let each message on TOPIC submit SCRIPT, as it is now. What the broker retains submits nothing.
+
+    Example: idlehands topic add sunny home/solar/watts train.py --take watts=:number
+    """
+    body = {"name": topic_job, "topic": topic, **arriving.rules()}
+    _put("topics", body, script, args or [], sweep_file, job)
+    said = f"What is published on {topic} is submitted from now on."
+    answer(json, {"name": topic_job, "topic": topic}, said)
 
 
 def hook_list(json: options.Json = False) -> None:
-    """Show the webhooks with what came of them since the web process began."""
+    """Show the webhooks with what came of them since the web process began.
+
+    Example: idlehands hook list
+    """
     _list("hooks", json, "There are no webhooks. `idlehands hook add NAME SCRIPT` adds one.")
 
 
 def topic_list(json: options.Json = False) -> None:
-    """Show the topics that submit, with what came of them since the web process began."""
+    """Show the topics that submit, with what came of them since the web process began.
+
+    Example: idlehands topic list
+    """
     _list("topics", json, "No topic submits anything. `idlehands topic add NAME TOPIC SCRIPT` lets one.")
 
 
-def hook_remove(hook: Name) -> None:
-    """Remove a webhook and its secret."""
+def hook_remove(hook: Name, json: options.Json = False) -> None:
+    """Remove a webhook and its secret.
+
+    Example: idlehands hook remove push
+    """
     _remove("hooks", hook)
-    say(f"{hook} takes nothing any more.")
+    answer(json, {"name": hook, "removed": True}, f"{hook} takes nothing any more.")
 
 
-def topic_remove(topic_job: Name) -> None:
-    """Let a topic submit nothing any more."""
+def topic_remove(topic_job: Name, json: options.Json = False) -> None:
+    """Let a topic submit nothing any more.
+
+    Example: idlehands topic remove sunny
+    """
     _remove("topics", topic_job)
-    say(f"{topic_job} submits nothing any more.")
+    answer(json, {"name": topic_job, "removed": True}, f"{topic_job} submits nothing any more.")
 
 
 def household_connect(
-    host: Annotated[str, typer.Argument(metavar="HOST")],
-    port: Annotated[int, typer.Option("--port", min=1, max=65_535)] = 1883,
+    host: Annotated[str, typer.Argument(metavar="HOST", help="Where that broker is.")],
+    port: Annotated[int, typer.Option("--port", min=1, max=65_535, help="Of that broker.")] = 1883,
     user: Annotated[str, typer.Option("--user", help="Its password is the secret.")] = "",
     secret_file: Annotated[str | None, SecretFile] = None,
     tls: Annotated[bool, typer.Option("--tls", help="By the system's certificate authorities.")] = False,
@@ -180,8 +192,12 @@ def household_connect(
     no_switches: Annotated[
         bool, typer.Option("--no-switches", help="Let nobody there ask machines to rest.")
     ] = False,
+    json: options.Json = False,
 ) -> None:
-    """Connect the house to the household's own broker, instead of the one before."""
+    """Connect the house to the household's own broker, instead of the one before.
+
+    Example: idlehands household connect 192.168.1.5 --user hq --secret-file pw.txt
+    """
     body = {
         "host": host,
         "port": port,
@@ -194,11 +210,15 @@ def household_connect(
     }
     with as_admin() as rest:
         post(rest, "/settings/household", body)
-    say("`idlehands household show` says whether it is reached.")
+    shown = {name: value for name, value in body.items() if name != "secret"}
+    answer(json, shown, "`idlehands household show` says whether it is reached.")
 
 
 def household_show(json: options.Json = False) -> None:
-    """Show the household's own broker and how the connection is."""
+    """Show the household's own broker and how the connection is.
+
+    Example: idlehands household show
+    """
     from idlehands.cli.printing import print_json, print_table
 
     with as_admin() as rest:
@@ -221,33 +241,14 @@ def household_show(json: options.Json = False) -> None:
     print_table(("what", "value"), rows, "")
 
 
-def household_leave() -> None:
-    """Leave the household's own broker."""
+def household_leave(json: options.Json = False) -> None:
+    """Leave the household's own broker.
+
+    Example: idlehands household leave
+    """
     with as_admin() as rest:
         rest.send("DELETE", "/settings/household")
-    say("The house has left that broker.")
-
-
-_OWN = frozenset(
-    {"hook", "topic_job", "topic", "script", "args", "sweep_file", "secret_file"}
-    | {"bearer", "take", "only", "per_minute"}
-)
-
-
-def _submit_options(given: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in given.items() if name not in _OWN}
-
-
-def _rules(take: list[str] | None, only: list[str] | None, per_minute: int) -> dict[str, Any]:
-    from idlehands.cli.words import parse_value
-
-    wanted: dict[str, Any] = {}
-    for word in only or []:
-        pointer, equals, value = word.partition("=")
-        if not equals:
-            raise Stop(USAGE, f"--only {word!r} is not POINTER=VALUE, such as /action=published")
-        wanted[pointer] = parse_value(value)
-    return {"parameters": dict(map(parse_take, take or [])), "only": wanted, "per_minute": per_minute}
+    answer(json, {"left": True}, "The house has left that broker.")
 
 
 def parse_take(word: str) -> tuple[str, dict[str, Any]]:
@@ -286,13 +287,13 @@ def _put(
     script: Path | None,
     args: list[str],
     sweep_file: Path | None,
-    given: dict[str, Any],
+    given: Template,
 ) -> str:
     from idlehands.cli.opening import open_client
     from idlehands.cli.templates import build_template
 
     with open_client() as client:
-        template = build_template(client, script, args, sweep_file, **given)
+        template = build_template(client, script, args, sweep_file, given)
     with as_admin() as rest:
         post(rest, f"/settings/{what}", {**body, "submits": template})
         return rest.url

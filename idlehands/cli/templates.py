@@ -1,23 +1,18 @@
 """From words of the command line to what is submitted later: a job or a sweep, kept as a template."""
 
-import inspect
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from idlehands.cli import options
 from idlehands.cli.exits import USAGE, Stop
+from idlehands.cli.job_options import Template
 
 if TYPE_CHECKING:
     from idlehands.client import Client
 
 
 def build_template(
-    client: "Client",
-    script: Path | None,
-    args: Sequence[str],
-    sweep_file: Path | None,
-    **given: Any,
+    client: "Client", script: Path | None, args: Sequence[str], sweep_file: Path | None, given: Template
 ) -> dict[str, Any]:
     """Return `{"job": spec}` or `{"sweep": spec}`, with the script stored.
 
@@ -26,14 +21,14 @@ def build_template(
         script: A Python file; or
         args: Words for it.
         sweep_file: A sweep, as `sweep --file` takes it.
-        given: What `submit` has as options.
+        given: The job's options.
 
     Raises:
         Stop: If it cannot be submitted like this.
     """
     from idlehands.cli import words
-    from idlehands.cli.script_arguments import check_arguments, check_sweep_file
-    from idlehands.cli.working import submit
+    from idlehands.cli.building import build_job, checked_params
+    from idlehands.cli.script_arguments import check_sweep_file
     from schemas.specs import SweepSpec
 
     if (script is None) == (sweep_file is None):
@@ -41,19 +36,9 @@ def build_template(
     if sweep_file is not None:
         sweep = words.read_sweep_file(sweep_file)
         if isinstance(sweep["job"].get("script"), str):
-            check_sweep_file(sweep, sweep_file, force=given["force"])
-        words.upload_named_script(
-            client, sweep, sweep_file, given["include"] or [], given["author_key"], given["env"]
-        )
+            check_sweep_file(sweep, sweep_file, force=given.force)
+        words.upload_named_script(client, sweep, sweep_file, given.include or [], given.author_key, given.env)
         return {"sweep": words.checked(sweep, SweepSpec)}
     assert script is not None  # noqa: S101 - one of the two
-    # What a template cannot have, such as `after`, is as in a submit that does not say it.
-    usual = {name: one.default for name, one in inspect.signature(submit).parameters.items()}
-    shared = options.spec_options(**{**usual, **given})
-    params = words.parse_params(given["param"] or [])
-    check_arguments(script, params, args, given["arguments"], force=given["force"])
-    packed, shared["needs"] = words.add_environment(
-        script, given["env"], given["include"] or [], shared["needs"]
-    )
-    reference, source = words.upload_with_source(client, script, packed, given["author_key"])
-    return {"job": words.build_spec(reference, params=params, argv=args, source=source, **shared)}
+    params = checked_params(script, args, given)
+    return {"job": build_job(client, script, params, args, given)}

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from msgspec.structs import asdict, replace
 
-from idlehands.cli import options
+from idlehands.cli import options, trusting_results
 from idlehands.cli.exits import REFUSED, USAGE, Stop, say
+from idlehands.cli.printing import answer
 
 if TYPE_CHECKING:
     from schemas.trust import TrustList
@@ -44,6 +45,7 @@ def register(app: typer.Typer) -> None:
     hq.command("add")(add_hq)
     hq.command("remove")(remove_hq)
     trust.add_typer(hq, name="hq")
+    trusting_results.register(trust)
     app.add_typer(trust, name="trust")
 
 
@@ -73,7 +75,10 @@ def sign(
         bool, typer.Option("--no-arguments", help="Sign it for no arguments at all.")
     ] = False,
 ) -> None:
-    """Print SCRIPT's reference, signed by its author, as a job spec takes it. Nothing is submitted."""
+    """Print SCRIPT's reference, signed by its author, as a job spec takes it. Nothing is submitted.
+
+    Example: idlehands sign train.py --author-key olga.key
+    """
     from idlehands.bundle import build_bundle
     from idlehands.cli.printing import print_json
     from idlehands.client.authoring import make_author_key, sign_reference
@@ -117,7 +122,10 @@ def _parse_argument(text: str) -> "Argument":
 
 
 def list_rules(certificate: Folder = None, json: options.Json = False) -> None:
-    """Show whose scripts run on the agents of this machine."""
+    """Show whose scripts run on the agents of this machine.
+
+    Example: idlehands trust list
+    """
     from idlehands.cli.printing import print_json, print_table
     from idlehands.house.trusting import read_trust_list
 
@@ -140,11 +148,15 @@ def mode(
         str, typer.Argument(metavar="signed|listed", help="All signed scripts, or listed ones.")
     ],
     certificate: Folder = None,
+    json: options.Json = False,
 ) -> None:
-    """Run every script of a trusted author (signed), or of those only what `trust allow` lists (listed)."""
+    """Run every script of a trusted author (signed), or of those only what `trust allow` lists (listed).
+
+    Example: idlehands trust mode listed
+    """
     if scripts not in ("signed", "listed"):
         raise Stop(USAGE, f"{scripts!r} is neither signed nor listed")
-    _change(certificate, lambda rules: replace(rules, scripts=scripts))
+    _change(certificate, json, lambda rules: replace(rules, scripts=scripts))
 
 
 def allow(
@@ -152,10 +164,16 @@ def allow(
     include: options.Include = None,
     remove: Remove = False,
     certificate: Folder = None,
+    json: options.Json = False,
 ) -> None:
-    """List a script by the contents of its bundle, for the mode `listed`."""
+    """List a script by the contents of its bundle, for the mode `listed`.
+
+    Example: idlehands trust allow train.py
+    """
     bundle = _bundle_of(script, include or [])
-    _change(certificate, lambda rules: replace(rules, allowed=_with(rules.allowed, bundle, remove=remove)))
+    _change(
+        certificate, json, lambda rules: replace(rules, allowed=_with(rules.allowed, bundle, remove=remove))
+    )
 
 
 def deny(
@@ -166,15 +184,19 @@ def deny(
     include: options.Include = None,
     remove: Remove = False,
     certificate: Folder = None,
+    json: options.Json = False,
 ) -> None:
-    """Never run a script, or anything of an author, whoever submits it."""
+    """Never run a script, or anything of an author, whoever submits it.
+
+    Example: idlehands trust deny olga
+    """
 
     def change(rules: "TrustList") -> "TrustList":
         known = {author.name: author.key for author in rules.authors}
         denied = known.get(what) or _bundle_of(what, include or [])
         return replace(rules, denied=_with(rules.denied, denied, remove=remove))
 
-    _change(certificate, change)
+    _change(certificate, json, change)
 
 
 def add_author(
@@ -183,8 +205,12 @@ def add_author(
         str, typer.Argument(metavar="KEY", help="Public key, as `idlehands sign --init` prints it.")
     ],
     certificate: Folder = None,
+    json: options.Json = False,
 ) -> None:
-    """Run the scripts of an author."""
+    """Run the scripts of an author.
+
+    Example: idlehands trust author add olga KEY
+    """
     from schemas.trust import TrustedAuthor
 
     _check_key(key)
@@ -195,41 +221,53 @@ def add_author(
             raise Stop(REFUSED, f"There is an author {name!r} with another key. Choose another name")
         return replace(rules, authors=(*others, TrustedAuthor(name, key)))
 
-    _change(certificate, change)
+    _change(certificate, json, change)
 
 
 def remove_author(
     name: Annotated[str, typer.Argument(metavar="NAME", help="As in `idlehands trust list`.")],
     certificate: Folder = None,
+    json: options.Json = False,
 ) -> None:
-    """Run the scripts of an author no more. `house` signs what operators submit unsigned."""
+    """Run the scripts of an author no more. `house` signs what operators submit unsigned.
+
+    Example: idlehands trust author remove house
+    """
 
     def change(rules: "TrustList") -> "TrustList":
         if all(author.name != name for author in rules.authors):
             raise Stop(REFUSED, f"There is no author {name!r}; `idlehands trust list` shows them")
         return replace(rules, authors=tuple(author for author in rules.authors if author.name != name))
 
-    _change(certificate, change)
+    _change(certificate, json, change)
 
 
 def add_hq(
     key: Annotated[str, typer.Argument(metavar="KEY", help="Public key of HQ, from its own host.")],
     certificate: Folder = None,
+    json: options.Json = False,
 ) -> None:
-    """Take grants that are signed with this key too, such as HQ's next one."""
+    """Take grants that are signed with this key too, such as HQ's next one.
+
+    Example: idlehands trust hq add KEY
+    """
     _check_key(key)
-    _change(certificate, lambda rules: replace(rules, hq=_with(rules.hq, key, remove=False)))
+    _change(certificate, json, lambda rules: replace(rules, hq=_with(rules.hq, key, remove=False)))
 
 
 def remove_hq(
     key: Annotated[str, typer.Argument(metavar="KEY", help="As in `idlehands trust list`.")],
     certificate: Folder = None,
+    json: options.Json = False,
 ) -> None:
-    """Take no grants with this key any more."""
-    _change(certificate, lambda rules: replace(rules, hq=_with(rules.hq, key, remove=True)))
+    """Take no grants with this key any more.
+
+    Example: idlehands trust hq remove KEY
+    """
+    _change(certificate, json, lambda rules: replace(rules, hq=_with(rules.hq, key, remove=True)))
 
 
-def _change(certificate: Path | None, change: Callable[["TrustList"], "TrustList"]) -> None:
+def _change(certificate: Path | None, json: bool, change: Callable[["TrustList"], "TrustList"]) -> None:
     from idlehands.house.trusting import read_trust_list, write_trust_list
 
     # All are changed in memory first: of several agents, all follow or none.
@@ -241,7 +279,9 @@ def _change(certificate: Path | None, change: Callable[["TrustList"], "TrustList
         except OSError as error:
             raise Stop(REFUSED, f"Cannot write into {folder}: {error.strerror}") from None
         _note(folder, before[folder], rules)
-        say(f"{folder / 'trust.json'} is changed; its agent follows within seconds.")
+    document = [{"certificate": str(folder), **asdict(rules)} for folder, rules in changed.items()]
+    files = [folder / "trust.json" for folder in changed]
+    answer(json, document, *(f"{file} is changed; its agent follows within seconds." for file in files))
 
 
 def _note(folder: Path, before: "TrustList", after: "TrustList") -> None:

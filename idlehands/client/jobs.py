@@ -236,7 +236,8 @@ def _open(house: "House", job: str, said: dict[str, Any]) -> Any:
         if not house.trusts(agent):
             raise ResultUntrusted(
                 f"What {agent} sent for {job} holds a {found}, which could run code here when opened, "
-                f"and you have not said that you trust {agent} with that: connect with trust=[{agent!r}]"
+                f"and you have not said that you trust {agent} with that: say "
+                f"`idlehands trust agent add {agent}`, or connect with trust=[{agent!r}]"
             ) from None
         outcome = open_outcome(said, house.client.get_blob, is_trusted=True)
     if outcome.error is not None:

@@ -23,7 +23,13 @@ class Rest:
     """One connection to the web process, kept open. Safe to use from several threads."""
 
     def __init__(
-        self, url: str, token_file: Path, ca_file: Path | None = None, *, https_only: bool = False
+        self,
+        url: str,
+        token_file: Path,
+        ca_file: Path | None = None,
+        *,
+        https_only: bool = False,
+        timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> None:
         """Take the server's URL, such as `http://127.0.0.1:8080`, and where the bearer token is.
 
@@ -32,6 +38,7 @@ class Rest:
             token_file: Holds the bearer token.
             ca_file: The house's CA, for an https URL.
             https_only: Refuse any other URL: whoever named it may want the token.
+            timeout_seconds: How long one answer may take.
 
         Raises:
             RequestRefused: If it is refused.
@@ -44,6 +51,7 @@ class Rest:
             )
         self.url = url.rstrip("/").removesuffix(API) + API
         self._token_file = token_file
+        self._timeout_seconds = timeout_seconds
         self._ca_file = ca_file or token_file.with_name("ca.pem")
         self._parts = urllib.parse.urlsplit(self.url)
         self._lock = threading.Lock()
@@ -171,12 +179,13 @@ class Rest:
 
     def _new_connection(self) -> http.client.HTTPConnection:
         if self._parts.scheme != "https":
-            return http.client.HTTPConnection(self._parts.netloc, timeout=TIMEOUT_SECONDS)
+            return http.client.HTTPConnection(self._parts.netloc, timeout=self._timeout_seconds)
         try:
             context = read_web_context(self._ca_file)
         except BusSettingsError as error:
             raise RequestRefused("no_ca", str(error)) from None
-        return http.client.HTTPSConnection(self._parts.netloc, timeout=TIMEOUT_SECONDS, context=context)
+        timeout = self._timeout_seconds
+        return http.client.HTTPSConnection(self._parts.netloc, timeout=timeout, context=context)
 
     def _read_token(self) -> str:
         try:

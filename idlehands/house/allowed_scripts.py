@@ -53,7 +53,7 @@ def allow(file: Path, folder: Path) -> Path:
     """
     real = folder.resolve()
     if not real.is_dir():
-        raise NoSuchScript(f"{folder} is no directory")
+        raise NoSuchScript(f"there is no directory {folder}")
     if real == Path(real.anchor):
         raise NotAllowed(f"{real} is everything there is. Allow the directory that the scripts are in")
     _write(file, {*read_allowed(file), real})

@@ -349,7 +349,7 @@ def test_a_job_is_run_again_with_the_same_data_and_what_differs_is_said(
     assert (same.returncode, same.stdout.splitlines()[-1]) == (0, "The result is the same."), same.stderr
     assert steady["results"][0]["result"]["environment"]
     said = json.loads(differs.stdout)
-    assert (differs.returncode, said["same"]) == (1, False)
+    assert (differs.returncode, said["same"]) == (5, False)
     assert [one["what"] for one in said["result"]] == ["result x"]
     assert work.client.job(said["again"])["spec"]["retry_of"] == other["id"]
 

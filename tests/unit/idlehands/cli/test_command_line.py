@@ -46,13 +46,12 @@ def test_the_version_is_told(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout.split()[1].rstrip(",")) == (0, metadata.version("idlehands"))
 
 
-@pytest.mark.parametrize("command", COMMANDS.split())
-def test_every_command_has_help(command: str, tmp_path: Path) -> None:
-    done = idlehands(command, "--help", home=tmp_path)
+def test_help_makes_no_house(tmp_path: Path) -> None:
+    done = idlehands("token", "create", "--help", home=tmp_path)
 
     assert done.returncode == 0
-    assert done.stdout.startswith(f"Usage: idlehands {command}")
-    assert not list(tmp_path.iterdir()), "help makes no house"
+    assert done.stdout.startswith("Usage: idlehands token create")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("command", [["jobs"], ["status"], ["run", "x.py"], ["hq", "status"]])

@@ -259,7 +259,7 @@ def test_a_sweep_whose_trials_fail_ends_with_what_they_fail_with(line: Line) -> 
     done = line("sweep", script, "--space", "x=1,2", "--grid", "--wait")
 
     summary, reason = done.stderr.splitlines()[-2:]
-    assert done.returncode == 1
+    assert done.returncode == 5
     assert summary.endswith("finished: 0 succeeded, 2 did not")
     assert re.fullmatch(r"2 of 2 failed with .*bad lr; `idlehands job j\w{12}` shows one of them", reason)
     # The same sentence, though its example may be the other trial: results are in an order of their own.

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from idlehands.cli.exits import Stop
+from idlehands.cli.job_options import Template
 from idlehands.cli.taking import parse_take
 from idlehands.cli.templates import build_template
 
@@ -17,19 +18,12 @@ class Storing:
         return "0" * 64
 
 
-def given(**more: Any) -> dict[str, Any]:
-    usual: dict[str, Any] = {"param": None, "arguments": "flags", "name": "", "include": None}
-    usual |= {"author_key": None, "artifact": None, "label": None, "agent": None, "memory_mb": 0, "gpus": 0}
-    usual |= {"isolation": "basic", "network": False, "env": "agent", "secret": None, "secret_files": False}
-    return {**usual, "priority": 0, "retry_on_failure": 0, "time_limit": 0, "force": False, **more}
-
-
 def test_a_script_with_its_options_becomes_a_job(tmp_path: Path) -> None:
     script = tmp_path / "a.py"
     script.write_text("print(1)\n")
     client: Any = Storing()
     found = build_template(
-        client, script, [], None, **given(param=["x=3"], project="wine", tag=["a"], note="n")
+        client, script, [], None, Template(param=["x=3"], project="wine", tag=["a"], note="n", env="agent")
     )
     job = found["job"]
     assert (job.params, job.project, job.script.entry, job.after) == ({"x": 3}, "wine", "a.py", ())
@@ -39,7 +33,7 @@ def test_neither_script_nor_sweep_and_both_are_refused(tmp_path: Path) -> None:
     client: Any = Storing()
     for script, sweep in ((None, None), (tmp_path / "a.py", tmp_path / "b.json")):
         with pytest.raises(Stop):
-            build_template(client, script, [], sweep, **given())
+            build_template(client, script, [], sweep, Template())
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from idlehands.__main__ import run as in_process
 from idlehands.bundle import build_bundle
+from idlehands.calls.trusting import read_trusted
 from idlehands.house.trusting import read_trust_list, write_trust_list
 from schemas.trust import TrustedAuthor, TrustList
 from tests.unit.idlehands.cli.test_command_line import idlehands
@@ -119,3 +121,27 @@ def test_a_machine_without_an_agent_is_told_so(tmp_path: Path) -> None:
 
     assert done.returncode == 1
     assert "Error:" in done.stderr
+
+
+def test_a_machine_is_trusted_with_its_results_until_it_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mine = tmp_path / "me"
+    mine.mkdir()
+    (mine / "cert.pem").write_text("")
+    monkeypatch.setenv("IDLEHANDS_HOME", str(tmp_path))
+    monkeypatch.setenv("IDLEHANDS_BROKER", "127.0.0.1:1")
+    monkeypatch.setenv("IDLEHANDS_CERTIFICATE", str(mine))
+
+    def run(*words: str) -> tuple[int, str]:
+        code = in_process(["trust", "agent", *words])
+        said = capsys.readouterr()
+        return code, said.err if code else said.out
+
+    assert run("add", "attic-pc")[0] == 0
+    assert read_trusted(mine) == ("attic-pc",)
+    assert json.loads(run("list", "--json")[1]) == [{"agent": "attic-pc", "why": "added here"}]
+    assert json.loads(run("remove", "attic-pc", "--json")[1]) == {"agent": "attic-pc", "trusted": False}
+    assert read_trusted(mine) == ()
+    assert "trust agent list" in run("remove", "attic-pc")[1]
+    assert "cannot be a name" in run("add", "../x")[1]
