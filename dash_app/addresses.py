@@ -72,6 +72,10 @@ def parse(path: Any, query: Any) -> View:
             return View("data")
         case ["data", name] if _DATASET.match(name):
             return View("dataset", name, given=(("version", given.get("version", "")[:64]),))
+        case ["models"]:
+            return View("models")
+        case ["models", name] if _DATASET.match(name):
+            return View("model", name, given=(("version", given.get("version", "")[:12]),))
         case ["events"]:
             before, kind, about = (given.get(name, "") for name in ("before", "kind", "about"))
             first, last = (given.get(name, "") for name in ("from", "to"))

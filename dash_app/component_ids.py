@@ -148,6 +148,22 @@ SCHEDULES = "schedules"
 INCOMING = "incoming"
 
 
+MODEL_NAME = "model-name"
+MODEL_ADD = "model-add"
+MODEL_VERSIONS = "model-versions"
+JOB_MODELS = "job-models"
+
+
+def registered(version: str, do: str) -> dict[str, str]:
+    """Return the id of a button of a model's version."""
+    return {"registered": version, "do": do}
+
+
+def registered_all(every: Any) -> dict[str, Any]:
+    """Return the pattern of all of these buttons."""
+    return {"registered": every, "do": every}
+
+
 def told(name: str, do: str) -> dict[str, str]:
     """Return the id of a button of a notification."""
     return {"told": name, "do": do}

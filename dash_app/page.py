@@ -17,6 +17,7 @@ from dash_app import (
     palette_route,
     previews_route,
     reaching_callbacks,
+    registering_callbacks,
     replay_route,
     resting_route,
     results_route,
@@ -35,6 +36,7 @@ from dash_app.live.hub import Hub
 from dash_app.pages.rendering import Pages
 from dash_app.pairing import Pairing
 from dash_app.reaching import Reaching
+from dash_app.registering import Registering
 from dash_app.script_folders import ScriptFolders
 from dash_app.submitting import Submitting
 from dash_app.sweep_looking import SweepLooking
@@ -113,6 +115,7 @@ class Page:
             self._pairing,
         )
         reaching_callbacks.register(dash, Reaching(self._house))
+        registering_callbacks.register(dash, Registering(self._house))
         sweep_callbacks.register(dash, SweepLooking(self._house), Changing(self._house))
         # By itself Dash looks for its assets at the first request for "/" or of its own: whoever came to
         # another address before that got a page without them.

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from dash import ALL, Dash, Input, Output, State, ctx
+from dash import ALL, Dash, Input, Output, State
 
 from dash_app import component_ids as ids
-from dash_app.clicks import clicked
+from dash_app.clicks import clicked, pressed
 from dash_app.reaching import Reaching
 
 
@@ -37,7 +37,7 @@ def register(app: Dash, reaching: Reaching) -> None:
         prevent_initial_call=True,
     )
     async def change_notification(_: Any) -> tuple[Any, Any]:
-        identity = _pressed()
+        identity = pressed()
         return await reaching.change_notification(identity["told"], identity["do"])
 
     @app.callback(
@@ -47,12 +47,5 @@ def register(app: Dash, reaching: Reaching) -> None:
         prevent_initial_call=True,
     )
     async def change_schedule(_: Any) -> tuple[Any, Any]:
-        identity = _pressed()
+        identity = pressed()
         return await reaching.change_schedule(identity["scheduled"], identity["do"])
-
-
-def _pressed() -> dict[str, str]:
-    """Return the id of the button that was pressed; new buttons on the page are no click."""
-    clicked(ctx.triggered[0]["value"] if ctx.triggered else None)
-    identity = ctx.triggered_id
-    return {key: str(value) for key, value in dict(identity or {}).items()}

@@ -19,7 +19,7 @@ _PAGES = (
 #: On a phone these are behind a button, as a bar at the bottom has room for five.
 _FURTHER = (
     ("New", "/new", ("new",)),
-    ("Data", "/data", ("data", "dataset")),
+    ("Data", "/data", ("data", "dataset", "models", "model")),
     ("Services", "/services", ("services", "service")),
     ("Events", "/events", ("events",)),
     ("Settings", "/settings", ("settings",)),

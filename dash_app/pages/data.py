@@ -5,7 +5,7 @@ from typing import Any
 
 from dash import html
 
-from dash_app.presenters import charts, datasets, pieces, profile, words
+from dash_app.presenters import charts, datasets, pieces, profile, registry, words
 from dash_app.presenters.plain import plain
 from hq.rest.board import read_users
 from hq.rest.database import Document
@@ -18,7 +18,7 @@ _COMMAND = "idlehands data add wine wine.csv"
 async def list_page(house: House, may_change: bool) -> list[Any]:
     """Return the list of datasets, with a place to drop a file for who may."""
     rows = await house.datasets.list_all()
-    shown: list[Any] = [pieces.head("Data")]
+    shown: list[Any] = [pieces.head("Data"), registry.tabs("/data")]
     if may_change:
         shown.append(_upload())
     if rows:

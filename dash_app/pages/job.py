@@ -8,9 +8,10 @@ from dash_app import component_ids as ids
 from dash_app.curves_look import Look
 from dash_app.live.job_feed import props_of, read_why
 from dash_app.presenters import job as words
-from dash_app.presenters import job_tools, labels, pieces
+from dash_app.presenters import job_tools, labels, pieces, registry
 from hq.rest import queries
 from hq.rest.house import House
+from hq.rest.models import read_of_job
 from hq.rest.problems import not_found
 
 
@@ -36,6 +37,7 @@ async def page(house: House, job: str, percents: dict[str, float], may_change: b
         pieces.panel("Files", shown[ids.JOB_ARTIFACTS]["children"], id=ids.JOB_ARTIFACTS),
         pieces.panel("Parameters", words.parameters(found)),
         pieces.panel("About", shown[ids.JOB_FACTS]["children"], id=ids.JOB_FACTS),
+        pieces.panel("Model", await _models(house, found, may_change), id=ids.JOB_MODELS),
         labels.panel(found, "jobs", may_change),
         pieces.panel("Attempts", shown[ids.JOB_ATTEMPTS]["children"], id=ids.JOB_ATTEMPTS),
         pieces.panel("From a terminal", job_tools.commands(found)),
@@ -52,3 +54,9 @@ async def page(house: House, job: str, percents: dict[str, float], may_change: b
             [html.Div(left, className="column"), html.Div(right, className="column")], className="panels"
         ),
     ]
+
+
+async def _models(house: House, job: dict[str, Any], may_change: bool) -> list[Any]:
+    """Return which models it became; whether it can be one is known once it has ended."""
+    has_files = job["status"] in ("succeeded", "pruned") and bool(words.last_result(job).get("artifacts"))
+    return registry.of_job(await read_of_job(house.database, job["id"]), may_change, has_files)

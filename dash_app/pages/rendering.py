@@ -14,6 +14,7 @@ from dash_app.pages import events as events_page
 from dash_app.pages import house as house_page
 from dash_app.pages import job as job_page
 from dash_app.pages import jobs as jobs_page
+from dash_app.pages import models as models_page
 from dash_app.pages import new as new_page
 from dash_app.pages import results as results_page
 from dash_app.pages import services as services_page
@@ -83,6 +84,10 @@ class Pages:
                 return await data_page.list_page(house, may_change())
             case "dataset":
                 return await data_page.page(house, view.identity, dict(view.given)["version"])
+            case "models":
+                return await models_page.list_page(house, may_change())
+            case "model":
+                return await models_page.page(house, view.identity, dict(view.given)["version"], may_change())
             case "events":
                 return await events_page.page(house, view)
             case "services":

@@ -39,6 +39,25 @@ async def read_model(database: Database, name: str) -> Document | None:
     return {**model, "versions": [_with_name(name, one) for one in reversed(model["versions"])]}
 
 
+async def read_of_job(database: Database, job: str) -> list[Document]:
+    """Return the versions of all models that came from a job, by model: `{model, version, stage}`."""
+    # At most some hundred models: all are looked at.
+    rows = await find(
+        database,
+        MODELS,
+        {"versions.lineage.job": job},
+        sort=[("_id", 1)],
+        limit=100,
+        without=("versions.files",),
+    )
+    return [
+        {"model": row["_id"], "version": one["version"], "stage": one["stage"]}
+        for row in rows
+        for one in row["versions"]
+        if one["lineage"]["job"] == job
+    ]
+
+
 async def read_version(database: Database, name: str, wanted: str) -> Document | None:
     """Return the version that a number, a stage, `latest` or `default` names; None if there is none."""
     model = await read_model(database, name)

@@ -188,6 +188,8 @@ PAGE_RULES: tuple[Rule, ...] = (
             "/events",
             DATA,
             f"{DATA}/{{dataset}}",
+            "/models",
+            "/models/{model}",
         )
     ),
     _look(DOCS),
