@@ -16,7 +16,7 @@ RESEND_LONGEST_SECONDS = 30.0
 #: A spool that could not be written is tried again this often.
 RESPOOL_SECONDS = 5.0
 #: While other work waits here, a result waits this long for more, to share a write, a message and a commit.
-GATHER_SECONDS = 0.05
+GATHER_SECONDS = 0.15
 #: Reconnecting agents spread over this time when they are a thousand.
 SPREAD_SECONDS = 3.0
 SPREAD_AGENTS = 1000

@@ -268,13 +268,14 @@ def reap(adopted: Iterable[Process]) -> None:
 
 
 def _read_children(besides: set[int]) -> list[Process]:
-    pids: list[int] = []
+    me = os.getpid()
     try:
-        for thread in os.listdir("/proc/self/task"):
-            with open(f"/proc/self/task/{thread}/children", "rb", buffering=0) as file:
-                pids.extend(int(pid) for pid in file.read().split())
+        # Those that lost their parents come to the first thread, which lives as long as the process; what
+        # other threads started is nobody's orphan.
+        with open(f"/proc/{me}/task/{me}/children", "rb", buffering=0) as file:
+            pids = [int(pid) for pid in file.read().split()]
     except OSError:
-        # A thread that ended just now, or a kernel without this file.
+        # A kernel without this file.
         return list(read_processes().values())
     wanted = (pid for pid in pids if pid not in besides)
     return [process for pid in wanted if (process := read_process(pid)) is not None]

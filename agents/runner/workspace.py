@@ -80,8 +80,11 @@ class Workspace:
         """
         if self.folder.exists():
             _remove_tree(self.folder)
-        self.folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.folder.mkdir(mode=0o700)
+        try:
+            self.folder.mkdir(mode=0o700)
+        except FileNotFoundError:
+            self.folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.folder.mkdir(mode=0o700)
         self.private.mkdir(mode=0o700)
         for name in ("tmp", "home") if own_home else ("tmp",):
             (self.private / name).mkdir(mode=0o700)

@@ -134,9 +134,9 @@ class WarmLauncher:
     def _order(self, request: Request, script: Path, look: _Look, lent: Lent) -> Started:
         threads = request.environment.get("OMP_NUM_THREADS", "").partition(",")[0]
         order = {
-            "environment": {
-                os.fsencode(name): os.fsencode(value) for name, value in request.environment.items()
-            },
+            "environment": os.fsencode(
+                "".join([f"{name}={value}\0" for name, value in request.environment.items()])
+            ),
             "folder": str(request.folder),
             "argv": request.argv,
             "path": str(script.parent),

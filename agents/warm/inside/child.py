@@ -80,8 +80,11 @@ def _load(packed: bytes | None, path: str) -> "tuple[Any, list[BaseException]]":
         return None, [error.with_traceback(None)]
 
 
-def _replace_environment(variables: "dict[bytes, bytes]", importer: Importer) -> None:
-    wanted = {**importer.variables, **variables}
+def _replace_environment(block: bytes, importer: Importer) -> None:
+    wanted = importer.variables.copy()
+    for one in block[:-1].split(b"\0"):
+        name, _, value = one.partition(b"=")
+        wanted[name] = value
     # Of bytes, as the C library has them: to decode and encode forty of them takes as long as the fork.
     known: dict[bytes, bytes] = getattr(os.environ, "_data")  # noqa: B009 - its type does not tell
     for name in known:
@@ -94,7 +97,7 @@ def _replace_environment(variables: "dict[bytes, bytes]", importer: Importer) ->
     known.clear()
     known.update(wanted)
     # Others read these of a process where the kernel put them, and so find whose script this is.
-    _write_down(importer.variables_room, b"".join([b"%b=%b\0" % one for one in variables.items()]))
+    _write_down(importer.variables_room, block)
 
 
 def _write_down(room: "tuple[int, int]", content: bytes) -> None:
