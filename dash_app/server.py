@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 
 from dash_app import scripts_route, service_schema, tokens_route
 from dash_app.background import in_background
+from dash_app.packed import Packed
 from dash_app.page import Page
 from dash_app.scripts_route import ScriptRuns
 from dash_app.visitor import RememberVisitor
@@ -68,7 +69,7 @@ def build_server(
         runs: Runs scripts by path; by default none is allowed.
     """
     house.tokens_folder = tokens.folder
-    app = Validators(build_app(house, version, page, runs))
+    app = Packed(Validators(build_app(house, version, page, runs)))
     if page is None:
         gate = Gate(app, tokens, hosts, trail=house.trail)
     else:

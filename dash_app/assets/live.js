@@ -9,6 +9,11 @@
   let shown = null;
   let pending = null;
   let scheduled = false;
+  // A tab that nobody sees is sent nothing after a while; seen again it is given everything anew.
+  const UNSEEN_MS = 5000;
+  const NOTHING = { path: "/nothing", query: "" };
+  let asleep = false;
+  let unseen = null;
 
   function say(state) {
     document.documentElement.dataset.live = state;
@@ -54,11 +59,26 @@
   function ask() {
     if (shown && socket && socket.readyState === WebSocket.OPEN) {
       pending = null;
-      socket.send(JSON.stringify(shown));
+      socket.send(JSON.stringify(asleep ? NOTHING : shown));
     }
   }
 
+  function look() {
+    clearTimeout(unseen);
+    if (document.hidden) {
+      unseen = setTimeout(function () { asleep = true; ask(); }, UNSEEN_MS);
+    } else if (asleep) {
+      asleep = false;
+      ask();
+    }
+  }
+  document.addEventListener("visibilitychange", look);
+  look();
+
   function merge(message) {
+    if (asleep) {
+      return;
+    }
     pending = pending || { props: {}, rows: {}, lines: {}, cards: {}, bars: {} };
     for (const [id, props] of Object.entries(message.props || {})) {
       pending.props[id] = Object.assign(pending.props[id] || {}, props);
@@ -144,11 +164,15 @@
   const models = new WeakMap();
   const REST_MS = [300, 1500];
 
+  // A table that is open for days would hold every row that ever came: then it is read anew.
+  const ROWS_KEPT = 1500;
+
   function changeRows(table, api, parts) {
     let model = models.get(table);
     if (!model) {
-      model = { rows: new Map(), whole: false, timers: [] };
+      model = { rows: new Map(), whole: false, timers: [], size: 0 };
       api.forEachNode(function (node) { model.rows.set(node.id, node.data); });
+      model.size = model.rows.size;
       models.set(table, model);
     }
     const rows = model.rows;
@@ -156,6 +180,7 @@
       if (part.all) {
         rows.clear();
         model.whole = true;
+        model.size = part.all.length;
       }
       (part.all || []).concat(part.put || []).forEach(function (row) { rows.set(row.id, row); });
       (part.drop || []).forEach(function (id) { rows.delete(id); remove(api, id); });
@@ -165,11 +190,27 @@
         }
       });
     }
+    if (rows.size > Math.max(ROWS_KEPT, 2 * model.size)) {
+      model.size = rows.size;
+      ask();
+    }
+    fit(table, api, rows.size);
     showRows(api, model);
     model.timers.forEach(clearTimeout);
     model.timers = REST_MS.map(function (pause) {
       return setTimeout(function () { showRows(api, model); }, pause);
     });
+  }
+
+  // A table of few rows is as high as they are, one of many or none as high as the window lets it.
+  const FEW = 10;
+
+  function fit(table, api, count) {
+    const isShort = count > 0 && count <= FEW;
+    if (isShort !== table.classList.contains("is-short")) {
+      table.classList.toggle("is-short", isShort);
+      api.setGridOption("domLayout", isShort ? "autoHeight" : "normal");
+    }
   }
 
   function remove(api, id) {

@@ -15,6 +15,8 @@ _THEME = (
     "headerColumnResizeHandleColor: 'transparent', accentColor: 'var(--accent)', spacing: 7,"
     "selectedRowBackgroundColor: 'var(--hover)'})"
 )
+#: A table of so few rows is as high as they are; `assets/live.js` knows the same.
+_FEW = 10
 Column = dict[str, Any]
 _CHOOSING: Column = {
     "pinned": "left",
@@ -28,6 +30,7 @@ _CHOOSING: Column = {
 
 def grid(identity: str, columns: list[Column], rows: list[dict[str, Any]], nothing: str) -> dag.AgGrid:
     """Return a table with string row ids whose rows the live feed changes in place."""
+    is_short = 0 < len(rows) <= _FEW
     return dag.AgGrid(
         id=identity,
         columnDefs=columns,
@@ -45,8 +48,9 @@ def grid(identity: str, columns: list[Column], rows: list[dict[str, Any]], nothi
             "localeText": {"noRowsToShow": nothing},
             "tooltipShowDelay": 400,
             "enableCellTextSelection": True,
+            **({"domLayout": "autoHeight"} if is_short else {}),
         },
-        className="grid",
+        className="grid is-short" if is_short else "grid",
         style={"height": None},
         # Cells are drawn by functions of ours that make text nodes, nothing else.
         dangerously_allow_code=False,
