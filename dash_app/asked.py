@@ -12,10 +12,15 @@ from schemas.names import SWEEP_PATTERN
 
 Pairs = tuple[tuple[str, str], ...]
 
+#: How the numbers of a cell of the pivot become one.
+AGGREGATES = ("mean", "std", "min", "max", "sum", "count")
 KINDS = ("auto", "points", "line", "box", "histogram")
 #: Said for a choice that is to be none, where there would be one by itself.
 NONE = "none"
-_NAMES = ("where", "sweep", "sort", "columns", "x", "y", "color", "facet", "kind", "by", "of", "pick", "rows")
+_NAMES = (
+    *("where", "sweep", "sort", "columns", "x", "y", "color", "facet", "kind", "by", "of", "across", "agg"),
+    *("pick", "rows"),
+)
 _LONGEST = 3000
 _MOST = 100
 _SWEEP = re.compile(SWEEP_PATTERN)
@@ -36,6 +41,9 @@ class Asked:
     kind: str = "auto"
     by: str = ""
     of: str = ""
+    #: What is a column for each value of in the pivot.
+    across: str = ""
+    agg: str = AGGREGATES[0]
     #: What was selected in the figure: jobs, or conditions.
     pick: str = ""
     #: Jobs to compare.
@@ -81,7 +89,7 @@ def to_pairs(asked: Asked) -> Pairs:
         name: ",".join(value) if isinstance(value := getattr(asked, name), tuple) else value
         for name in _NAMES
     }
-    usual = {"sort": NEWEST, "kind": KINDS[0]}
+    usual = {"sort": NEWEST, "kind": KINDS[0], "agg": AGGREGATES[0]}
     return tuple((name, value) for name, value in values.items() if value and value != usual.get(name))
 
 
@@ -106,6 +114,8 @@ def asked_of(pairs: Pairs) -> Asked:
         kind=given.get("kind", "auto") if given.get("kind") in KINDS else "auto",
         by=_column(given.get("by", "")),
         of=_column(given.get("of", "")),
+        across="" if given.get("across") == NONE else _column(given.get("across", "")),
+        agg=given.get("agg", "") if given.get("agg") in AGGREGATES else AGGREGATES[0],
         pick=given.get("pick", ""),
         rows=tuple(rows) if are_jobs(rows := _words(given.get("rows", ""))) else (),
     )

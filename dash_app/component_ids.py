@@ -117,7 +117,7 @@ RESULTS_GRID = "results-grid"
 #: What is chosen on the Results page, by its name in the address.
 RESULTS_CHOICES = {
     name: f"results-{name}"
-    for name in ("where", "sweep", "columns", "x", "y", "color", "facet", "kind", "by", "of")
+    for name in ("where", "sweep", "columns", "x", "y", "color", "facet", "kind", "by", "of", "across", "agg")
 }
 
 SERVICES = "services"

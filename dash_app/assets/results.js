@@ -3,8 +3,8 @@
 (function () {
   const GRID = "results-grid";
   const NONE = "none";
-  const CHOICES = ["where", "sweep", "columns", "x", "y", "color", "facet", "kind", "by", "of"];
-  const MAY_BE_NONE = ["y", "color", "facet"];
+  const CHOICES = ["where", "sweep", "columns", "x", "y", "color", "facet", "kind", "by", "of", "across", "agg"];
+  const MAY_BE_NONE = ["y", "color", "facet", "across"];
   const JOBS_AT_MOST = 60;
 
   function isHere() {

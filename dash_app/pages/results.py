@@ -11,8 +11,8 @@ from dash import html
 from dash.development.base_component import Component
 
 from dash_app import component_ids as ids
-from dash_app.asked import KINDS, Asked
-from dash_app.presenters import charts, grids, pieces, results, scatter, spread
+from dash_app.asked import AGGREGATES, KINDS, Asked
+from dash_app.presenters import charts, grids, pieces, pivot, results, scatter, spread
 from dash_app.presenters.plain import plain
 from dash_app.presenters.result_axes import Choice, choose
 from dash_app.presenters.words import count as counted
@@ -23,6 +23,8 @@ from hq.rest.problems import Problem
 from hq.rest.table import NEWEST, Column
 
 _COMPARED_AT_MOST = 8
+
+_AGGREGATES = [{"value": one, "label": one.capitalize()} for one in AGGREGATES]
 
 
 async def page(house: House, asked: Asked) -> list[Any]:
@@ -50,9 +52,10 @@ async def page(house: House, asked: Asked) -> list[Any]:
     names = list(asked.columns) or results.usual_columns(known)
     titles = {one.name: results.title(one.name) for one in known}
     axes = scatter.Axes(choice.x, choice.y, choice.color, choice.facet, asked.kind, titles)
-    points, groups, compared = await asyncio.gather(
+    points, groups, cells, compared = await asyncio.gather(
         _read_points(house, match, axes),
         _read_groups(house, match_picked, choice),
+        _read_pivot(house, match_picked, choice),
         _read_compared(house, asked, known),
     )
     scans = table.scans(picked, asked.sort) and shown > 0
@@ -69,6 +72,7 @@ async def page(house: House, asked: Asked) -> list[Any]:
             ],
             className="panels",
         ),
+        *_pivot_panel(cells, choice, asked.agg),
         html.Div(
             [
                 html.P(_table_words(asked, count, shown), className="quiet"),
@@ -137,6 +141,12 @@ async def _read_groups(house: House, match: Document, choice: Choice) -> list[Do
     return await table.read_groups(house.database, match, choice.by, choice.of)
 
 
+async def _read_pivot(house: House, match: Document, choice: Choice) -> list[Document]:
+    if not choice.by or not choice.of or not choice.across:
+        return []
+    return await table.read_pivot(house.database, match, choice.by, choice.across, choice.of)
+
+
 async def _read_compared(house: House, asked: Asked, known: Sequence[Column]) -> list[Any]:
     if not asked.rows:
         return []
@@ -159,6 +169,7 @@ def _controls(
     shown = {
         "where": where.value, "sweep": asked.sweep, "columns": ",".join(names), "x": choice.x, "y": choice.y,
         "color": choice.color, "facet": choice.facet, "kind": asked.kind, "by": choice.by, "of": choice.of,
+        "across": choice.across, "agg": asked.agg,
     }  # fmt: skip
     columns = results.options(known)
     of_sweeps = [
@@ -184,6 +195,11 @@ def _controls(
                     ),
                     _select("by", "Group by", columns, choice.by),
                     _select("of", "Mean of", columns, choice.of),
+                    _select("across", "Pivot across", columns, choice.across, "None"),
+                    # Always there: the browser's callback takes all of them.
+                    html.Div(
+                        _select("agg", "In each cell", _AGGREGATES, asked.agg), hidden=not choice.across
+                    ),
                 ],
                 className="fields is-narrow",
             ),
@@ -277,6 +293,15 @@ def _groups_panel(groups: list[Document], choice: Choice, shown: int) -> Any:
         ],
         id="results-groups",
     )
+
+
+def _pivot_panel(cells: list[Document], choice: Choice, aggregate: str) -> list[Any]:
+    if not choice.across or not choice.by or not choice.of:
+        return []
+    titles = (results.title(choice.by), results.title(choice.across), results.title(choice.of))
+    name = f"{titles[2]} by {titles[0]} and {titles[1]}"
+    shown = pivot.pivot(cells, titles, aggregate)
+    return [pieces.panel(name, list(shown), id="results-pivot", kind="below")]
 
 
 def _tests_panel(points: list[scatter.Point], axes: scatter.Axes, known: Sequence[Column]) -> Any:

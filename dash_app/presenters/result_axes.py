@@ -18,6 +18,7 @@ class Choice:
     facet: str
     by: str
     of: str
+    across: str
 
 
 def choose(asked: Asked, known: Sequence[Column], metric: str) -> Choice:
@@ -40,7 +41,8 @@ def choose(asked: Asked, known: Sequence[Column], metric: str) -> Choice:
         name: "" if getattr(asked, name) == NONE else getattr(asked, name) or usual
         for name, usual in (("x", x), ("y", y), ("color", ""), ("facet", ""), ("by", by))
     }
-    return Choice(**said, of=asked.of or said["y"] or y)
+    across = "" if asked.across == NONE else asked.across
+    return Choice(**said, of=asked.of or said["y"] or y, across=across)
 
 
 def _first(columns: Sequence[Column], otherwise: str) -> str:

@@ -18,6 +18,7 @@ MOST_SKIPPED = 100_000
 MOST_COUNTED = 100_000
 MOST_POINTS = 5_000
 MOST_GROUPS = 60
+MOST_CELLS = 3_000
 #: Groups are of the newest so many: a mean over a million would keep a page waiting for seconds.
 MOST_GROUPED = 50_000
 NEWEST = "-at"
@@ -147,6 +148,9 @@ async def each_row(
             yield plain(raw)
 
 
+_OPERATORS = {"mean": "$avg", "std": "$stdDevSamp", "min": "$min", "max": "$max", "sum": "$sum"}
+
+
 async def read_groups(database: Database, match: Document, by: str, of: str) -> list[Document]:
     """Return for each value of `by` what the numbers in `of` are: value, count, mean, std, min, max.
 
@@ -176,6 +180,34 @@ async def read_groups(database: Database, match: Document, by: str, of: str) -> 
         ],
     )
     return [{"value": row.pop("_id", None), **row} for row in rows]
+
+
+async def read_pivot(database: Database, match: Document, by: str, across: str, of: str) -> list[Document]:
+    """Return for each pair of values what the numbers in `of` are.
+
+    Each has `row`, `column`, count, mean, std (of a sample), min, max and sum.
+
+    Of the newest `MOST_GROUPED` results that match, those with a number there. At most `MOST_CELLS` and one.
+
+    Raises:
+        Problem: 422 when there can be no such column.
+    """
+    group = {
+        "_id": {"row": _first(by), "column": _first(across)},
+        "count": {"$sum": 1},
+        **{name: {operator: _first(of)} for name, operator in _OPERATORS.items()},
+    }
+    rows = await _aggregate(
+        database,
+        [
+            *_sorted(match, NEWEST),
+            {"$limit": MOST_GROUPED},
+            {"$match": {"$expr": {"$isNumber": _first(of)}}},
+            {"$group": group},
+            {"$limit": MOST_CELLS + 1},
+        ],
+    )
+    return [{**row.pop("_id"), **row} for row in rows]
 
 
 async def read_points(
