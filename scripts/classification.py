@@ -10,7 +10,7 @@ import time
 
 import pandas as pd
 from _scores import of_classification
-from _table import keep, load, report, say, split
+from _table import find_wrong, keep, load, report, say, split
 
 
 def build_model(options: argparse.Namespace) -> object:
@@ -92,6 +92,11 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     options = parser.parse_args(argv)
     if not 0 < options.test_share < 1:
         parser.error(f"--test-share {options.test_share} is not between 0 and 1")
+    wrong = find_wrong(
+        options, above_nought=("learning_rate", "c"), from_one=("trees", "depth", "neighbours")
+    )
+    if wrong:
+        parser.error(wrong)
     return options
 
 

@@ -6,11 +6,12 @@ dimensions as a JSON result, and keeps the group of each row as clusters.csv.
 """
 
 import argparse
+import sys
 import time
 
 import numpy as np
 import pandas as pd
-from _table import keep, load, report, say, thin
+from _table import find_wrong, keep, load, report, say, thin
 
 
 def find_groups(options: argparse.Namespace, scaled: np.ndarray) -> np.ndarray:
@@ -36,6 +37,8 @@ def main(argv: list[str] | None = None) -> None:
     table = load(options.table, options.example, options.target, whole=True)
     scaled = preprocessing.StandardScaler().fit_transform(table.features.to_numpy())
     say(scaled, ())
+    if len(scaled) < options.clusters:
+        sys.exit(f"{table.source} has {len(scaled)} rows, too few for {options.clusters} groups: --clusters")
     groups = find_groups(options, scaled)
     names, sizes = np.unique(groups, return_counts=True)
     told_apart = 1 < len(names) < len(groups)
@@ -79,7 +82,11 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--neighbours", type=int, default=5, help="dbscan: how many make a group")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", default="clusters.csv", help="where the groups are written")
-    return parser.parse_args(argv)
+    options = parser.parse_args(argv)
+    wrong = find_wrong(options, above_nought=("eps",), from_one=("clusters", "neighbours"))
+    if wrong:
+        parser.error(wrong)
+    return options
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
-from _table import keep, report
+from _table import find_wrong, keep, report
 
 #: Thousands of airline passengers a month, 1949 to 1960: series G of Box and Jenkins, 1976.
 PASSENGERS = """
@@ -141,6 +141,11 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     options = parser.parse_args(argv)
     if options.season < 2 or options.horizon < 1:
         parser.error("a season has 2 steps or more, and the horizon 1")
+    wrong = find_wrong(
+        options, above_nought=("alpha",), from_nought=("level_rate", "trend_rate", "season_rate")
+    )
+    if wrong:
+        parser.error(wrong)
     return options
 
 

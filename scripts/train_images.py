@@ -13,7 +13,7 @@ import time
 import numpy as np
 import torch
 from _scores import of_classification
-from _table import report
+from _table import find_wrong, report
 from _training import is_finite, prepare, train
 from torch import nn
 
@@ -120,6 +120,9 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         parser.error("--test-share lies between 0 and 1, and so does --dropout, which may be 0")
     if min(options.epochs, options.batch_size, options.filters) < 1:
         parser.error("--epochs, --batch-size and --filters are 1 or more")
+    wrong = find_wrong(options, above_nought=("learning_rate",), from_nought=("weight_decay",))
+    if wrong:
+        parser.error(wrong)
     return options
 
 

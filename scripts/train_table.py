@@ -12,7 +12,7 @@ import time
 import numpy as np
 import torch
 from _scores import of_classification, of_regression
-from _table import Table, load, report, split
+from _table import Table, find_wrong, load, report, split
 from _training import is_finite, prepare, train
 from torch import nn
 
@@ -115,6 +115,9 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         parser.error("--test-share lies between 0 and 1, and so does --dropout, which may be 0")
     if min(options.epochs, options.batch_size, options.hidden) < 1 or options.layers < 0:
         parser.error("--epochs, --batch-size and --hidden are 1 or more, --layers 0 or more")
+    wrong = find_wrong(options, above_nought=("learning_rate",), from_nought=("weight_decay",))
+    if wrong:
+        parser.error(wrong)
     return options
 
 

@@ -214,3 +214,54 @@ def test_a_script_runs_by_hand_and_is_described_by_its_help() -> None:
     assert "--clusters" in done.stdout
     for script in SCRIPTS.glob("[a-z]*.py"):
         assert len(script.read_text().splitlines()) < 400, script
+
+
+# --- tables and arguments that will not do --------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("script", "table", "words", "why"),
+    [
+        ("classification", "a,y\n1,yes\n2,yes\n3,yes\n4,yes\n", (), "every row says yes in y"),
+        ("classification", "a,y\n1,p\n2,q\n3,r\n4,s\n", (), "no class of y has rows enough"),
+        ("classification", "a,y\n1,p\n", (), "too few rows (1)"),
+        ("regression", "a,y\ninf,1\n2,2\n3,3\n4,4\n", (), "column a has inf"),
+        ("regression", "a,y\n1e300,1\n2,2\n3,3\n4,4\n", (), "column a has 1e+300"),
+        ("regression", "größe,y\n1,1\n2,2\n", (), "is not UTF-8: prepare it"),
+        ("regression", "a,y\n1,2,3\n1,2,3,4\n", (), "cannot be read as a table"),
+        ("clustering", "a,y\n1,2\n2,3\n", (), "has 2 rows, too few for 3 groups"),
+        ("regression", "", ("--model", "ridge", "--alpha", "-1"), "--alpha -1.0 is not 0 or more"),
+        ("regression", "", ("--trees", "0"), "--trees 0 is not 1 or more"),
+        ("regression", "", ("--c", "0"), "--c 0.0 is not above 0"),
+        ("regression", "", ("--seed", "-1"), "--seed -1 is not between 0"),
+        ("train_table", "", ("--learning-rate", "nan"), "--learning-rate nan is not above 0"),
+        ("train_images", "", ("--weight-decay", "-1"), "--weight-decay -1.0 is not 0 or more"),
+    ],
+)
+def test_what_cannot_be_learned_from_is_said_in_a_line(
+    line: Line,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    script: str,
+    table: str,
+    words: tuple[str, ...],
+    why: str,
+) -> None:
+    if table:
+        (tmp_path / "table.csv").write_bytes(table.encode("latin-1"))
+        words = (*words, "--table", "table.csv")
+
+    with pytest.raises(SystemExit) as caught:
+        line(script, *words)
+
+    assert why in f"{caught.value.code} {capsys.readouterr().err}"
+
+
+def test_a_class_that_occurs_once_is_learned_from_and_not_tested_on(line: Line, tmp_path: Path) -> None:
+    rows = [f"{number},{'q' if number == 7 else 'p' if number % 2 else 'r'}" for number in range(40)]
+    (tmp_path / "table.csv").write_text("a,y\n" + "\n".join(rows) + "\n")
+
+    for seed in range(8):
+        (result,) = line("classification", "--table", "table.csv", "--seed", str(seed))
+        assert result["classes"] == ["p", "q", "r"]
+        assert sum(map(sum, result["confusion"])) in (9, 10)
