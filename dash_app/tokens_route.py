@@ -19,7 +19,8 @@ from hq.rest.problems import Problem, not_found
 from idlehands.house.home import HouseError
 from idlehands.house.tokens import FILE_NAME, StoredToken, TokenRole, add_token, read_tokens, remove_tokens
 
-OnePathToken = Annotated[str, InPath(json_schema_extra={"pattern": "^[0-9a-f]{12}$"})]
+#: Not called `token`: that is the secret, which has no place in a URL.
+OneToken = Annotated[str, InPath(alias="id", json_schema_extra={"pattern": "^[0-9a-f]{12}$"})]
 _REMEMBERED = 200
 _REMEMBERED_SECONDS = 3600.0
 
@@ -63,12 +64,12 @@ def build_router(house: House) -> APIRouter:
                     made[by, idempotency_key] = known
         return answer(known.answer, 201)
 
-    @router.delete("/tokens/{token}")
-    async def revoke_token(token: OnePathToken, request: Request) -> Response:
+    @router.delete("/tokens/{id}")
+    async def revoke_token(identity: OneToken, request: Request) -> Response:
         """Take a token away, by its id: it opens nothing from now on."""
-        gone = await _change(house, lambda folder: remove_tokens(folder, lambda one: one.id == token))
+        gone = await _change(house, lambda folder: remove_tokens(folder, lambda one: one.id == identity))
         if not gone:
-            raise not_found("token", token)
+            raise not_found("token", identity)
         for one in gone:
             _note(house, "token.revoked", principal_of(request).name, one, "")
         return answer({"revoked": [_show(one) for one in gone]})

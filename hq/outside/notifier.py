@@ -61,7 +61,7 @@ class Notifier:
         self._file, self._kept, self._sender = file, kept, sender
         self._read_database, self._read_wrong = read_database, read_wrong
         self._outbox = _load(file)
-        self._stored = b""
+        self._stored, self._storing = b"", asyncio.Lock()
         self._watch = Watch(self._outbox.ill)
         self._under_way: dict[str, asyncio.Task[None]] = {}
         self._lock = threading.Lock()
@@ -193,10 +193,12 @@ class Notifier:
                     self._outbox.lane(one.name).add(happening, now)
 
     async def _store(self) -> None:
-        content = msgspec.json.encode(self._outbox)
-        if content != self._stored:
-            await asyncio.to_thread(write_private, self._file, content)
-            self._stored = content
+        # One after the other: what is older must not be what is stored last.
+        async with self._storing:
+            content = msgspec.json.encode(self._outbox)
+            if content != self._stored:
+                await asyncio.to_thread(write_private, self._file, content)
+                self._stored = content
 
     # --- sending ---------------------------------------------------------------------------
 
@@ -214,20 +216,25 @@ class Notifier:
         message = word(lane.delivery, happenings, lane.sending_left_out)
         await self._store()
         try:
-            await self._send(notification, message)
+            trouble = await self._send(notification, message)
         except NotTaken as error:
             lane.note_failed(str(error), time.time())
             log.warning("notification %s was not taken: %s", notification.name, error)
+        except Exception as error:
+            # Nobody has thought of it: it must neither stop the others nor be tried every second.
+            lane.note_failed(f"sending failed ({type(error).__name__})", time.time())
+            log.exception("notification %s cannot be sent", notification.name)
         else:
             lane.note_sent(time.time())
+            lane.trouble = trouble
         await self._store()
 
-    async def _send(self, notification: Notification, message: Message) -> None:
+    async def _send(self, notification: Notification, message: Message) -> str:
         try:
             secret = self._kept.secret(notification.name)
         except VaultUnusable as error:
             raise NotTaken(str(error)) from None
-        await asyncio.to_thread(self._sender.send, notification, message, secret)
+        return await asyncio.to_thread(self._sender.send, notification, message, secret)
 
     async def test(self, name: str, asked_by: str, delivery: str) -> str:
         """Send a test at once, past gathering and limits; return why it was not taken, "" if it was.
@@ -237,10 +244,9 @@ class Notifier:
         """
         notification: Notification = self._kept.find(name)
         try:
-            await self._send(notification, word_test(delivery, name, asked_by))
+            return await self._send(notification, word_test(delivery, name, asked_by))
         except NotTaken as error:
             return str(error)
-        return ""
 
     def standing(self, name: str) -> dict[str, object]:
         """Return how it stands with one: what waits, when the last message was taken, what went wrong."""

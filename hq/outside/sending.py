@@ -10,19 +10,20 @@ import hmac
 import http.client
 import smtplib
 import ssl
-from email.message import EmailMessage
 from typing import Protocol
 
 import msgspec
 
+from hq.outside.mailing import build_letter, describe, send_mail
 from hq.outside.targets import Mail, Mqtt, Notification, Ntfy, Webhook
-from hq.outside.wording import Message
+from hq.outside.wording import Message, word_test
 from hq.rest.posting import find_target, post
 from hq.rest.problems import Problem
 
 SIGNATURE_HEADER = "X-Idlehands-Signature-256"
 DELIVERY_HEADER = "X-Idlehands-Delivery"
-_SECONDS = 20.0
+#: Of one message: https://docs.ntfy.sh/publish/#limitations
+_NTFY_BYTES = 4096
 #: Of one webhook.
 _LISTED = 100
 
@@ -48,8 +49,8 @@ class Sender:
     def __init__(self, publishing: Publishing, *, allows_private: bool) -> None:
         self._publishing, self._allows_private = publishing, allows_private
 
-    def send(self, notification: Notification, message: Message, secret: str) -> None:
-        """Send a message.
+    def send(self, notification: Notification, message: Message, secret: str) -> str:
+        """Send a message; return what is wrong although it was taken, "" if nothing is.
 
         Raises:
             NotTaken: If it was not taken.
@@ -57,7 +58,7 @@ class Sender:
         try:
             match notification.to:
                 case Mail() as mail:
-                    _send_mail(mail, message, secret)
+                    return _send_mail(mail, message, secret)
                 case Webhook(url=url):
                     self._post(url, build_body(notification.name, message), message, secret)
                 case Ntfy() as ntfy:
@@ -65,10 +66,13 @@ class Sender:
                 case Mqtt(topic=topic, broker=broker):
                     content = build_body(notification.name, message)
                     self._publishing.publish(broker, topic, content)
-        except (OSError, smtplib.SMTPException, http.client.HTTPException, ssl.SSLError) as error:
+        except ssl.SSLCertVerificationError as error:
+            raise NotTaken(f"its certificate is refused: {error.verify_message}") from None
+        except (OSError, http.client.HTTPException) as error:
             raise NotTaken(f"{str(error) or type(error).__name__}"[:400]) from None
         except Problem as problem:
             raise NotTaken(problem.detail.replace("callback: ", "", 1)) from None
+        return ""
 
     def _post(self, url: str, content: bytes, message: Message, secret: str) -> None:
         headers = {DELIVERY_HEADER: message.delivery}
@@ -80,7 +84,8 @@ class Sender:
         body = {
             "topic": ntfy.topic,
             "title": message.subject,
-            "message": message.text,
+            # What is longer would arrive as a file.
+            "message": _shorten(message.text, _NTFY_BYTES),
             "priority": 4 if message.is_urgent else 3,
         }
         headers = {"authorization": f"Bearer {secret}"} if secret else {}
@@ -96,8 +101,13 @@ async def check_target(notification: Notification, *, allows_private: bool) -> N
     """Look whether anything may be sent there at all.
 
     Raises:
-        Problem: 422 if it is a URL that leads nowhere, or where nothing may be posted.
+        Problem: 422 if it is a URL that leads nowhere or where nothing may be posted, or no mail's address.
     """
+    if isinstance(notification.to, Mail):
+        try:
+            build_letter(notification.to, word_test("0", notification.name, "somebody"))
+        except ValueError as error:
+            raise Problem(422, "bad_address", f"{error}.") from None
     url = getattr(notification.to, "url", None) or getattr(notification.to, "server", None)
     if url is not None:
         try:
@@ -125,23 +135,16 @@ def build_body(name: str, message: Message) -> bytes:
     )
 
 
-def _send_mail(mail: Mail, message: Message, password: str) -> None:
-    letter = EmailMessage()
-    letter["Subject"], letter["From"], letter["To"] = message.subject, mail.sender, ", ".join(mail.to)
-    # A mail that is sent twice is shown once by most programs.
-    letter["Message-ID"] = f"<{message.delivery}@idlehands.invalid>"
-    letter["Auto-Submitted"] = "auto-generated"
-    letter.set_content(message.text)
-    context = ssl.create_default_context()
-    if mail.security == "tls":
-        server: smtplib.SMTP = smtplib.SMTP_SSL(mail.host, mail.port, timeout=_SECONDS, context=context)
-    else:
-        server = smtplib.SMTP(mail.host, mail.port, timeout=_SECONDS)
-    with server:
-        if mail.security == "starttls":
-            server.starttls(context=context)
-        if mail.user:
-            server.login(mail.user, password)
-        refused = server.send_message(letter)
-    if refused:
-        raise NotTaken(f"the mail server refused {', '.join(refused)}")
+def _send_mail(mail: Mail, message: Message, password: str) -> str:
+    try:
+        return send_mail(mail, message, password)
+    except (OSError, ValueError, smtplib.SMTPException) as error:
+        raise NotTaken(describe(mail, error)[:400]) from None
+
+
+def _shorten(text: str, most: int) -> str:
+    """Return text that has at most so many bytes."""
+    content = text.encode()
+    if len(content) <= most:
+        return text
+    return content[: most - 4].decode("utf-8", "ignore") + " ..."

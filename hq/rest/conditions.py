@@ -28,6 +28,11 @@ OWN = {
     "cost": "result.energy.cost",
 }
 PARAMS, PRINTED = "params.", "result."
+#: How an attempt ended. One that its sweep ended early did not fail, whatever its script made of that.
+OUTCOME = "outcome"
+PRUNED = "pruned"
+#: Where it is said that it was ended early, and how.
+EARLY_FIELD, EARLY = "result.failure.kind", "ended_early"
 #: Of the job, not of its result: looked up first.
 NAME = "name"
 _MOST_CONDITIONS = 20
@@ -136,10 +141,20 @@ def query_of(condition: Condition) -> dict[str, Any]:
     """
     fields = fields_of(condition.name)
     test = test_of(condition)
+    if condition.name == OUTCOME:
+        return _outcome_query(condition, test)
     if len(fields) == 1:
         return {fields[0]: test}
     # What is unlike a value is unlike it wherever it might stand.
     return {"$and" if condition.sign == "!=" else "$or": [{field: test} for field in fields]}
+
+
+def _outcome_query(condition: Condition, test: dict[str, Any]) -> dict[str, Any]:
+    early, other = {EARLY_FIELD: EARLY}, {EARLY_FIELD: {"$ne": EARLY}, OWN[OUTCOME]: test}
+    means_early = condition.value.lower() in PRUNED if condition.sign == "~" else condition.value == PRUNED
+    if means_early != (condition.sign == "!="):
+        return {"$or": [early, other]}
+    return other
 
 
 def test_of(condition: Condition) -> dict[str, Any]:

@@ -108,7 +108,7 @@ RULES: tuple[Rule, ...] = (
     Rule(f"{API}/settings/notifications/{{name}}/test", {"POST": ADMINS}),
     Rule(f"{API}/audit", {"GET": ADMINS}),
     Rule(f"{API}/tokens", {"GET": ADMINS, "POST": ADMINS}),
-    Rule(f"{API}/tokens/{{token}}", {"DELETE": ADMINS}),
+    Rule(f"{API}/tokens/{{id}}", {"DELETE": ADMINS}),
     _read(f"{API}/agents"),
     *(_write(f"{API}/agents/{{agent}}/{verb}") for verb in ("pause", "drain", "resume")),
     Rule(f"{API}/certificate", {"GET": BLOB_READERS}),

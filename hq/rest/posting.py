@@ -10,14 +10,17 @@ import http.client
 import ipaddress
 import socket
 import ssl
+import threading
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
 from hq.rest.problems import Problem
 
 _POST_SECONDS = 15.0
+#: All together: whoever answers one byte in a while must not hold a thread for ever.
+WHOLE_SECONDS = 30.0
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -71,6 +74,41 @@ def _refused(why: str) -> Problem:
     return Problem(422, "bad_callback", f"callback: nothing is posted to this URL: {why}.")
 
 
+class TooSlow(OSError):
+    """What was on the way took longer than all of it may."""
+
+
+@contextlib.contextmanager
+def cut_after(seconds: float, connection: socket.socket) -> Iterator[None]:
+    """End a connection if the block takes longer: timeouts of sockets begin anew with every byte.
+
+    Raises:
+        TooSlow: In place of what the block raises when its connection is ended.
+    """
+    over = threading.Event()
+    # Of its own: TLS takes over the descriptor of a connection.
+    same = connection.dup()
+
+    def cut() -> None:
+        over.set()
+        with contextlib.suppress(OSError):
+            same.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(seconds, cut)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except Exception:
+        if over.is_set():
+            raise TooSlow(f"it took longer than {seconds:g} s") from None
+        raise
+    finally:
+        timer.cancel()
+        timer.join()
+        same.close()
+
+
 def post(target: Target, content: bytes, headers: Mapping[str, str] | None = None) -> int:
     """Post JSON to the address that was checked, whatever its name means by now; return the status.
 
@@ -81,12 +119,14 @@ def post(target: Target, content: bytes, headers: Mapping[str, str] | None = Non
     raw = socket.create_connection((target.address, target.port), timeout=_POST_SECONDS)
     connection = http.client.HTTPConnection(target.host, target.port, timeout=_POST_SECONDS)
     try:
-        if target.is_tls:
-            raw = ssl.create_default_context().wrap_socket(raw, server_hostname=target.host)
-        connection.sock = raw
-        sent = {"content-type": "application/json", "user-agent": "idlehands", **(headers or {})}
-        connection.request("POST", target.path, content, sent)
-        return connection.getresponse().status
+        with cut_after(WHOLE_SECONDS, raw):
+            if target.is_tls:
+                raw = ssl.create_default_context().wrap_socket(raw, server_hostname=target.host)
+            connection.sock = raw
+            sent = {"content-type": "application/json", "user-agent": "idlehands", **(headers or {})}
+            connection.request("POST", target.path, content, sent)
+            # What it answers beside that is nobody's business, and may have no end.
+            return connection.getresponse().status
     finally:
         connection.close()
         with contextlib.suppress(OSError):

@@ -90,7 +90,7 @@ def _flat(row: Document) -> dict[str, Any]:
     result = row["result"] or {}
     energy = result.get("energy") or {}
     own = {key: row.get(key) for key in ("job", "sweep", "trial", "script", "agent", "verdict", "at")}
-    own |= {"outcome": result.get("outcome"), "seconds": float(result.get("duration_seconds", 0))}
+    own |= {"outcome": row.get("outcome"), "seconds": float(result.get("duration_seconds", 0))}
     own |= {"kwh": energy.get("kwh"), "cost": energy.get("cost")}
     printed = {f"result.{key}": value for key, value in (result.get("result") or {}).items()}
     return own | {f"params.{key}": value for key, value in row["params"].items()} | printed

@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from hq.rest.conditions import parse_conditions
+from hq.rest.conditions import EARLY, PRUNED, parse_conditions
 from hq.rest.database import QUERY_MS, Database, Document, find_by_id, plain, stored
 from hq.rest.paging import make_cursor, read_cursor
 from hq.rest.problems import Problem
@@ -24,6 +24,16 @@ _OWN = {
     "outcome": "result.outcome",
     "kwh": "result.energy.kwh",
     "cost": "result.energy.cost",
+}
+#: Whether a trial was pruned its job says, whatever its script made of that.
+_WITH_JOB = {
+    "$lookup": {
+        "from": "jobs",
+        "localField": "job",
+        "foreignField": "_id",
+        "pipeline": [{"$project": {"_id": 0, "status": 1}}],
+        "as": "__job",
+    }
 }
 _SORT = re.compile(r"(-?)((?:params|result)\.)?([A-Za-z0-9_](?:[A-Za-z0-9_ -]{0,62}[A-Za-z0-9_])?)")
 
@@ -69,17 +79,26 @@ async def read_results(
             {"$addFields": {"__rank": rank}},
             {"$sort": {"__rank": 1, field: direction, "position": 1, "_id": 1}},
         ]
-    pipeline += [{"$skip": skip}, {"$limit": limit + 1}, {"$unset": ["__rank", "result.series"]}]
+    pipeline += [{"$skip": skip}, {"$limit": limit + 1}, {"$unset": ["__rank", "result.series"]}, _WITH_JOB]
     cursor = await stored(database, "results").aggregate(pipeline, maxTimeMS=QUERY_MS)
     rows = [plain(raw) for raw in await cursor.to_list()]
     for row in rows:
         row.pop("_id", None)
+        row["outcome"] = _outcome_of(row, row.pop("__job", []))
     more = len(rows) > limit
     return {
         "results": rows[:limit],
         "sort": sort,
         "next": make_cursor("results", skip + limit) if more else None,
     }
+
+
+def _outcome_of(row: Document, jobs: list[Document]) -> str | None:
+    result = row["result"] or {}
+    is_early = (result.get("failure") or {}).get("kind") == EARLY
+    # A result that does not count says nothing of how its job ended.
+    is_pruned = row.get("verdict") == "accepted" and any(job.get("status") == PRUNED for job in jobs)
+    return PRUNED if is_early or is_pruned else result.get("outcome")
 
 
 async def _usual_sort(database: Database, sweep: str | None) -> str:
@@ -146,7 +165,7 @@ def to_csv(rows: list[Document]) -> str:
         first = [row.get(key) for key in header[:7]]
         energy = result.get("energy") or {}
         first += [
-            result.get("outcome"),
+            row.get("outcome"),
             result.get("duration_seconds", 0),
             energy.get("kwh"),
             energy.get("cost"),

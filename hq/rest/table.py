@@ -8,7 +8,20 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hq.rest.conditions import NAME, OWN, PARAMS, PRINTED, Condition, fields_of, query_of, test_of
+from hq.rest.conditions import (
+    EARLY,
+    EARLY_FIELD,
+    NAME,
+    OUTCOME,
+    OWN,
+    PARAMS,
+    PRINTED,
+    PRUNED,
+    Condition,
+    fields_of,
+    query_of,
+    test_of,
+)
 from hq.rest.database import QUERY_MS, SCAN_MS, Database, Document, find, plain, stored
 from hq.rest.problems import Problem
 from schemas.calls import OURS
@@ -25,7 +38,9 @@ NEWEST = "-at"
 _NAMED_JOBS = 10_000
 _EXPORT_MS = 60_000
 _LOOKED_AT = 200
-_CARRIED = {"params": 1, "result.result": 1, "position": 1} | dict.fromkeys(("token", *OWN.values()), 1)
+_CARRIED = {"params": 1, "result.result": 1, "position": 1} | dict.fromkeys(
+    ("token", EARLY_FIELD, *OWN.values()), 1
+)
 _JOB_ID = re.compile(r"j[a-z2-7]{12}")
 
 
@@ -227,7 +242,7 @@ def _sorted(match: Document, sort: str) -> list[Document]:
         # By the log's order, which an index has.
         return [{"$match": match}, {"$sort": {"position": direction, "_id": -direction}}]
     places = fields_of(name)
-    if direction < 0 and len(places) == 1:
+    if direction < 0 and len(places) == 1 and name != OUTCOME:
         # The database's own order: what has no value comes last of itself. Several times quicker than by
         # an expression, which only the other way, or a name that may be in two places, needs.
         return [{"$match": match}, {"$sort": {places[0]: -1, "position": 1, "_id": 1}}]
@@ -254,6 +269,8 @@ def are_jobs(words: Sequence[str]) -> bool:
 
 def _first(name: str) -> Any:
     """Return the expression of a column's value: of two places, that where it is."""
+    if name == OUTCOME:
+        return {"$cond": [{"$eq": [f"${EARLY_FIELD}", EARLY]}, PRUNED, f"${OWN[OUTCOME]}"]}
     places = [f"${field}" for field in fields_of(name)]
     return places[0] if len(places) == 1 else {"$ifNull": places}
 

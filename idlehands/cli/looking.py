@@ -278,7 +278,7 @@ def print_results(rows: list[dict[str, Any]], json: bool) -> None:
                 *(printed.get(name) for name in numbers),
                 result.get("duration_seconds"),
                 *((_watt_hours(result),) if has_energy else ()),
-                _outcome(result),
+                _outcome(row),
             )
         )
     print_table(
@@ -292,8 +292,12 @@ def _printed(row: dict[str, Any]) -> dict[str, Any]:
     return (row.get("result") or {}).get("result") or {}
 
 
-def _outcome(result: dict[str, Any]) -> str | None:
+def _outcome(row: dict[str, Any]) -> str | None:
     """Return what became of an attempt: one that its sweep ended early did not fail."""
+    if row.get("outcome"):
+        return str(row["outcome"])
+    # A house of an older version does not say it.
+    result = row.get("result") or {}
     is_early = (result.get("failure") or {}).get("kind") == "ended_early"
     return "pruned" if is_early else result.get("outcome")
 

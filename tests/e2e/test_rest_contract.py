@@ -93,7 +93,7 @@ def operations(server: Premises) -> set[tuple[str, str]]:
     return {(method.upper(), path) for path, methods in paths.items() for method in methods}
 
 
-@pytest.mark.parametrize("seconds", [30, pytest.param(600, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seconds", [30, pytest.param(240, marks=pytest.mark.slow)])
 def test_rest_keeps_what_its_document_says(server: Premises, tmp_path: Path, seconds: int) -> None:
     token = server.tokens["admin"]
 
@@ -106,7 +106,7 @@ def test_rest_keeps_what_its_document_says(server: Premises, tmp_path: Path, sec
     assert {("POST", "/api/v1/jobs"), ("POST", "/api/v1/sweeps"), ("GET", "/api/v1/jobs")} <= did
 
 
-@pytest.mark.parametrize("seconds", [20, pytest.param(120, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seconds", [20, pytest.param(60, marks=pytest.mark.slow)])
 def test_without_a_token_every_operation_is_refused(server: Premises, tmp_path: Path, seconds: int) -> None:
     report = run(server, tmp_path, seconds, "--checks", "not_a_server_error,content_type_conformance")
 

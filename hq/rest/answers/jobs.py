@@ -14,6 +14,8 @@ class ResultRow(StoredResult, frozen=True, kw_only=True):
     """A result of an attempt; of a list without its series."""
 
     result: AttemptResult
+    #: In lists: succeeded, failed, or pruned for what its sweep ended early.
+    outcome: str | None = None
 
 
 class JobRow(Job, frozen=True, kw_only=True):

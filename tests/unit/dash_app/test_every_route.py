@@ -26,6 +26,7 @@ SAMPLES = {
     "kind": "best",
     "version": "1",
     "token": "0" * 12,
+    "id": "0" * 12,
 }
 #: Changes that are safe to repeat as they are, or change nothing.
 NO_KEY = {

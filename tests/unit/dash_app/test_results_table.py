@@ -1,9 +1,11 @@
 """The table of results on the real database, and its address, figure and pieces."""
 
 import asyncio
+import csv
+import io
 import json
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import pytest
 from plotly.io.json import to_json_plotly
@@ -14,9 +16,11 @@ from dash_app.asked import Asked, asked_of, pairs_of, to_pairs
 from dash_app.presenters import results, scatter
 from dash_app.presenters.result_axes import choose
 from dash_app.presenters.scatter import Axes, Point
+from hq.rest import results as results_of_rest
 from hq.rest import table
 from hq.rest.conditions import parse_conditions
 from hq.rest.database import Database, open_database
+from hq.rest.result_forms import Form, render
 from hq.rest.table import Column, Selection
 
 T = TypeVar("T")
@@ -79,6 +83,101 @@ def test_rows_are_filtered_sorted_and_paged_by_the_database(ask: Any) -> None:
     assert [row[2] for row in ask(lambda database: rows(database, "", "rare"))] == [0, 4, 8]
     assert [row[2] for row in ask(lambda database: rows(database, "", "-rare"))] == [8, 4, 0]
     assert ask(lambda database: rows(database, "name ~ fold", "-at")) == [[1, 0.1, None]]
+
+
+EARLY = {"kind": "ended_early", "message": "it was ended"}
+ENDS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "good": ("accepted", "succeeded", {}),
+    "bad": ("accepted", "failed", {"failure": {"kind": "exit", "message": "exit code 1"}}),
+    "early": ("accepted", "failed", {"failure": EARLY}),
+    # Its script noticed and ended by itself.
+    "polite": ("accepted", "succeeded", {}),
+    # An earlier try of that trial, which does not count.
+    "tried": ("requeued", "failed", {"failure": {"kind": "exit", "message": "exit code 1"}}),
+}
+
+
+def test_what_a_sweep_ended_early_is_pruned_and_did_not_fail(ask: Any, mongodb_uri: str) -> None:
+    jobs = {name: "polite" if name == "tried" else name for name in ENDS}
+    with MongoClient[dict[str, Any]](mongodb_uri) as mongo:
+        database = mongo.get_default_database()
+        database["results"].delete_many({})
+        for number, (name, (verdict, outcome, more)) in enumerate(ENDS.items()):
+            row = stored(number)
+            result = row["result"] | {"outcome": outcome, **more}
+            attempt = {"job": jobs[name], "token": number}
+            database["results"].insert_one(
+                row | attempt | {"_id": attempt, "verdict": verdict, "result": result}
+            )
+        database["jobs"].insert_many(
+            [
+                {"_id": name, "order": number + 2, "status": "pruned"}
+                for number, name in enumerate(("early", "polite"))
+            ]
+        )
+
+    async def look(database: Database) -> Any:
+        page = await results_of_rest.read_results(database, limit=9, sort="at", every=True)
+        pruned = await results_of_rest.read_results(database, limit=9, sort="at", where="outcome = pruned")
+        failed = await results_of_rest.read_results(database, limit=9, where="outcome = failed")
+        other = await results_of_rest.read_results(database, limit=9, sort="at", where="outcome != failed")
+        match = await table.match_of(database, Selection())
+        rows = await table.read_rows(database, match, ["outcome"], sort="-outcome", skip=0, limit=9)
+        return page, pruned, failed, other, rows
+
+    page, pruned, failed, other, rows = ask(look)
+
+    told = {"good": "succeeded", "bad": "failed", "early": "pruned", "polite": "pruned", "tried": "failed"}
+    assert [row["outcome"] for row in page["results"]] == list(told.values())
+    # What the script itself reported is said as it was.
+    assert [row["result"]["outcome"] for row in page["results"]][2:4] == ["failed", "succeeded"]
+    assert [row["job"] for row in pruned["results"]] == ["early"]
+    assert [row["job"] for row in failed["results"]] == ["bad"]
+    assert [row["job"] for row in other["results"]] == ["good", "early", "polite"]
+    assert [row["values"] for row in rows] == [["succeeded"], ["succeeded"], ["pruned"], ["failed"]]
+    lines = list(csv.DictReader(io.StringIO(results_of_rest.to_csv(page["results"]))))
+    assert [line["outcome"] for line in lines] == list(told.values())
+
+
+ODD: dict[str, Any] = {
+    "nothing": None,
+    "nan": "NaN",
+    "large": 2**63 - 1,
+    "small": -(2**63),
+    "tiny": 5e-324,
+    "huge": 1.7976931348623157e308,
+    "deep": {"a": [{"b": [None, True, 1.5, "ü"]}], "": {}},
+    "list": [],
+    "bool": True,
+    "text": "=cmd|' /C calc'!A0",
+    "lines": 'one\r\ntwo,"three"',
+    "emoji \U0001f9ea": "\u2028 \u202e \U0001f9ea",
+    "job": "not the job",
+    "__proto__": 1,
+    "=1+1": 1,
+}
+
+
+def test_odd_values_come_in_all_four_forms(ask: Any, mongodb_uri: str) -> None:
+    with MongoClient[dict[str, Any]](mongodb_uri) as mongo:
+        collection = mongo.get_default_database()["results"]
+        collection.delete_many({})
+        for number, values in enumerate((ODD, {name: str(value) for name, value in ODD.items()}, {}, None)):
+            row = stored(number)
+            result = row["result"] | {"result": values}
+            attempt = {"job": f"job{number}", "token": 1}
+            params = ODD if number == 0 else {}
+            collection.insert_one(row | attempt | {"_id": attempt, "params": params, "result": result})
+
+    page = ask(lambda database: results_of_rest.read_results(database, limit=9, sort="at"))
+
+    got: dict[str, Any] = {form: render(page, form, None).body for form in get_args(Form)}
+    assert json.loads(got["json"])["results"][0]["result"]["result"] == ODD
+    assert [json.loads(line)["params"] for line in got["ndjson"].splitlines()] == [ODD, {}, {}, {}]
+    lines = list(csv.reader(io.StringIO(got["csv"].decode())))
+    assert {len(line) for line in lines} == {len(lines[0])}
+    assert not [cell for line in lines for cell in line if cell.startswith(("=", "@", "+"))]
+    assert got["parquet"][:4] == b"PAR1"
 
 
 def test_columns_groups_and_counts_are_of_what_is_selected(ask: Any) -> None:

@@ -10,7 +10,8 @@ from hq.outside.happenings import Happening
 from hq.outside.sending import NotTaken, Sender
 from hq.outside.targets import Mail, Mqtt, Notification, Ntfy, Webhook
 from hq.outside.wording import Message, word
-from tests.fixtures.receivers import HttpReceiver, SmtpReceiver, running
+from hq.rest import posting
+from tests.fixtures.receivers import HttpReceiver, SmtpReceiver, running, saying
 
 
 class Broker:
@@ -57,6 +58,53 @@ def test_nothing_is_posted_to_this_machine_unless_that_is_allowed() -> None:
     with running(HttpReceiver()) as receiver, pytest.raises(NotTaken, match="private network"):
         send(Webhook(url=receiver.url), private=False)
     assert receiver.posted == []
+
+
+def test_a_server_that_never_ends_its_answer_is_left_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(posting, "WHOLE_SECONDS", 0.3)
+    with (
+        saying(b"HTTP/1.1 2", b"0", ends=False) as port,
+        pytest.raises(NotTaken, match=r"longer than 0\.3 s"),
+    ):
+        send(Webhook(url=f"http://127.0.0.1:{port}"))
+    # What comes after a status is waited for no longer, and changes nothing.
+    with saying(b"HTTP/1.1 200 OK\r\n", b"x: y\r\n", ends=False) as port:
+        send(Webhook(url=f"http://127.0.0.1:{port}"))
+
+
+def test_what_is_answered_beside_the_status_is_not_read_however_much_it_is() -> None:
+    with saying(b"HTTP/1.1 204 OK\r\ncontent-length: 999999999999\r\n\r\n", b"x" * 65536, ends=False) as port:
+        send(Webhook(url=f"http://127.0.0.1:{port}"))
+
+
+def test_a_redirect_to_this_machine_is_not_followed() -> None:
+    with running(HttpReceiver()) as inside:
+        away = f"HTTP/1.1 307 away\r\nlocation: {inside.url}\r\ncontent-length: 0\r\n\r\n"
+        with saying(away.encode(), ends=True) as port, pytest.raises(NotTaken, match="answered 307"):
+            send(Webhook(url=f"http://127.0.0.1:{port}"))
+    assert inside.posted == []
+
+
+@pytest.mark.parametrize("answer", [b"", b"SSH-2.0-x\r\n", b"HTTP/1.1 999999 OK\r\n\r\n", b"\xff" * 99_999])
+def test_a_server_of_another_kind_is_no_end_of_anything(
+    answer: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(posting, "WHOLE_SECONDS", 0.3)
+    with saying(answer, ends=True) as port, pytest.raises(NotTaken):
+        send(Webhook(url=f"http://127.0.0.1:{port}"))
+
+
+def test_a_long_message_is_no_file_on_a_phone() -> None:
+    found = [Happening(f"{n}.0", "job_failed", 1.0, "ä" * 400, job="jx") for n in range(20)]
+    with running(HttpReceiver()) as receiver:
+        to = Notification(name="me", to=Ntfy(server=receiver.url, topic="house"))
+        Sender(Broker(), allows_private=True).send(to, word("d" * 32, found), "")
+    [got] = receiver.posted
+    body = json.loads(got.body)
+    # As https://docs.ntfy.sh/publish/#publish-as-json has it, and at most 4,096 bytes of message.
+    assert set(body) <= {"topic", "title", "message", "priority", "tags", "click"}
+    assert 4000 < len(body["message"].encode()) <= 4096
+    assert body["message"].endswith("ä ...")
 
 
 def test_ntfy_gets_topic_title_and_token() -> None:
