@@ -152,6 +152,7 @@ MODEL_NAME = "model-name"
 MODEL_ADD = "model-add"
 MODEL_VERSIONS = "model-versions"
 JOB_MODELS = "job-models"
+JOB_TIMELINE = "job-timeline"
 
 
 def registered(version: str, do: str) -> dict[str, str]:

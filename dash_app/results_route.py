@@ -1,9 +1,10 @@
-"""Rows of the table of results for the page's grid, and all of them as CSV for whoever is logged in.
+"""Rows of the table of results for the page's grid, and all of them as CSV or Parquet for who is logged in.
 
 /results/rows?where=&sweep=&pick=&sort=&columns=["params.lr",...]&start=0&end=100
-/results/table.csv?where=&sweep=&pick=&sort=
+/results/table.csv?where=&sweep=&pick=&sort=       and table.parquet, where pyarrow is installed
 """
 
+import asyncio
 import csv
 import io
 from collections.abc import AsyncIterator, Sequence
@@ -18,8 +19,9 @@ from dash_app.asked import Asked, asked_of, pairs_of
 from dash_app.presenters.results import grid_row
 from hq.rest import table
 from hq.rest.house import House, answer
-from hq.rest.policy import RESULTS_CSV, RESULTS_ROWS
+from hq.rest.policy import RESULTS_CSV, RESULTS_PARQUET, RESULTS_ROWS
 from hq.rest.problems import Problem
+from hq.rest.result_forms import write_parquet
 from hq.rest.results import spreadsheet_cell
 
 _ROWS_AT_MOST = 500
@@ -28,6 +30,7 @@ _COLUMNS_AT_MOST = 200
 
 def add_routes(app: FastAPI, house: House) -> None:
     """Add the routes; the gate lets nobody here who is not logged in."""
+    one_at_a_time = asyncio.Semaphore(1)
 
     @app.get(RESULTS_ROWS, include_in_schema=False)
     async def rows(
@@ -58,6 +61,24 @@ def add_routes(app: FastAPI, house: House) -> None:
         return StreamingResponse(
             _lines(house, asked, match, names), 200, headers, media_type="text/csv; charset=utf-8"
         )
+
+    @app.get(RESULTS_PARQUET, include_in_schema=False)
+    async def as_parquet(request: Request) -> Response:
+        asked = asked_of(pairs_of(dict(request.query_params)))
+        match = await table.match_of(house.database, asked.picked())
+        names = list(asked.columns) or [one.name for one in await table.read_columns(house.database, match)]
+        columns: dict[str, list[Any]] = {name: [] for name in ("job", *names)}
+        # One at a time: unlike CSV all of it is in memory.
+        async with one_at_a_time:
+            async for row in table.each_row(house.database, match, names, sort=asked.sort):
+                for name, value in zip(columns, (row["job"], *row["values"]), strict=True):
+                    columns[name].append(value)
+            content = await asyncio.to_thread(write_parquet, columns)
+        headers = {
+            "content-disposition": 'attachment; filename="results.parquet"',
+            "cache-control": "no-store",
+        }
+        return Response(content, 200, headers, "application/vnd.apache.parquet")
 
 
 async def _lines(

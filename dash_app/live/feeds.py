@@ -15,6 +15,7 @@ from dash_app.live.jobs_feed import CountsFeed, GroupsFeed, JobRowsFeed
 from dash_app.live.log_feed import LogFeed
 from dash_app.live.services_feed import ServiceFeed, ServicesFeed
 from dash_app.live.sweep_feed import SweepFiguresFeed, SweepsFeed, TrialsFeed
+from dash_app.live.timeline_feed import TimelineFeed
 from hq.rest.house import House
 from hq.rest.job_table import scans
 
@@ -38,6 +39,7 @@ def feeds_of(house: House, hearing: Hearing) -> Callable[[View], Sequence[Feed]]
                 return [
                     JobFeed(house, hearing, job),
                     LogFeed(house, job),
+                    TimelineFeed(house, job),
                     CurvesFeed(house, job, look_of(view)),
                 ]
             case "events":

@@ -40,6 +40,7 @@ async def page(house: House, job: str, percents: dict[str, float], may_change: b
         pieces.panel("Model", await _models(house, found, may_change), id=ids.JOB_MODELS),
         labels.panel(found, "jobs", may_change),
         pieces.panel("Attempts", shown[ids.JOB_ATTEMPTS]["children"], id=ids.JOB_ATTEMPTS),
+        pieces.panel("Timeline", id=ids.JOB_TIMELINE),
         pieces.panel("From a terminal", job_tools.commands(found)),
     ]
     return [

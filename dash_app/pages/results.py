@@ -1,6 +1,7 @@
 """Results: any of them as a table, in groups and in a figure that are linked. The address says all of it."""
 
 import asyncio
+import importlib.util
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -24,6 +25,7 @@ from hq.rest.table import NEWEST, Column
 
 _COMPARED_AT_MOST = 8
 
+_WRITES_PARQUET = importlib.util.find_spec("pyarrow") is not None
 _AGGREGATES = [{"value": one, "label": one.capitalize()} for one in AGGREGATES]
 
 
@@ -250,6 +252,18 @@ def _ways_out(asked: Asked) -> list[Any]:
     query = asked.address().removeprefix("/results")
     return [
         html.A("CSV", href=f"/results/table.csv{query}", download="results.csv", className="button is-plain"),
+        *(
+            [
+                html.A(
+                    "Parquet",
+                    href=f"/results/table.parquet{query}",
+                    download="results.parquet",
+                    className="button is-plain",
+                )
+            ]
+            if _WRITES_PARQUET
+            else []
+        ),
     ]
 
 

@@ -3,7 +3,10 @@
 import re
 from typing import Any
 
-from dash_app.presenters import words
+from dash import html
+from dash.development.base_component import Component
+
+from dash_app.presenters import pieces, words
 from dash_app.presenters.plain import plain
 from schemas.events import AnyEvent
 
@@ -97,6 +100,22 @@ def row(one: Document) -> Document:
         "machine": plain(event.get("agent") or "", 64),
         "who": plain(event.get("by") or event.get("submitter") or "", 64),
     }
+
+
+def timeline(events: list[Document], job: str) -> list[Component]:
+    """Return what happened to a job, in order: when, what, where, and why or what came of it."""
+    steps = []
+    for one in events:
+        shown = row(one)
+        about = [part for part in (shown["machine"], shown["about"], shown["who"]) if part]
+        said = [html.Span(shown["what"], className="step-what")]
+        if about:
+            said.append(html.Span(f" \N{MIDDLE DOT} {', '.join(about)}", className="quiet"))
+        steps.append(html.Li([pieces.clock(shown["at"]), html.Span(said)]))
+    if not steps:
+        return [html.P("Too long ago to be looked up here.", className="quiet")]
+    more = html.A("In the log of the house", href=f"/events?about={job}", className="link")
+    return [html.Ol(steps, className="timeline"), html.P(more, className="quiet")]
 
 
 def _split(name: str) -> str:

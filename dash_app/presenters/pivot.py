@@ -1,4 +1,4 @@
-"""A pivot of results: rows by the values of one column, columns by those of another, a number in each cell."""
+"""A pivot of results: rows by the values of one column, columns by another, a number in each cell."""
 
 from collections.abc import Sequence
 from typing import Any

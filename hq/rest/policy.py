@@ -168,6 +168,7 @@ EVENTS_ROWS = "/events/rows"
 RESULTS = "/results"
 RESULTS_ROWS = f"{RESULTS}/rows"
 RESULTS_CSV = f"{RESULTS}/table.csv"
+RESULTS_PARQUET = f"{RESULTS}/table.parquet"
 #: The page. What a callback changes, it checks the role for itself: all callbacks share one path.
 PAGE_RULES: tuple[Rule, ...] = (
     Rule(LOGIN, {"GET": READERS, "POST": READERS}, body=4096, open=True, page=True),
@@ -183,6 +184,7 @@ PAGE_RULES: tuple[Rule, ...] = (
             RESULTS,
             RESULTS_ROWS,
             RESULTS_CSV,
+            RESULTS_PARQUET,
             PALETTE,
             EVENTS_ROWS,
             "/events",

@@ -64,6 +64,21 @@ def to_parquet(rows: list[Document]) -> bytes:
     Raises:
         Problem: 501 if pyarrow is not installed.
     """
+    columns: dict[str, list[Any]] = {}
+    for number, row in enumerate(rows):
+        for name, value in _flat(row).items():
+            columns.setdefault(name, [None] * number).append(value)
+        for values in columns.values():
+            values.extend([None] * (number + 1 - len(values)))
+    return write_parquet(columns)
+
+
+def write_parquet(columns: dict[str, list[Any]]) -> bytes:
+    """Return columns of one length as a Parquet file; one of several kinds is text, each value as JSON.
+
+    Raises:
+        Problem: 501 if pyarrow is not installed.
+    """
     try:
         arrow = importlib.import_module("pyarrow")
         parquet = importlib.import_module("pyarrow.parquet")
@@ -74,12 +89,6 @@ def to_parquet(rows: list[Document]) -> bytes:
             "The web process has no pyarrow, so it cannot write Parquet. `pip install pyarrow` there, "
             "or ask for ?format=csv or ndjson.",
         ) from None
-    columns: dict[str, list[Any]] = {}
-    for number, row in enumerate(rows):
-        for name, value in _flat(row).items():
-            columns.setdefault(name, [None] * number).append(value)
-        for values in columns.values():
-            values.extend([None] * (number + 1 - len(values)))
     made = {name: _column(arrow, values) for name, values in columns.items()}
     out = io.BytesIO()
     parquet.write_table(arrow.table(made), out)

@@ -7,7 +7,7 @@ import pytest
 from pymongo import MongoClient
 
 from dash_app.addresses import parse
-from dash_app.presenters.happenings import KINDS, row, types_of
+from dash_app.presenters.happenings import KINDS, row, timeline, types_of
 from hq.rest import looking_back
 from hq.rest.database import Document, open_database
 from schemas.events import AnyEvent
@@ -92,3 +92,22 @@ def test_addresses_of_events() -> None:
     view = parse("/events", "?kind=jobs&about=attic&before=7")
 
     assert (view.kind, view.before, dict(view.given)) == ("events", 7, {"kind": "jobs", "about": "attic"})
+
+
+def test_a_job_has_a_timeline_in_words() -> None:
+    events = [
+        {"position": 7, "index": 0, "at": 1.0, "event": {"type": "JobHeld", "job": "j1", "by": "olga"}},
+        {
+            "position": 9,
+            "index": 0,
+            "at": 2.0,
+            "event": {"type": "JobClaimed", "job": "j1", "agent": "attic"},
+        },
+    ]
+
+    shown = str(timeline(events, "j1"))
+
+    assert shown.index("Put on hold") < shown.index("Claimed") < shown.index("attic")
+    assert "olga" in shown
+    assert "/events?about=j1" in shown
+    assert "Too long ago" in str(timeline([], "j1"))
