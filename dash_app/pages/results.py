@@ -13,6 +13,7 @@ from dash.development.base_component import Component
 
 from dash_app import component_ids as ids
 from dash_app.asked import AGGREGATES, KINDS, Asked
+from dash_app.pages.first import none
 from dash_app.presenters import charts, grids, pieces, pivot, results, scatter, spread
 from dash_app.presenters.plain import plain
 from dash_app.presenters.result_axes import Choice, choose
@@ -45,9 +46,11 @@ async def page(house: House, asked: Asked) -> list[Any]:
     known, count, shown, sweeps = await asyncio.gather(
         table.read_columns(database, match),
         table.count(database, match),
-        table.count(database, match_picked),
+        # The same is not counted twice.
+        table.count(database, match_picked) if match_picked != match else none(),
         queries.read_sweeps(database, limit=board.MOST_ROWS),
     )
+    shown = count if shown is None else shown
     if not count and not written and not asked.sweep:
         return [pieces.head("Results"), _nothing_yet()]
     choice = choose(asked, known, _metric(asked, sweeps["sweeps"]))

@@ -22,7 +22,7 @@ from hq.rest.conditions import (
     query_of,
     test_of,
 )
-from hq.rest.database import QUERY_MS, SCAN_MS, Database, Document, find, plain, stored
+from hq.rest.database import SCAN_MS, Database, Document, find, plain, stored
 from hq.rest.problems import Problem
 from schemas.calls import OURS
 
@@ -33,7 +33,7 @@ MOST_POINTS = 5_000
 MOST_GROUPS = 60
 MOST_CELLS = 3_000
 #: Groups are of the newest so many: a mean over a million would keep a page waiting for seconds.
-MOST_GROUPED = 50_000
+MOST_GROUPED = 20_000
 NEWEST = "-at"
 _NAMED_JOBS = 10_000
 _EXPORT_MS = 60_000
@@ -99,8 +99,22 @@ def scans(selection: Selection, sort: str) -> bool:
 
 async def count(database: Database, match: Document) -> int:
     """Return how many results match, counting no further than one beyond `MOST_COUNTED`."""
-    results = stored(database, "results")
-    return int(await results.count_documents(match, limit=MOST_COUNTED + 1, maxTimeMS=QUERY_MS))
+    return await _count(database, match, MOST_COUNTED + 1)
+
+
+async def _count(database: Database, match: Document, most: int) -> int:
+    if not most:
+        return 0
+    # The command, which walks the index alone: as an aggregation the same takes four times as long.
+    found = await database.command(
+        "count",
+        "results",
+        query=match,
+        limit=most,
+        maxTimeMS=SCAN_MS,
+        readConcern={"level": "majority"},
+    )
+    return int(found["n"])
 
 
 async def read_columns(database: Database, match: Document) -> list[Column]:
@@ -144,8 +158,30 @@ async def read_rows(
     Raises:
         Problem: 422 when there can be no such column.
     """
-    paging = [{"$skip": min(skip, MOST_SKIPPED)}, {"$limit": limit}]
+    skip = min(skip, MOST_SKIPPED)
+    if not sort.startswith("-") and sort != "at" and len(places := fields_of(sort)) == 1:
+        return await _read_upwards(database, match, columns, places[0], skip, limit)
+    paging = [{"$skip": skip}, {"$limit": limit}]
     return await _aggregate(database, [*_sorted(match, sort), *paging, _projected(columns)])
+
+
+async def _read_upwards(
+    database: Database, match: Document, columns: Sequence[str], place: str, skip: int, limit: int
+) -> list[Document]:
+    """Return rows by the database's own order, which has what has no value first: that is read apart."""
+
+    async def read(part: Document, order: Document, skip: int, limit: int) -> list[Document]:
+        of_these: list[Document] = [{"$match": {"$and": [match, part]}}, {"$sort": order}]
+        paging: list[Document] = [{"$skip": skip}, {"$limit": limit}]
+        return await _aggregate(database, [*of_these, *paging, _projected(columns)])
+
+    there: Document = {place: {"$ne": None}}
+    rows = await read(there, {place: 1, "position": 1, "_id": 1}, skip, limit)
+    if len(rows) == limit:
+        return rows
+    before = 0 if rows else skip - await _count(database, {"$and": [match, there]}, skip)
+    rest = await read({place: None}, {"position": 1, "_id": 1}, before, limit - len(rows))
+    return [*rows, *rest]
 
 
 async def each_row(

@@ -83,6 +83,14 @@ def test_rows_are_filtered_sorted_and_paged_by_the_database(ask: Any) -> None:
     assert [row[2] for row in ask(lambda database: rows(database, "", "rare"))] == [0, 4, 8]
     assert [row[2] for row in ask(lambda database: rows(database, "", "-rare"))] == [8, 4, 0]
     assert ask(lambda database: rows(database, "name ~ fold", "-at")) == [[1, 0.1, None]]
+    # Upwards by a value that few have: page by page the same as in one go, and every result once.
+    pages = [
+        ask(lambda database, skip=skip: rows(database, "", "result.rare", skip)) for skip in range(0, 12, 3)
+    ]
+    upwards = [row for page in pages for row in page]
+    assert [row[2] for row in upwards] == [0, 4, 8, *[None] * 7]
+    assert sorted(row[1] for row in upwards) == [at / 10 for at in range(10)]
+    assert ask(lambda database: rows(database, "", "result.rare", 2)) == upwards[2:5]
 
 
 EARLY = {"kind": "ended_early", "message": "it was ended"}
