@@ -6,13 +6,14 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode
 
 from dash_app.asked import pairs_of
-from schemas.names import DATASET_PATTERN, JOB_PATTERN, NAME_PATTERN, SWEEP_PATTERN
+from schemas.names import DATASET_PATTERN, JOB_PATTERN, NAME_PATTERN, PIPELINE_PATTERN, SWEEP_PATTERN
 from schemas.states import JobStatus
 
 _JOB = re.compile(JOB_PATTERN)
 _DATASET = re.compile(DATASET_PATTERN)
 _SERVICE = re.compile(NAME_PATTERN)
 _SWEEP = re.compile(SWEEP_PATTERN)
+_PIPELINE = re.compile(PIPELINE_PATTERN)
 _NUMBER = re.compile(r"\d{1,16}")
 #: What the addresses of a job and of the list of jobs say besides.
 _OF_A_JOB = ("x", "smooth", "scale")
@@ -66,6 +67,10 @@ def parse(path: Any, query: Any) -> View:
             return View("sweeps", given=labels_of(given))
         case ["sweeps", sweep] if _SWEEP.match(sweep):
             return View("sweep", sweep)
+        case ["pipelines"]:
+            return View("pipelines")
+        case ["pipelines", pipeline] if _PIPELINE.match(pipeline):
+            return View("pipeline", pipeline)
         case ["new"]:
             return View("new", script=given.get("script", "")[:200])
         case ["data"]:
@@ -125,6 +130,11 @@ def of_job(job: str) -> str:
 def of_artifact(job: str, token: int, number: int) -> str:
     """Return the address of a file that an attempt kept."""
     return f"/jobs/{job}/artifacts/{token}/{number}"
+
+
+def of_pipeline(pipeline: str) -> str:
+    """Return the address of a pipeline."""
+    return f"/pipelines/{pipeline}"
 
 
 def of_service(service: str) -> str:

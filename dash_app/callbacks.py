@@ -12,6 +12,7 @@ from dash_app.form_state import form_parts
 from dash_app.pages.rendering import Pages
 from dash_app.pairing import Pairing
 from dash_app.presenters import job as job_words
+from dash_app.presenters import pipelines as pipeline_words
 from dash_app.presenters import sweep as sweep_words
 from dash_app.shell import navigation
 from dash_app.submitting import Submitting
@@ -96,6 +97,31 @@ def register(app: Dash, pages: Pages, changing: Changing, submitting: Submitting
     async def stop_sweep(clicks: int | None, path: str) -> Any:
         clicked(clicks)
         return await changing.stop(parse(path, None))
+
+    @app.callback(Output(ids.PIPELINE_ACTIONS, "children"), Input(ids.PIPELINE_STATUS, "data-status"))
+    async def show_pipeline_actions(status: str) -> Any:
+        return pipeline_words.actions(status, may_change())
+
+    @app.callback(
+        Output(ids.NOTE, "children", allow_duplicate=True),
+        Input(ids.PIPELINE_CANCEL, "n_clicks"),
+        State(ids.URL, "pathname"),
+        prevent_initial_call=True,
+    )
+    async def cancel_pipeline(clicks: int | None, path: str) -> Any:
+        clicked(clicks)
+        return await changing.cancel_pipeline(parse(path, None))
+
+    @app.callback(
+        Output(ids.NOTE, "children", allow_duplicate=True),
+        Output(ids.URL, "pathname", allow_duplicate=True),
+        Input(ids.PIPELINE_RETRY, "n_clicks"),
+        State(ids.URL, "pathname"),
+        prevent_initial_call=True,
+    )
+    async def retry_pipeline(clicks: int | None, path: str) -> tuple[Any, Any]:
+        clicked(clicks)
+        return await changing.retry_pipeline(parse(path, None))
 
     app.clientside_callback(  # type: ignore[no-untyped-call]
         ClientsideFunction("idlehands_jobs", "labelled"),

@@ -13,7 +13,17 @@ from dash_app.visitor import writer
 from hq.rest import queries
 from hq.rest.house import House
 from hq.rest.problems import Problem
-from schemas.requests import Cancel, CancelSweep, ChangeSweep, Label, PauseSweep, ResumeSweep, Retry
+from schemas.requests import (
+    Cancel,
+    CancelPipeline,
+    CancelSweep,
+    ChangeSweep,
+    Label,
+    PauseSweep,
+    ResumeSweep,
+    Retry,
+    RetryPipeline,
+)
 
 #: What a click on "more trials" adds.
 MORE_TRIALS = 10
@@ -60,6 +70,20 @@ class Changing:
         except Problem as problem:
             return note(problem.detail), no_update
         return None, addresses.of_job(made["jobs"][0])
+
+    async def cancel_pipeline(self, view: View) -> Any:
+        """Cancel the pipeline that is looked at; return a note."""
+        return await self._ask(CancelPipeline(pipeline=view.identity), "Cancelled.")
+
+    async def retry_pipeline(self, view: View) -> tuple[Any, Any]:
+        """Go on with the pipeline that is looked at; return a note and where the new one is."""
+        try:
+            wanted = RetryPipeline(pipeline=view.identity, on_behalf_of=writer().name)
+            made = await self._house.asking.change(wanted)
+            await queries.catch_up(self._house.database, made["position"])
+        except Problem as problem:
+            return note(problem.detail), no_update
+        return None, addresses.of_pipeline(made["pipeline"])
 
     async def stop(self, view: View) -> Any:
         """Stop the sweep that is looked at; return a note."""
@@ -112,7 +136,7 @@ class Changing:
         read = queries.read_job if view.kind == "job" else queries.read_sweep
         return await read(self._house.database, view.identity) or {}
 
-    async def _ask(self, request: PauseSweep | ResumeSweep | ChangeSweep, done: str) -> Any:
+    async def _ask(self, request: PauseSweep | ResumeSweep | ChangeSweep | CancelPipeline, done: str) -> Any:
         try:
             by = writer().name
             await self._house.asking.change(msgspec.structs.replace(request, on_behalf_of=by))

@@ -33,6 +33,13 @@ LABELS_TAGS = "labels-tags"
 LABELS_NOTE = "labels-note"
 LABELS_SAVE = "labels-save"
 
+PIPELINE_STATUS = "pipeline-status"
+PIPELINE_ACTIONS = "pipeline-actions"
+PIPELINE_CANCEL = "pipeline-cancel"
+PIPELINE_RETRY = "pipeline-retry"
+#: Also on the pages of its steps.
+PIPELINE_STEPS = "pipeline-steps"
+
 JOB_STATUS = "job-status"
 JOB_ACTIONS = "job-actions"
 JOB_FACTS = "job-facts"

@@ -12,7 +12,7 @@ from dash_app.presenters import pieces
 
 _PAGES = (
     ("House", "/", ("house",)),
-    ("Jobs", "/jobs", ("jobs", "job")),
+    ("Jobs", "/jobs", ("jobs", "job", "pipelines", "pipeline")),
     ("Sweeps", "/sweeps", ("sweeps", "sweep")),
     ("Results", "/results", ("results",)),
 )

@@ -6,6 +6,7 @@ from typing import Any
 from pymongo.collection import Collection
 from pymongo.database import Database
 
+from hq.core.decide.deletion import MAX_DELETED
 from hq.core.decide.labels import FoundLabels, Labels, labels_of
 from hq.core.dependents import Ended, FoundPipeline, end_of_job, end_of_sweep
 from hq.core.state import Job, Pipeline, StoredResult, Sweep
@@ -35,7 +36,22 @@ def read_pipeline(database: Database[dict[str, Any]], name: str) -> FoundPipelin
     pipeline = change_of(PIPELINES, document) if document is not None else None
     if not isinstance(pipeline, Pipeline):
         return FoundPipeline(None, {})
-    return FoundPipeline(pipeline, read_ends(database, pipeline.steps.values()))
+    ends = read_ends(database, pipeline.steps.values())
+    return FoundPipeline(pipeline, ends, _read_own(database, pipeline))
+
+
+def _read_own(database: Database[dict[str, Any]], pipeline: Pipeline) -> dict[str, tuple[str, ...]]:
+    steps = list(pipeline.steps.values())
+    jobs = _of(database, JOBS)
+    own: dict[str, tuple[str, ...]] = {}
+    for found in jobs.find({"_id": {"$in": steps}, "spec.pipeline": pipeline.id}, {"_id": 1}):
+        own[found["_id"]] = ()
+    for found in _of(database, SWEEPS).find(
+        {"_id": {"$in": steps}, "spec.job.pipeline": pipeline.id}, {"_id": 1}
+    ):
+        trials = jobs.find({"spec.sweep": found["_id"]}, {"_id": 1}).limit(MAX_DELETED + 1)
+        own[found["_id"]] = tuple(trial["_id"] for trial in trials)
+    return own
 
 
 def read_labels(database: Database[dict[str, Any]], ids: Iterable[str]) -> FoundLabels:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from idlehands.client.house_async import AsyncHouse, AsyncJob, connect_async
     from idlehands.client.jobs import Job, JobFailure, NobodyTrusts, StillRunning
     from idlehands.client.loops import NothingToAsk, Search, Trial
+    from idlehands.client.pipelines import Pipeline, PipelineUpdate
     from idlehands.client.services import Service
     from idlehands.client.sweeps import Sweep, SweepUpdate
     from idlehands.executor import Executor
@@ -39,6 +40,8 @@ _WHERE = {
     "NobodyTrusts": "idlehands.client.jobs",
     "NothingToAsk": "idlehands.client.loops",
     "NotPicklable": "idlehands.calls.packing",
+    "Pipeline": "idlehands.client.pipelines",
+    "PipelineUpdate": "idlehands.client.pipelines",
     "ProgressUpdate": "idlehands.client.following",
     "RequestRefused": "idlehands.client.errors",
     "ResultBroken": "idlehands.calls.opening",
@@ -70,6 +73,8 @@ __all__ = [
     "NobodyTrusts",
     "NotPicklable",
     "NothingToAsk",
+    "Pipeline",
+    "PipelineUpdate",
     "ProgressUpdate",
     "RequestRefused",
     "ResultBroken",

@@ -86,6 +86,18 @@ class RetryPipeline(Request, tag="retry_pipeline", kw_only=True, frozen=True):
     pipeline: PipelineId
 
 
+class CancelPipeline(Request, tag="cancel_pipeline", kw_only=True, frozen=True):
+    """Cancel all steps of a pipeline that have not ended."""
+
+    pipeline: PipelineId
+
+
+class DeletePipeline(Request, tag="delete_pipeline", kw_only=True, frozen=True):
+    """Forget a pipeline that has ended, with its own steps and all that they left."""
+
+    pipeline: PipelineId
+
+
 class CancelSweep(Request, tag="cancel_sweep", kw_only=True, frozen=True):
     sweep: SweepId
 
@@ -404,6 +416,8 @@ Change = (
     | SubmitSweep
     | SubmitPipeline
     | RetryPipeline
+    | CancelPipeline
+    | DeletePipeline
     | CancelSweep
     | Delete
     | DeleteSweep

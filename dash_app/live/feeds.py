@@ -13,6 +13,7 @@ from dash_app.live.hub import Feed
 from dash_app.live.job_feed import JobFeed
 from dash_app.live.jobs_feed import CountsFeed, GroupsFeed, JobRowsFeed
 from dash_app.live.log_feed import LogFeed
+from dash_app.live.pipeline_feed import PipelineFeed
 from dash_app.live.services_feed import ServiceFeed, ServicesFeed
 from dash_app.live.sweep_feed import SweepFiguresFeed, SweepsFeed, TrialsFeed
 from dash_app.live.timeline_feed import TimelineFeed
@@ -41,6 +42,7 @@ def feeds_of(house: House, hearing: Hearing) -> Callable[[View], Sequence[Feed]]
                     LogFeed(house, job),
                     TimelineFeed(house, job),
                     CurvesFeed(house, job, look_of(view)),
+                    PipelineFeed(house, job),
                 ]
             case "events":
                 # A past time is past: nothing of it changes.
@@ -53,7 +55,10 @@ def feeds_of(house: House, hearing: Hearing) -> Callable[[View], Sequence[Feed]]
                 return [SweepsFeed(house, hearing, dict(view.given))]
             case "sweep":
                 sweep = view.identity
-                return [TrialsFeed(house, hearing, sweep), SweepFiguresFeed(house, hearing, sweep)]
+                figures = SweepFiguresFeed(house, hearing, sweep)
+                return [TrialsFeed(house, hearing, sweep), figures, PipelineFeed(house, sweep)]
+            case "pipeline":
+                return [PipelineFeed(house, view.identity)]
         return []
 
     return make

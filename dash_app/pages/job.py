@@ -7,8 +7,9 @@ from dash import html
 from dash_app import component_ids as ids
 from dash_app.curves_look import Look
 from dash_app.live.job_feed import props_of, read_why
+from dash_app.pages.pipelines import read_of_step
 from dash_app.presenters import job as words
-from dash_app.presenters import job_tools, labels, pieces, registry
+from dash_app.presenters import job_tools, labels, pieces, pipelines, registry
 from hq.rest import queries
 from hq.rest.house import House
 from hq.rest.models import read_of_job
@@ -34,6 +35,7 @@ async def page(house: House, job: str, percents: dict[str, float], may_change: b
     ]
     right = [
         pieces.panel("Result", shown[ids.JOB_RESULT]["children"], id=ids.JOB_RESULT),
+        *pipelines.panel(await read_of_step(house, found["spec"]), job),
         pieces.panel("Files", shown[ids.JOB_ARTIFACTS]["children"], id=ids.JOB_ARTIFACTS),
         pieces.panel("Parameters", words.parameters(found)),
         pieces.panel("About", shown[ids.JOB_FACTS]["children"], id=ids.JOB_FACTS),

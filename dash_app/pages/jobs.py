@@ -46,7 +46,11 @@ async def page(house: House, view: View, hearing: Hearing, user: str, may_change
             shown = job_list.groups(groups, asked)
         grouped = [pieces.panel(f"By {asked.group}", shown, id=ids.JOBS_GROUPS, kind="grouped")]
     return [
-        pieces.head("Jobs", *([pieces.button("New job", "/new")] if may_change else [])),
+        pieces.head(
+            "Jobs",
+            html.A("Pipelines", href="/pipelines", className="button is-plain"),
+            *([pieces.button("New job", "/new")] if may_change else []),
+        ),
         html.Nav(
             counts.filters(known, asked, len(quiet)),
             id=ids.JOBS_COUNTS,

@@ -16,6 +16,7 @@ from dash_app.pages import job as job_page
 from dash_app.pages import jobs as jobs_page
 from dash_app.pages import models as models_page
 from dash_app.pages import new as new_page
+from dash_app.pages import pipelines as pipelines_page
 from dash_app.pages import results as results_page
 from dash_app.pages import services as services_page
 from dash_app.pages import settings as settings_page
@@ -76,6 +77,10 @@ class Pages:
                 return await sweeps_page.page(
                     house, self._hearing, view.identity, may_change(), read_state(query)
                 )
+            case "pipelines":
+                return await pipelines_page.list_page(house)
+            case "pipeline":
+                return await pipelines_page.page(house, view.identity, may_change())
             case "new":
                 return await new_page.page(house, self._folders, self._uploaded, view.script, may_change())
             case "results":

@@ -8,7 +8,8 @@ from dash_app import component_ids as ids
 from dash_app.addresses import View
 from dash_app.live.hearing import Hearing
 from dash_app.live.sweep_feed import read_trials
-from dash_app.presenters import grids, pieces, sweep, sweep_controls
+from dash_app.pages.pipelines import read_of_step
+from dash_app.presenters import grids, pieces, pipelines, sweep, sweep_controls
 from dash_app.presenters import labels as label_words
 from dash_app.sweep_state import SweepState
 from hq.rest import board, labels, queries
@@ -75,6 +76,7 @@ async def page(
                 html.Div(
                     [
                         pieces.panel("Best so far", sweep.best(found, trials), id=ids.SWEEP_BEST),
+                        *pipelines.panel(await read_of_step(house, found["spec"]["job"]), identity),
                         label_words.panel(found, "sweeps", may_change),
                     ],
                     className="column",

@@ -41,6 +41,7 @@ KINDS: dict[str, dict[str, str]] = {
     },
     "sweeps": {
         "PipelineSubmitted": "Pipeline submitted",
+        "PipelineDeleted": "Pipeline deleted",
         "SweepSubmitted": "Sweep submitted",
         "TrialProposed": "Trial proposed",
         "SweepExhausted": "Nothing more to try",

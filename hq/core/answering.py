@@ -13,6 +13,7 @@ from hq.core.decide.asking import decide_ask, decide_tell, find_asked
 from hq.core.decide.deletion import decide_deletion, decide_sweep_deletion
 from hq.core.decide.labels import FoundLabels, LatestLabels, decide_labels
 from hq.core.decide.models import Source, decide_model
+from hq.core.decide.pipeline_ends import decide_pipeline_cancel, decide_pipeline_deletion
 from hq.core.decide.pipelines import choose_kept
 from hq.core.decide.pruning import decide_prune
 from hq.core.decide.requests import (
@@ -27,16 +28,19 @@ from hq.core.decide.requests import (
 from hq.core.decide.schedules import SCHEDULE_REQUESTS, decide_schedule
 from hq.core.decide.services import decide_service
 from hq.core.decide.sweeps import CONTROLS, decide_control
-from hq.core.dependents import FoundParents, FoundPipeline
+from hq.core.dependents import Ended, FoundParents, FoundPipeline
 from hq.core.explain import explain
 from hq.core.outputs import Answer, Output, Publish, RecordProgress
 from hq.core.recording import Recording
+from hq.core.state import Pipeline
 from schemas.events import RequestAnswered
 from schemas.messages import GuestOrder, JobProgress, Progress, Reply, RequestError, StacksOrder
 from schemas.requests import (
     AskAgent,
     AskTrial,
+    CancelPipeline,
     Delete,
+    DeletePipeline,
     DeleteSweep,
     DeployService,
     Explain,
@@ -237,6 +241,12 @@ class Answering:
             self._labels.note(events)
         elif isinstance(change, RetryPipeline):
             events, answer = self._retry_pipeline(change, found, submitter, recording)
+        elif isinstance(change, CancelPipeline):
+            pipeline, _, _ = _known(found, change.pipeline)
+            events, answer = decide_pipeline_cancel(self._state, pipeline, submitter)
+        elif isinstance(change, DeletePipeline):
+            pipeline, _, own = _known(found, change.pipeline)
+            events, answer = decide_pipeline_deletion(self._state, pipeline, own, submitter)
         elif isinstance(change, DeleteSweep):
             jobs = found if isinstance(found, tuple) else None
             events, answer = decide_sweep_deletion(self._state, change.sweep, jobs, submitter)
@@ -276,12 +286,10 @@ class Answering:
         self, change: RetryPipeline, found: Found, submitter: str, recording: Recording
     ) -> Decided:
         """Return what follows from going on with a pipeline that was looked up."""
-        if not isinstance(found, FoundPipeline) or found.pipeline is None:
-            raise Refused("unknown_pipeline", f"no pipeline {change.pipeline}: it never existed")
-        old = found.pipeline
-        kept = choose_kept(old, found.ends)
+        old, ends, _ = _known(found, change.pipeline)
+        kept = choose_kept(old, ends)
         return submit_pipeline(
-            self._state, old.spec, submitter, recording.ids, found.ends, kept=kept, retry_of=old.id
+            self._state, old.spec, submitter, recording.ids, ends, kept=kept, retry_of=old.id
         )
 
     # --- details -----------------------------------------------------------------
@@ -404,3 +412,9 @@ class Answering:
                 for s in agents[:_AGENTS_SHOWN]
             ],
         }
+
+
+def _known(found: Found, wanted: str) -> tuple[Pipeline, dict[str, Ended], dict[str, tuple[str, ...]]]:
+    if not isinstance(found, FoundPipeline) or found.pipeline is None:
+        raise Refused("unknown_pipeline", f"no pipeline {wanted}: it never existed or was deleted")
+    return found.pipeline, found.ends, found.own

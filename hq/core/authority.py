@@ -60,7 +60,9 @@ from schemas.messages import HqState, Offers, Presence, Reply
 from schemas.requests import (
     CHANGES,
     CallService,
+    CancelPipeline,
     Delete,
+    DeletePipeline,
     DeleteSweep,
     DeployService,
     Label,
@@ -449,7 +451,7 @@ class Authority:
         elif isinstance(request, Label):
             # Also of what lives: it may end before this is decided.
             self._outputs.append(LookUpLabels(message, request.ids))
-        elif isinstance(request, RetryPipeline):
+        elif isinstance(request, RetryPipeline | CancelPipeline | DeletePipeline):
             self._outputs.append(LookUpPipeline(message, request.pipeline))
         elif isinstance(request, DeleteSweep):
             self._outputs.append(LookUpSweep(message, request.sweep))

@@ -46,10 +46,12 @@ class Ended(Struct, frozen=True, kw_only=True):
 
 
 class FoundPipeline(Struct, frozen=True):
-    """A pipeline that was looked up to go on with it, and how its steps stand; None: there is none."""
+    """A pipeline that was looked up, and how its steps stand; None: there is none."""
 
     pipeline: Pipeline | None
     ends: dict[str, Ended]
+    #: Steps that were submitted with it, each sweep with the jobs of its trials.
+    own: dict[str, tuple[str, ...]] = {}
 
 
 class FoundParents(Struct, frozen=True):

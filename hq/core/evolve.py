@@ -35,11 +35,13 @@ from schemas.events import (
     AttemptFailed,
     Audited,
     Decision,
+    DeletionEvent,
     EpochBegan,
     JobDeleted,
     JobEvent,
     Labelled,
     LimitSet,
+    PipelineDeleted,
     PipelineSubmitted,
     RequestAnswered,
     ResultSuperseded,
@@ -117,7 +119,7 @@ def evolve(state: State, event: AnyEvent, moment: Moment) -> list[Change]:
                     retry_of=event.retry_of,
                 )
             ]
-        case JobDeleted() | SweepDeleted():
+        case JobDeleted() | SweepDeleted() | PipelineDeleted():
             return [_fold_deletion(state, event, moment)]
         case ServiceCalled():
             return []
@@ -154,8 +156,10 @@ def _fold_labels(state: State, event: Labelled, moment: Moment) -> Relabelled:
     return change
 
 
-def _fold_deletion(state: State, event: JobDeleted | SweepDeleted, moment: Moment) -> Deleted:
+def _fold_deletion(state: State, event: DeletionEvent, moment: Moment) -> Deleted:
     # Of what has ended, memory holds little and perhaps nothing: deleting twice changes nothing more.
+    if isinstance(event, PipelineDeleted):
+        return Deleted(kind="pipeline", id=event.pipeline, position=moment.position, at=moment.at)
     if isinstance(event, SweepDeleted):
         if event.sweep in state.sweeps:
             raise InvalidTransition(f"sweep {event.sweep} cannot be deleted: it is running")

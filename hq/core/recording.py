@@ -84,7 +84,7 @@ class Recording:
     def _tell_deletion(self, gone: Deleted, notice: DeletionNotice) -> None:
         if gone.kind == "job":
             self.publish(topics.JOB_DELETED, notice, job=gone.id)
-        else:
+        elif gone.kind == "sweep":
             self.publish(topics.SWEEP_DELETED, notice, sweep=gone.id)
 
     def _follow_job(self, before: Job | None, job: Job, token: int | None) -> None:

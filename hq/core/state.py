@@ -328,10 +328,13 @@ class StoredResult(Struct, frozen=True, kw_only=True):
     trial: int | None = None
 
 
-class Deleted(Struct, frozen=True, kw_only=True):
-    """A job or sweep that is gone, with all that was stored of it up to `position`."""
+Kind = Literal["job", "sweep", "pipeline"]
 
-    kind: Literal["job", "sweep"]
+
+class Deleted(Struct, frozen=True, kw_only=True):
+    """A job, sweep or pipeline that is gone, with all that was stored of it up to `position`."""
+
+    kind: Kind
     id: str
     position: int
     at: float

@@ -15,20 +15,21 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any, Literal
+from typing import Any
 
 from pymongo import UpdateOne
 from pymongo.database import Database
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from hq.core.state import Deleted
-from hq.read_models.models import JOBS, RESULTS, SWEEPS
+from hq.core.state import Deleted, Kind
+from hq.read_models.models import JOBS, PIPELINES, RESULTS, SWEEPS
 
 DELETED = "deleted"
 #: For so long deletions are repeated; an HQ that was frozen for longer may leave a document behind.
 TOMBSTONES_KEPT_SECONDS = 24 * 3600.0
 _AT_ONCE = 500
+_KINDS: dict[str, Kind] = {"j": "job", "s": "sweep", "p": "pipeline"}
 _QUICK = WriteConcern(w=1)
 _MAJORITY = WriteConcern(w="majority", j=True, wtimeout=4000)
 
@@ -64,6 +65,7 @@ def _delete_some(
 ) -> None:
     jobs = [one for one in identities if one.startswith("j")]
     sweeps = [one for one in identities if one.startswith("s")]
+    pipelines = [one for one in identities if one.startswith("p")]
 
     def delete(name: str, query: dict[str, Any]) -> None:
         database.get_collection(prefix + name, write_concern=_QUICK).delete_many(query)
@@ -77,6 +79,8 @@ def _delete_some(
             database.get_collection("logs", write_concern=_QUICK).delete_many({"job": {"$in": jobs}})
     if sweeps:
         delete(SWEEPS, {"_id": {"$in": sweeps}})
+    if pipelines:
+        delete(PIPELINES, {"_id": {"$in": pipelines}})
 
 
 def note_done(database: Database[dict[str, Any]], deleted: Iterable[Deleted]) -> None:
@@ -116,8 +120,9 @@ def read_unsettled(database: Database[dict[str, Any]], checkpoint: int) -> set[s
 def _read(database: Database[dict[str, Any]], query: dict[str, Any]) -> Iterator[Deleted]:
     for found in _tombstones(database).find(query):
         identity = str(found["_id"])
-        kind: Literal["job", "sweep"] = "sweep" if identity.startswith("s") else "job"
-        yield Deleted(kind=kind, id=identity, position=int(found["position"]), at=float(found["at"]))
+        yield Deleted(
+            kind=_KINDS[identity[0]], id=identity, position=int(found["position"]), at=float(found["at"])
+        )
 
 
 def _tombstones(database: Database[dict[str, Any]]) -> Any:

@@ -100,7 +100,7 @@ def place_of(change: Change) -> Place:
             return SWEEPS if identity.startswith("s") else JOBS, identity
         case Deleted(kind=kind, id=identity):
             # In the place of what it deletes.
-            return JOBS if kind == "job" else SWEEPS, identity
+            return {"job": JOBS, "sweep": SWEEPS, "pipeline": PIPELINES}[kind], identity
 
 
 def is_first(change: StoredChange) -> bool:

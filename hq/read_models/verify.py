@@ -29,6 +29,7 @@ from hq.read_models.deletion import read_unsettled
 from hq.read_models.models import (
     COLLECTIONS,
     JOBS,
+    PIPELINES,
     REQUESTS,
     RESULTS,
     SWEEPS,
@@ -39,7 +40,7 @@ from hq.read_models.models import (
 )
 from hq.read_models.writer import read_checkpoint
 
-_DELETABLE = (JOBS, SWEEPS, RESULTS)
+_DELETABLE = (JOBS, SWEEPS, PIPELINES, RESULTS)
 
 
 class Difference(Struct, frozen=True):

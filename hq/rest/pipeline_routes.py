@@ -14,7 +14,7 @@ from hq.rest.links import SUBMITTED_PIPELINE
 from hq.rest.parameters import After, AtLeast, IdempotencyKey, Limit, found
 from hq.rest.problems import not_found
 from schemas.names import PIPELINE_PATTERN
-from schemas.requests import RetryPipeline, SubmitPipeline
+from schemas.requests import CancelPipeline, DeletePipeline, RetryPipeline, SubmitPipeline
 
 _PIPELINE = re.compile(PIPELINE_PATTERN)
 OnePathPipeline = Annotated[str, Path(json_schema_extra={"pattern": PIPELINE_PATTERN.replace(r"(?!\n)", "")})]
@@ -59,6 +59,26 @@ def build_router(house: House) -> APIRouter:
         name = principal_of(request).name
         wanted = RetryPipeline(key=idempotency_key, on_behalf_of=name, pipeline=_check(pipeline))
         return answer(await house.asking.change(wanted), 201)
+
+    @router.post("/pipelines/{pipeline}/cancel")
+    async def cancel_pipeline(
+        pipeline: OnePathPipeline, request: Request, idempotency_key: IdempotencyKey = None
+    ) -> Response:
+        """Cancel all steps that have not ended. The answer names them."""
+        name = principal_of(request).name
+        wanted = CancelPipeline(key=idempotency_key, on_behalf_of=name, pipeline=_check(pipeline))
+        return answer(await house.asking.change(wanted))
+
+    @router.delete("/pipelines/{pipeline}")
+    async def delete_pipeline(
+        pipeline: OnePathPipeline, request: Request, idempotency_key: IdempotencyKey = None
+    ) -> Response:
+        """Delete a pipeline that has ended, with its own steps, their results, logs and progress."""
+        name = principal_of(request).name
+        wanted = DeletePipeline(key=idempotency_key, on_behalf_of=name, pipeline=_check(pipeline))
+        done = await house.asking.change(wanted)
+        await queries.await_deletion(house.database, pipeline)
+        return answer(done)
 
     return router
 

@@ -84,8 +84,8 @@ RULES: tuple[Rule, ...] = (
     *(_write(f"{API}/{path}/labels") for path in ("jobs/{job}", "sweeps/{sweep}")),
     Rule(f"{API}/limits", {"GET": READERS, "POST": WRITERS}),
     Rule(f"{API}/pipelines", {"GET": READERS, "POST": WRITERS}),
-    _read(f"{API}/pipelines/{{pipeline}}"),
-    _write(f"{API}/pipelines/{{pipeline}}/retry"),
+    Rule(f"{API}/pipelines/{{pipeline}}", {"GET": READERS, "DELETE": WRITERS}),
+    *(_write(f"{API}/pipelines/{{pipeline}}/{verb}") for verb in ("retry", "cancel")),
     Rule(f"{API}/services", {"GET": READERS, "POST": WRITERS}),
     Rule(f"{API}/services/{{service}}", {"GET": READERS, "POST": WRITERS}),
     *(_read(f"{API}/services/{{service}}/{what}") for what in ("health", "openapi.json")),
@@ -176,7 +176,10 @@ PAGE_RULES: tuple[Rule, ...] = (
     Rule("/logout", {"POST": READERS}, body=4096, page=True),
     *(
         _look(path)
-        for path in ("/", "/jobs", "/jobs/{job}", "/sweeps", "/sweeps/{sweep}", "/new", "/settings")
+        for path in (
+            *("/", "/jobs", "/jobs/{job}", "/sweeps", "/sweeps/{sweep}", "/pipelines"),
+            *("/pipelines/{pipeline}", "/new", "/settings"),
+        )
     ),
     *(
         _look(path)

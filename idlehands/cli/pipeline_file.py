@@ -27,9 +27,18 @@ def read_pipeline(file: Path) -> dict[str, Any]:
         raise Stop(REFUSED, f"Cannot read {file}: {error.strerror}") from None
     except msgspec.DecodeError as error:
         raise Stop(REFUSED, f"{file} is not JSON: {error}") from None
+    return complete_pipeline(given, str(file))
+
+
+def complete_pipeline(given: Any, what: str) -> dict[str, Any]:
+    """Return a pipeline with what may be written shorter in its place; `what` is what errors call it.
+
+    Raises:
+        Stop: If it is no pipeline, or a space cannot be understood.
+    """
     steps = given.get("steps") if isinstance(given, dict) else None
     if not isinstance(steps, list) or not all(isinstance(step, dict) for step in steps):
-        raise Stop(REFUSED, f"{file} is no pipeline. It needs {_FORM}")
+        raise Stop(REFUSED, f"{what} is no pipeline. It needs {_FORM}")
     for step in steps:
         for name in ("after", "after_any"):
             if isinstance(step.get(name), str):

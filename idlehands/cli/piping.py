@@ -39,6 +39,8 @@ def register(app: typer.Typer) -> None:
     group.command("show")(show)
     group.command("list")(list_pipelines)
     group.command("retry")(retry)
+    group.command("cancel")(cancel)
+    group.command("delete")(delete)
     app.add_typer(group, name="pipeline")
 
 
@@ -73,6 +75,37 @@ def retry(pipeline: Pipeline, wait: Wait = False, json: options.Json = False) ->
     with open_client() as client:
         done = client.retry_pipeline(_find(client, pipeline))
         _conclude(client, done.pipeline, done.position, wait=wait, json=json)
+
+
+def cancel(pipeline: Pipeline, json: options.Json = False) -> None:
+    """Cancel all steps of a pipeline that have not ended."""
+    from idlehands.cli.opening import open_client
+    from idlehands.cli.printing import print_json
+
+    with open_client() as client:
+        found = _find(client, pipeline)
+        position = client.cancel_pipeline(found)
+    if json:
+        print_json({"pipeline": found, "position": position})
+    else:
+        say(f"{found} cancelled")
+
+
+def delete(pipeline: Pipeline, json: options.Json = False) -> None:
+    """Delete a pipeline that has ended, with its jobs, sweeps, results and logs. For ever.
+
+    Steps that it kept of the pipeline before it stay with that one.
+    """
+    from idlehands.cli.opening import open_client
+    from idlehands.cli.printing import print_json
+
+    with open_client() as client:
+        found = _find(client, pipeline)
+        position = client.delete_pipeline(found)
+    if json:
+        print_json({"pipeline": found, "position": position})
+    else:
+        say(f"{found} deleted")
 
 
 def show(pipeline: Pipeline, json: options.Json = False) -> None:

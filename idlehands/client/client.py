@@ -28,8 +28,10 @@ from schemas.registry import Stage
 from schemas.requests import (
     AskAgent,
     Cancel,
+    CancelPipeline,
     CancelSweep,
     Delete,
+    DeletePipeline,
     DeleteSweep,
     Explain,
     Hold,
@@ -216,6 +218,14 @@ class Client(Reading):
     def retry_pipeline(self, pipeline: str) -> "Piped":
         """Submit again, as a new pipeline, what did not succeed and what follows it. Raises as `request`."""
         return _piped(self._asking.ask(RetryPipeline(pipeline=pipeline), DEADLINE_SECONDS))
+
+    def cancel_pipeline(self, pipeline: str) -> int:
+        """Cancel all steps that have not ended, and return the log position. Raises as `request`."""
+        return self.request(CancelPipeline(pipeline=pipeline)).position
+
+    def delete_pipeline(self, pipeline: str) -> int:
+        """Forget a pipeline that has ended, with its own steps. Raises as `request`."""
+        return self.request(DeletePipeline(pipeline=pipeline)).position
 
     def cancel(self, jobs: Sequence[str]) -> Changed:
         """Cancel jobs: all of them or, when one cannot be, none. Raises as `request`."""

@@ -168,19 +168,28 @@ class Endings:
     def _look_at_each(self) -> None:
         """Look at every job that is waited for: the log of what happened to it is gone."""
         for job in list(self._listeners):
-            found = self._client.job(job)
-            status = JobStatus(found["status"])
-            if not status.is_final:
-                continue
-            rows = [row for row in found.get("results", ()) if row.get("verdict") == "accepted"]
-            result = msgspec.convert(rows[-1]["result"], AttemptResult, strict=False) if rows else None
-            why = str(found.get("why") or "")
-            match status:
-                case JobStatus.SUCCEEDED if result is not None:
-                    self._tell(job, JobSucceeded(job, result.token, result))
-                case JobStatus.FAILED:
-                    self._tell(job, JobFailed(job, why, result.token if result else None, result))
-                case JobStatus.CANCELLED:
-                    self._tell(job, JobCancelled(job, "?", why))
-                case _:
-                    self._tell(job, JobDied(job, why))
+            self.look_at(job)
+
+    def look_at(self, job: str) -> None:
+        """Tell whoever listens how a job ended, if it has: one that ended before anybody listened.
+
+        Raises:
+            RequestRefused: If there is no such job.
+            HqUnreachable: If REST does not answer.
+        """
+        found = self._client.job(job)
+        status = JobStatus(found["status"])
+        if not status.is_final:
+            return
+        rows = [row for row in found.get("results", ()) if row.get("verdict") == "accepted"]
+        result = msgspec.convert(rows[-1]["result"], AttemptResult, strict=False) if rows else None
+        why = str(found.get("why") or "")
+        match status:
+            case JobStatus.SUCCEEDED if result is not None:
+                self._tell(job, JobSucceeded(job, result.token, result))
+            case JobStatus.FAILED:
+                self._tell(job, JobFailed(job, why, result.token if result else None, result))
+            case JobStatus.CANCELLED:
+                self._tell(job, JobCancelled(job, "?", why))
+            case _:
+                self._tell(job, JobDied(job, why))

@@ -28,6 +28,7 @@ from schemas.specs import Dimension, JobSpec, Limits, Needs, ScriptRef
 
 if TYPE_CHECKING:
     from idlehands.client.loops import Search
+    from idlehands.client.pipelines import Pipeline
     from idlehands.client.services import Service
     from idlehands.client.sweeps import Sweep
 
@@ -252,6 +253,27 @@ class House:
         from idlehands.client.sweeps import start_sweep
 
         return start_sweep(self, script, space, objectives, params or {}, more)
+
+    def pipeline(
+        self, pipeline: Path | str | Mapping[str, Any], *, folder: Path | str = ".", force: bool = False
+    ) -> "Pipeline":
+        """Submit the steps of a pipeline, all or none, and return it.
+
+        Args:
+            pipeline: A file in YAML or JSON, or the same as a dictionary:
+                `{"steps": [{"name": "prepare", "job": {"script": "prepare.py"}}, ...]}`.
+            folder: Of a dictionary: where its scripts lie. In a file, paths are beside it.
+            force: Submit it also when a script does not seem to take what it is given.
+
+        Raises:
+            ValueError: If it cannot be understood, or a script would not take what it is given.
+            BundleError: If there is no such script.
+            RequestRefused: If HQ says no: a circle, a step that is not there, a reference that cannot be.
+            HqUnreachable: If HQ does not answer.
+        """
+        from idlehands.client.pipelines import start_pipeline
+
+        return start_pipeline(self, pipeline, folder, force=force)
 
     def service(self, name: str, *, deadline: float | None = None) -> "Service":
         """Return a service, to be called as a function is: `house.service("encode")(text="hi")`.

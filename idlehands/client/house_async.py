@@ -16,6 +16,7 @@ from typing import Any
 from idlehands.client.following import Update
 from idlehands.client.house import House, connect
 from idlehands.client.jobs import Job
+from idlehands.client.pipelines import Pipeline, PipelineUpdate
 from idlehands.client.sweeps import Sweep, SweepUpdate
 
 
@@ -105,6 +106,10 @@ class AsyncHouse:
         """Submit a sweep of a script, and return it. As `House.sweep`."""
         return AsyncSweep(await asyncio.to_thread(partial(self.house.sweep, *args, **kwargs)))
 
+    async def pipeline(self, *args: Any, **kwargs: Any) -> "AsyncPipeline":
+        """Submit the steps of a pipeline, and return it. As `House.pipeline`."""
+        return AsyncPipeline(await asyncio.to_thread(partial(self.house.pipeline, *args, **kwargs)))
+
     async def call(self, service: str, /, **params: Any) -> Any:
         """Call a service and return what it answers. As `House.service`."""
         return await asyncio.to_thread(partial(self.house.service(service), **params))
@@ -125,6 +130,46 @@ class AsyncHouse:
     async def get_model(self, reference: str, folder: Path | str | None = None) -> list[Path]:
         """Bring the files of a model into a folder. As `House.get_model`."""
         return await asyncio.to_thread(self.house.get_model, reference, folder)
+
+
+class AsyncPipeline:
+    """One pipeline of the house. `pipeline` is the same for programs without an event loop."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self.pipeline = pipeline
+
+    @property
+    def id(self) -> str:
+        """Return its id."""
+        return self.pipeline.id
+
+    @property
+    def steps(self) -> dict[str, str]:
+        """Return the ids of jobs and sweeps by the names of the steps."""
+        return self.pipeline.steps
+
+    async def follow(self, timeout: float | None = None) -> AsyncIterator[PipelineUpdate]:
+        """Yield how far it is, each time that this has changed, until it has ended. As `Pipeline.follow`."""
+        updates = self.pipeline.follow(timeout)
+        over = object()
+        while (update := await asyncio.to_thread(next, updates, over)) is not over:
+            yield update  # type: ignore[misc]
+
+    async def wait(self, timeout: float | None = None) -> PipelineUpdate:
+        """Return how it ended. As `Pipeline.wait`."""
+        return await asyncio.to_thread(self.pipeline.wait, timeout)
+
+    async def results(self) -> dict[str, Any]:
+        """Return what the steps that succeeded brought. As `Pipeline.results`."""
+        return await asyncio.to_thread(self.pipeline.results)
+
+    async def cancel(self) -> None:
+        """Cancel all steps that have not ended."""
+        await asyncio.to_thread(self.pipeline.cancel)
+
+    async def retry(self) -> "AsyncPipeline":
+        """Go on after a failure, and return the new pipeline. As `Pipeline.retry`."""
+        return AsyncPipeline(await asyncio.to_thread(self.pipeline.retry))
 
 
 class AsyncSweep:

@@ -14,6 +14,7 @@ from schemas.events.house import (
     EpochBegan,
     Labelled,
     LimitSet,
+    PipelineDeleted,
     PipelineSubmitted,
     RequestAnswered,
 )
@@ -78,7 +79,7 @@ from schemas.events.sweeps import (
 from schemas.names import Epoch
 
 #: No events of a job or sweep that there is: nothing follows them, and there is no status to tell.
-DeletionEvent = JobDeleted | SweepDeleted
+DeletionEvent = JobDeleted | SweepDeleted | PipelineDeleted
 AnyEvent = (
     JobEvent
     | SweepEvent
@@ -147,6 +148,7 @@ __all__ = [
     "ModelRemoved",
     "ModelStaged",
     "ParentEnded",
+    "PipelineDeleted",
     "PipelineSubmitted",
     "PruneDecided",
     "RequestAnswered",

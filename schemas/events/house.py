@@ -51,6 +51,13 @@ class PipelineSubmitted(Event, frozen=True):
     retry_of: PipelineId | None = None
 
 
+class PipelineDeleted(Event, frozen=True):
+    """A pipeline is forgotten; its own steps are deleted in the same decision."""
+
+    pipeline: PipelineId
+    by: Name
+
+
 class LimitSet(Event, frozen=True):
     """So many jobs of a user, or that name this limit, run at once from now on. None: no limit."""
 

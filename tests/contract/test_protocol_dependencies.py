@@ -107,3 +107,20 @@ def test_labels_change_what_is_read_of_a_job_and_nothing_else() -> None:
     assert hq.ask("label", ids=[job, "j" + "q" * 12], note="")["error"]["code"] == "unknown_job"
     hq.ask("delete", jobs=[job])
     assert hq.ask("label", ids=[job], note="")["error"]["code"] == "unknown_job"
+
+
+@proves("P108")
+def test_a_pipeline_is_cancelled_and_deleted_as_a_whole() -> None:
+    hq = WireHq()
+    steps = [
+        {"name": "a", "job": {"script": SCRIPT}},
+        {"name": "b", "job": {"script": SCRIPT}, "after": ["a"]},
+    ]
+    made = hq.ask("submit_pipeline", pipeline={"steps": steps})["result"]
+    pipeline = made["pipeline"]
+    assert hq.ask("delete_pipeline", pipeline=pipeline)["error"]["code"] == "not_final"
+    assert hq.ask("cancel_pipeline", pipeline=pipeline)["result"]["cancelled"] == ["a", "b"]
+    assert hq.ask("cancel_pipeline", pipeline=pipeline)["error"]["code"] == "already_final"
+    deleted = hq.ask("delete_pipeline", pipeline=pipeline)["result"]["deleted"]
+    assert set(deleted) == set(made["steps"].values())
+    assert hq.ask("delete_pipeline", pipeline=pipeline)["error"]["code"] == "unknown_pipeline"

@@ -35,9 +35,11 @@ from schemas.requests import (
     Audit,
     CallService,
     Cancel,
+    CancelPipeline,
     CancelSweep,
     ChangeSweep,
     Delete,
+    DeletePipeline,
     DeleteSweep,
     DeployService,
     FinishSweep,
@@ -340,7 +342,9 @@ def _play_pipelines(house: SmallHouse) -> None:
     wanted = SubmitPipeline(pipeline=PipelineSpec(steps, "classic"))
     answer = house.request(wanted).result
     house.request(Cancel(jobs=(answer["steps"]["prepare"],)))
-    house.request(RetryPipeline(pipeline=answer["pipeline"]))
+    again = house.request(RetryPipeline(pipeline=answer["pipeline"])).result
+    house.request(CancelPipeline(pipeline=again["pipeline"]))
+    house.request(DeletePipeline(pipeline=again["pipeline"]))
 
 
 def _play_limits(house: SmallHouse) -> None:

@@ -66,6 +66,8 @@ ANSWERS: dict[str, type[Any]] = {
     "get_pipeline": pipelines.PipelineDetail,
     "submit_pipeline": pipelines.PipelineAnswered,
     "retry_pipeline": pipelines.PipelineAnswered,
+    "cancel_pipeline": pipelines.PipelineCancelAnswered,
+    "delete_pipeline": pipelines.PipelineDeleteAnswered,
     "list_hooks": outside.Hooks,
     "put_hook": outside.TakingRow,
     "get_hook": outside.TakingRow,

@@ -49,3 +49,19 @@ class PipelineAnswered(Struct, frozen=True):
     pipeline: str
     steps: dict[str, str]
     position: int
+
+
+class PipelineCancelAnswered(Struct, frozen=True):
+    """Names of the steps that had not ended."""
+
+    pipeline: str
+    cancelled: tuple[str, ...]
+    position: int
+
+
+class PipelineDeleteAnswered(Struct, frozen=True):
+    """Ids of the jobs and sweeps that went with it; their trials are not named."""
+
+    pipeline: str
+    deleted: tuple[str, ...]
+    position: int

@@ -108,3 +108,24 @@ def test_labels_are_changed_and_found_later(
     assert operator.post(f"/api/v1/jobs/{job}/labels", json={"project": "no project"}).status_code == 422
     assert operator.post("/api/v1/sweeps/s" + "q" * 12 + "/labels", json={"note": "x"}).status_code == 404
     assert viewer.post(f"/api/v1/jobs/{job}/labels", json=body).status_code == 403
+
+
+def test_a_pipeline_is_cancelled_and_deleted_over_rest(
+    house: LittleHouse, operator: httpx.Client, viewer: httpx.Client
+) -> None:
+    steps = [
+        {"name": "a", "job": {"script": SCRIPT}},
+        {"name": "b", "job": {"script": SCRIPT}, "after": ["a"]},
+    ]
+    made = operator.post("/api/v1/pipelines", json={"steps": steps}).json()
+    path = f"/api/v1/pipelines/{made['pipeline']}"
+
+    assert viewer.post(f"{path}/cancel").status_code == viewer.delete(path).status_code == 403
+    assert operator.delete(path).json()["code"] == "not_final"
+    assert operator.post(f"{path}/cancel").json()["cancelled"] == ["a", "b"]
+    assert operator.post(f"{path}/cancel").json()["code"] == "already_final"
+    gone = operator.delete(path)
+    assert sorted(gone.json()["deleted"]) == sorted(made["steps"].values())
+    assert viewer.get(path).status_code == 404
+    assert viewer.get(f"/api/v1/jobs/{made['steps']['a']}").status_code == 404
+    assert operator.delete(path).status_code == 404

@@ -6,7 +6,14 @@ from hq.core.decide.labels import FoundLabels, Labels, labels_of
 from hq.core.dependents import Ended, FoundPipeline, end_of_job, end_of_sweep
 from hq.core.evolve import apply
 from hq.core.state import Deleted, Job, Pipeline, Relabelled, State, StoredResult, Sweep
-from schemas.events import Decision, PipelineSubmitted
+from schemas.events import (
+    Decision,
+    JobDeleted,
+    JobSubmitted,
+    PipelineDeleted,
+    PipelineSubmitted,
+    SweepSubmitted,
+)
 
 
 def labels_in(decisions: Iterable[Decision], wanted: Iterable[str]) -> FoundLabels:
@@ -25,22 +32,36 @@ def labels_in(decisions: Iterable[Decision], wanted: Iterable[str]) -> FoundLabe
 
 
 def pipeline_in(decisions: Iterable[Decision], name: str) -> FoundPipeline:
-    """Return a pipeline and how its steps stand."""
+    """Return a pipeline, how its steps stand and which of them are its own."""
     kept = list(decisions)
-    events = (event for decision in kept for event in decision.events)
-    for event in events:
-        if isinstance(event, PipelineSubmitted) and event.pipeline == name:
-            pipeline = Pipeline(
-                id=name,
-                spec=event.spec,
-                submitter=event.submitter,
-                steps=event.steps,
-                position=1,
-                submitted_at=0,
-                retry_of=event.retry_of,
-            )
-            return FoundPipeline(pipeline, ends_in(kept, event.steps.values()))
-    return FoundPipeline(None, {})
+    found: PipelineSubmitted | None = None
+    own: dict[str, tuple[str, ...]] = {}
+    for event in (event for decision in kept for event in decision.events):
+        match event:
+            case PipelineSubmitted(pipeline=pipeline) if pipeline == name:
+                found = event
+            case PipelineDeleted(pipeline=pipeline) if pipeline == name:
+                found = None
+            case JobSubmitted(job=job, spec=spec) if spec.sweep in own:
+                own[spec.sweep] += (job,)  # type: ignore[index]
+            case JobSubmitted(job=job, spec=spec) if spec.pipeline == name:
+                own[job] = ()
+            case SweepSubmitted(sweep=sweep, spec=swept) if swept.job.pipeline == name:
+                own[sweep] = ()
+            case JobDeleted(job=job):
+                own.pop(job, None)
+    if found is None:
+        return FoundPipeline(None, {})
+    pipeline_found = Pipeline(
+        id=name,
+        spec=found.spec,
+        submitter=found.submitter,
+        steps=found.steps,
+        position=1,
+        submitted_at=0,
+        retry_of=found.retry_of,
+    )
+    return FoundPipeline(pipeline_found, ends_in(kept, found.steps.values()), own)
 
 
 def ends_in(decisions: Iterable[Decision], parents: Iterable[str]) -> dict[str, Ended]:

@@ -4,10 +4,27 @@ from typing import Any
 
 import pytest
 
-from schemas.events import JobSubmitted, PipelineSubmitted, SweepSubmitted
+from schemas.events import (
+    JobCancelled,
+    JobDeleted,
+    JobSubmitted,
+    PipelineDeleted,
+    PipelineSubmitted,
+    SweepCancelled,
+    SweepDeleted,
+    SweepSubmitted,
+)
 from schemas.facts import AttemptResult
 from schemas.pipelines import PipelineSpec, Step
-from schemas.requests import Cancel, Propose, RetryPipeline, Submit, SubmitPipeline
+from schemas.requests import (
+    Cancel,
+    CancelPipeline,
+    DeletePipeline,
+    Propose,
+    RetryPipeline,
+    Submit,
+    SubmitPipeline,
+)
 from schemas.specs import FloatRange, SweepSpec
 from schemas.states import Outcome
 from tests.unit.hq.core.small_house import SmallHouse, failure, spec, success
@@ -155,3 +172,48 @@ def test_a_step_may_wait_for_what_is_no_step(house: SmallHouse) -> None:
     assert house.job(steps["a"]).waits_for == (outside,)
     finish(house, outside, {"x": 3})
     assert house.job(steps["a"]).spec.params == {"x": 3}
+
+
+def test_a_pipeline_is_cancelled_as_a_whole_in_one_decision(house: SmallHouse) -> None:
+    made = submit(house, classic())
+    steps = made["steps"]
+    finish(house, steps["prepare"], {"path": "/data"})
+    proposed = house.request(Propose(sweep=steps["search"], first=0, trials=({"x": 0.5},)), "search")
+    (trial,) = proposed.result["jobs"]
+
+    reply = house.request(CancelPipeline(pipeline=made["pipeline"]))
+
+    assert set(reply.result["cancelled"]) == {"report", "retrain", "search"}
+    decision = next(one for one in house.decisions if one.position == reply.position)
+    ended = {event.job for event in decision.events if isinstance(event, JobCancelled)}
+    assert ended == {steps["report"], steps["retrain"], trial}
+    assert sum(isinstance(event, SweepCancelled) for event in decision.events) == 1
+    assert not house.authority.state.jobs
+    assert not house.authority.state.sweeps
+    again = house.request(CancelPipeline(pipeline=made["pipeline"]))
+    assert again.error is not None
+    assert again.error.code == "already_final"
+
+
+def test_a_pipeline_is_deleted_with_its_own_steps_once_all_have_ended(house: SmallHouse) -> None:
+    made = submit(house, classic())
+    steps = made["steps"]
+    refused = house.request(DeletePipeline(pipeline=made["pipeline"]))
+    assert refused.error is not None
+    assert (refused.error.code, "cancel it first" in refused.error.message) == ("not_final", True)
+    finish(house, steps["prepare"], {"path": "/data"})
+    house.request(CancelPipeline(pipeline=made["pipeline"]))
+    again = house.request(RetryPipeline(pipeline=made["pipeline"])).result
+    assert again["steps"]["prepare"] == steps["prepare"]
+    house.request(CancelPipeline(pipeline=again["pipeline"]))
+
+    house.request(DeletePipeline(pipeline=again["pipeline"]))
+
+    gone = {event.job for event in house.of(JobDeleted)} | {event.sweep for event in house.of(SweepDeleted)}
+    assert gone == set(again["steps"].values()) - {steps["prepare"]}, "what was kept is of the first"
+    house.request(DeletePipeline(pipeline=made["pipeline"]))
+    assert [event.pipeline for event in house.of(PipelineDeleted)] == [again["pipeline"], made["pipeline"]]
+    assert steps["prepare"] in {event.job for event in house.of(JobDeleted)}
+    missing = house.request(RetryPipeline(pipeline=made["pipeline"]))
+    assert missing.error is not None
+    assert missing.error.code == "unknown_pipeline"
