@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from idlehands.cli import options
+from idlehands.cli.bars import bar
 from idlehands.cli.exits import say
 
 
@@ -32,7 +33,8 @@ def backup(
     from idlehands.house.backup import back_up
     from idlehands.house.home import read_home
 
-    report = back_up(read_home(), file.absolute(), with_logs=with_logs, say=say)
+    with bar(f"writing {file.name}", is_bytes=False) as on_done:
+        report = back_up(read_home(), file.absolute(), with_logs=with_logs, say=say, on_done=on_done)
     for sha256 in report.damaged:
         say(f"Warning: blob {sha256} is damaged in the database and is not in the backup.")
     if json:
@@ -61,7 +63,8 @@ def restore(
     from idlehands.house.restoring import restore as restore_house
 
     path = home.absolute() if home else default_home_path()
-    report = restore_house(path, file.absolute(), say)
+    with bar(f"checking {file.name}", is_bytes=False) as on_done:
+        report = restore_house(path, file.absolute(), say, on_done)
     if json:
         print_json(report)
         return

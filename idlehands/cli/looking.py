@@ -53,10 +53,12 @@ def jobs(
     from idlehands.cli.opening import open_client
 
     with open_client() as client:
-        whole = client.sweep(find_sweep(client, sweep))["id"] if sweep else None
+        whole = find_sweep(client, sweep) if sweep else None
         page = min(limit, _PAGE)
         asked = {"status": status, "sweep": whole, "agent": agent, "project": project, "tag": tag}
         rows = list(islice(client.jobs(**asked, limit=page), limit))
+        if whole and not rows and not json:
+            client.sweep(whole)  # says clearly that there is no such sweep
     if json:
         print_lines(rows)
         return
@@ -250,8 +252,10 @@ def results(
     from idlehands.cli.opening import open_client
 
     with open_client() as client:
-        whole = client.sweep(find_sweep(client, sweep))["id"] if sweep else None
+        whole = find_sweep(client, sweep) if sweep else None
         rows = list(islice(client.results(sweep=whole, sort=sort, limit=min(limit, _PAGE)), limit))
+        if whole and not rows and not json:
+            client.sweep(whole)  # says clearly that there is no such sweep
     print_results(rows, json)
     if not json and (commonest := describe_commonest(failed_results(rows), len(rows))):
         say(commonest)

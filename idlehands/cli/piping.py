@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from idlehands.cli import completing, options
+from idlehands.cli.bars import bar
 from idlehands.cli.exits import REFUSED, UNSUCCESSFUL, USAGE, Stop, say
 
 if TYPE_CHECKING:
@@ -198,16 +199,19 @@ def _conclude(client: "Client", pipeline: str, position: int, *, wait: bool, jso
 
 def _follow(client: "Client", pipeline: str, position: int) -> dict[str, Any]:
     said: dict[str, str] = {}
-    while True:
-        found = client.pipeline(pipeline, at_least=position)
-        for step in found["steps"]:
-            line = f"{step['name']}: {step['status']}{_about(step)}"
-            if said.get(step["name"]) != line:
-                said[step["name"]] = line
-                say(line)
-        if found["status"] != "running":
-            return found
-        time.sleep(_LOOK_SECONDS)
+    with bar(pipeline, is_bytes=False) as on_done:
+        while True:
+            found = client.pipeline(pipeline, at_least=position)
+            for step in found["steps"]:
+                line = f"{step['name']}: {step['status']}{_about(step)}"
+                if said.get(step["name"]) != line:
+                    said[step["name"]] = line
+                    say(line)
+            if found["status"] != "running":
+                return found
+            waiting = ("waiting", "queued", "held", "running", "paused")
+            on_done(sum(step["status"] not in waiting for step in found["steps"]), len(found["steps"]))
+            time.sleep(_LOOK_SECONDS)
 
 
 def _find(client: "Client", given: str) -> str:

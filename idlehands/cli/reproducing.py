@@ -36,11 +36,12 @@ def reproduce(
 
     Example: idlehands reproduce j7q2 --agent attic-pc
     """
-    from idlehands.cli.exits import REFUSED, UNSUCCESSFUL, Stop, say
+    from idlehands.cli.exits import REFUSED, UNSUCCESSFUL, Stop
     from idlehands.cli.finding import find_job
     from idlehands.cli.opening import open_client
     from idlehands.cli.printing import print_json, print_table
-    from idlehands.client import StatusUpdate
+    from idlehands.cli.screen import Screen
+    from idlehands.client import LogUpdate
     from idlehands.client.comparing import compare_results, compare_surroundings
 
     with open_client() as client:
@@ -51,10 +52,11 @@ def reproduce(
             raise Stop(REFUSED, f"{whole} is {found['status']} and has no result to compare with")
         made = client.submit([_spec_again(found, before["result"], agent)])
         again = made.jobs[0]
-        say(f"job {again}")
-        for update in client.follow(again):
-            if isinstance(update, StatusUpdate):
-                say(str(update.status))
+        with Screen(f"{whole} again") as screen:
+            screen.note(f"job {again}")
+            for update in client.follow(again):
+                if not isinstance(update, LogUpdate):
+                    screen.show(update)
         ended = client.job(again)
         now = _counting(ended)
         if now is None:

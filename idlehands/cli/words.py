@@ -1,5 +1,6 @@
 """Words of the command line to specs: `k=v`, spaces of sweeps, scripts to bundles."""
 
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from schemas.specs import Dimension, JobSpec, Limits, Needs, ScriptRef, Source
 
 #: A bundle beyond this is a surprise: then its size is said.
 _SAY_BYTES = 1024 * 1024
+#: A bundle beyond this is sent in pieces.
+_PIECES_BYTES = 8 * 1024 * 1024
 
 
 def parse_value(text: str) -> Any:
@@ -102,7 +105,7 @@ def upload_with_source(
         from idlehands.client.authoring import sign_reference
 
         reference = sign_reference(reference, author_key)
-    client.put_blob(bundle.content)
+    _send(client, bundle.content, f"sending {script.name}")
     if include or len(bundle.content) > _SAY_BYTES:
         say(f"{len(bundle.files)} files, {len(bundle.content)} bytes packed")
     state = read_state(script.resolve().parent, bundle.files)
@@ -111,6 +114,20 @@ def upload_with_source(
     small = 0 < len(state.diff) <= DIFF_BYTES_AT_MOST
     diff = client.put_blob(state.diff) if small else None
     return reference, checked({"commit": state.commit, "dirty": state.is_dirty, "diff": diff}, Source)
+
+
+def _send(client: Client, content: bytes, what: str) -> None:
+    if len(content) <= _PIECES_BYTES:
+        client.put_blob(content)
+        return
+    from idlehands.cli.bars import bar
+    from idlehands.client.files import put_file
+
+    # From a file it goes on where it broke off, and it takes long enough for a bar.
+    with tempfile.TemporaryDirectory(prefix="bundle-") as folder, bar(what) as on_bytes:
+        file = Path(folder) / "bundle"
+        file.write_bytes(content)
+        put_file(client.rest, file, on_bytes)
 
 
 def build_spec(

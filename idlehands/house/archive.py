@@ -18,7 +18,7 @@ import re
 import time
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import IO, TypeVar
@@ -198,15 +198,16 @@ class Archive:
         self._zip.close()
         self._file.close()
 
-    def verify(self) -> None:
-        """Read and hash every member that the manifest names.
+    def verify(self, on_done: Callable[[int, int], None] = lambda _done, _total: None) -> None:
+        """Read and hash every member that the manifest names, and tell how many of how many are done.
 
         Raises:
             BackupUnusable: If one is missing or is not what the manifest says.
         """
-        for name in self.manifest.members:
+        for number, name in enumerate(self.manifest.members, 1):
             for _ in self.read(name):
                 pass
+            on_done(number, len(self.manifest.members))
 
     def names(self, prefix: str) -> list[str]:
         """Return the members that begin with `prefix`, in order."""

@@ -59,7 +59,12 @@ class BackupReport(msgspec.Struct, frozen=True):
 
 
 def back_up(
-    home: Home, file: Path, *, with_logs: bool = False, say: Callable[[str], None] = lambda _: None
+    home: Home,
+    file: Path,
+    *,
+    with_logs: bool = False,
+    say: Callable[[str], None] = lambda _: None,
+    on_done: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> BackupReport:
     """Write a backup of `home` to `file`, whole or not at all. The house may be up or down.
 
@@ -68,6 +73,7 @@ def back_up(
         file: Must not exist; made with mode 0600.
         with_logs: Progress and logs of the jobs too.
         say: Takes a line now and then.
+        on_done: Told how many collections and blobs are written, of how many.
 
     Raises:
         HouseError: If the file exists or cannot be written, the disk is full, or the database does
@@ -80,7 +86,7 @@ def back_up(
     try:
         # The file first: one that cannot be written need not start a database.
         with ArchiveWriter(file) as archive, opened_database(home) as database:
-            return _write(home, database, archive, file, with_logs, say)
+            return _write(home, database, archive, file, with_logs, _Telling(say, on_done))
     except OSError as error:
         raise HouseError(
             f"The backup cannot be written to {file}: {error.strerror or error}. "
@@ -99,13 +105,27 @@ def back_up(
         ) from error
 
 
+class _Telling:
+    """Who made a backup hears how far it is."""
+
+    def __init__(self, say: Callable[[str], None], on_done: Callable[[int, int], None]) -> None:
+        self.say = say
+        self.total = 0
+        self._done = 0
+        self._on_done = on_done
+
+    def note_one(self) -> None:
+        self._done += 1
+        self._on_done(self._done, self.total)
+
+
 def _write(
     home: Home,
     database: "Database[Any]",
     archive: ArchiveWriter,
     file: Path,
     with_logs: bool,
-    say: Callable[[str], None],
+    telling: "_Telling",
 ) -> BackupReport:
     left_out = _FOLDED if with_logs else _FOLDED | _LARGE
     # Asked before the moment, because a name that is made after it could not be read as of it.
@@ -118,11 +138,13 @@ def _write(
         position, epoch = (int(last["_id"]), int(last["epoch"])) if last else (0, 0)
         blobs = database[f"{BLOBS}.files"].find({}, {"filename": 1}, session=moment)
         listed = [(row["_id"], str(row["filename"])) for row in blobs]
+        telling.total = len(names) + len(listed)
         for name in names:
-            say(f"Writing {name} ...")
+            telling.say(f"Writing {name} ...")
             counts[name] = _write_collection(database, name, moment, archive, base)
-    say(f"Writing {len(listed)} blobs ...")
-    damaged = _write_blobs(database, listed, archive)
+            telling.note_one()
+    telling.say(f"Writing {len(listed)} blobs ...")
+    damaged = _write_blobs(database, listed, archive, telling)
     counts[BLOBS] = len(archive.members.keys() & {f"blobs/{sha256}" for _, sha256 in listed})
     _write_house(home, archive)
     manifest = Manifest(
@@ -235,7 +257,7 @@ def _check_next(position: int, expected: int) -> int:
 
 
 def _write_blobs(
-    database: "Database[Any]", listed: list[tuple[Any, str]], archive: ArchiveWriter
+    database: "Database[Any]", listed: list[tuple[Any, str]], archive: ArchiveWriter, telling: "_Telling"
 ) -> list[str]:
     """Write the contents; return the hashes of those that are damaged."""
     damaged = []
@@ -247,6 +269,7 @@ def _write_blobs(
         # One that was deleted meanwhile is no loss: nothing names it any more.
         if not is_whole and database[f"{BLOBS}.files"].find_one({"_id": identity}, {"_id": 1}) is not None:
             damaged.append(sha256)
+        telling.note_one()
     return damaged
 
 

@@ -46,13 +46,19 @@ class RestoreReport(msgspec.Struct, frozen=True):
     remarks: tuple[str, ...]
 
 
-def restore(path: Path, file: Path, say: Callable[[str], None] = lambda _: None) -> RestoreReport:
+def restore(
+    path: Path,
+    file: Path,
+    say: Callable[[str], None] = lambda _: None,
+    on_done: Callable[[int, int], None] = lambda _done, _total: None,
+) -> RestoreReport:
     """Make the house of the backup `file` in the folder `path`, all of it or nothing.
 
     Args:
         path: Missing or empty.
         file: What `back_up` wrote.
         say: Takes a line now and then.
+        on_done: Told how many parts of the file are verified, of how many: before that nothing is made.
 
     Raises:
         BackupUnusable: If the file is no backup, damaged, or of a newer version.
@@ -66,7 +72,7 @@ def restore(path: Path, file: Path, say: Callable[[str], None] = lambda _: None)
         home = Home(path, settings)
         _check_empty(home)
         say(f"Checking {file} ...")
-        archive.verify()
+        archive.verify(on_done)
         _check_room(path, archive.manifest)
         home, remarks = with_free_ports(home, own_database=not is_elsewhere(home))
         try:
