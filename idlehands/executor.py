@@ -33,6 +33,7 @@ _T = TypeVar("_T")
 _BATCH = 200
 
 _lock = threading.Lock()
+_starting = threading.Lock()
 _open: "weakref.WeakSet[Executor]" = weakref.WeakSet()
 _is_over = False
 
@@ -43,6 +44,8 @@ class CallFuture(futures.Future[_T]):
     def __init__(self, executor: "Executor") -> None:
         super().__init__()
         self.job: str | None = None
+        #: Whether those who wait know that it was cancelled.
+        self.is_told = False
         self._executor = weakref.ref(executor)
 
     def cancel(self) -> bool:
@@ -380,13 +383,19 @@ class Executor(futures.Executor):
 
 def _start(future: CallFuture[Any]) -> bool:
     """Tell whether a future waits for its result; if it was cancelled, let those know who wait for it."""
-    if future.running():
-        return True
-    try:
-        return future.set_running_or_notify_cancel()
-    except (RuntimeError, futures.InvalidStateError):
-        # They know.
-        return False
+    # The threads that send and hear may both ask. A second notice would be logged as an error of ours.
+    with _starting:
+        if future.running():
+            return True
+        if future.is_told:
+            return False
+        try:
+            goes_on = future.set_running_or_notify_cancel()
+        except (RuntimeError, futures.InvalidStateError):
+            # It has its result.
+            return False
+        future.is_told = not goes_on
+        return goes_on
 
 
 def _settle(house: House, future: CallFuture[Any], job: str, event: Ending) -> None:

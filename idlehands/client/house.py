@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from idlehands.calls.calling import Caller, Wishes
 from idlehands.calls.packing import pack_function
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from idlehands.client.sweeps import Sweep
 
 __all__ = ["House", "Limits", "Needs", "connect", "is_call"]
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 
 def connect(
@@ -103,7 +106,13 @@ class House:
 
     # --- submitting ---------------------------------------------------------------
 
-    def submit(self, what: Callable[..., Any] | Path | str, /, *args: Any, **kwargs: Any) -> Job:
+    @overload
+    def submit(self, what: Path | str, /, *args: Any, **kwargs: Any) -> Job[Any]: ...
+
+    @overload
+    def submit(self, what: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Job[_T]: ...
+
+    def submit(self, what: Callable[..., Any] | Path | str, /, *args: Any, **kwargs: Any) -> Job[Any]:
         """Let a function be called, or a script be run, on a machine of the house, and return the job.
 
         Args:
@@ -130,7 +139,7 @@ class House:
         *,
         words: Iterable[Any] = (),
         include: Iterable[Path | str] = (),
-    ) -> Job:
+    ) -> Job[Any]:
         """Run a Python file with what it imports from its folder, and return the job. Raises as `submit`.
 
         Args:
@@ -170,16 +179,16 @@ class House:
 
     def submit_call(
         self,
-        function: Callable[..., Any],
+        function: Callable[..., _T],
         args: Iterable[Any] = (),
         kwargs: dict[str, Any] | None = None,
         wishes: Wishes | None = None,
-    ) -> Job:
+    ) -> Job[_T]:
         """Do what `submit` does, with wishes: what the machine must have, limits, retries, secrets."""
         spec = self.caller.build_job(function, args, kwargs, wishes)
         return self.submit_specs([spec])[0]
 
-    def submit_specs(self, specs: Iterable[JobSpec]) -> list[Job]:
+    def submit_specs(self, specs: Iterable[JobSpec]) -> list[Job[Any]]:
         """Submit jobs that are spelled out, and return them in their order. Raises as `submit`."""
         wanted = list(specs)
         endings = self.endings
@@ -190,14 +199,14 @@ class House:
             for job, spec in zip(ids, wanted, strict=True)
         ]
 
-    def map(self, function: Callable[..., Any], *iterables: Iterable[Any]) -> Iterator[Any]:
+    def map(self, function: Callable[..., _T], *iterables: Iterable[Any]) -> Iterator[_T]:
         """Call a function with the elements of the iterables, and yield what each call returns, in order.
 
         All are submitted before the first is returned. Raises as `submit` and `Job.result`.
         """
         return (job.result() for job in self.submit_all(function, *iterables))
 
-    def submit_all(self, function: Callable[..., Any], *iterables: Iterable[Any]) -> Jobs:
+    def submit_all(self, function: Callable[..., _T], *iterables: Iterable[Any]) -> Jobs[_T]:
         """Let a function be called with the elements of the iterables, and return the jobs. As `submit`."""
         packed = pack_function(function)
         return Jobs(
@@ -326,7 +335,7 @@ class House:
 
     def promote(
         self,
-        source: Job | str,
+        source: Job[Any] | str,
         model: str,
         *,
         stage: Stage = "none",

@@ -11,24 +11,36 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, ParamSpec, TypeVar, overload
 
+from idlehands.client.client import CONNECT_SECONDS
 from idlehands.client.following import Update
 from idlehands.client.house import House, connect
 from idlehands.client.jobs import Job
 from idlehands.client.pipelines import Pipeline, PipelineUpdate
 from idlehands.client.sweeps import Sweep, SweepUpdate
 
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
-async def connect_async(*args: Any, **kwargs: Any) -> "AsyncHouse":
+
+async def connect_async(
+    broker: str | None = None,
+    certificate: Path | str | None = None,
+    *,
+    author_key: Path | str | None = None,
+    trust: Iterable[str] = (),
+    timeout: float = CONNECT_SECONDS,
+) -> "AsyncHouse":
     """Return the house. Takes what `connect` takes and raises what it raises."""
-    return AsyncHouse(await asyncio.to_thread(partial(connect, *args, **kwargs)))
+    named = {"author_key": author_key, "trust": trust, "timeout": timeout}
+    return AsyncHouse(await asyncio.to_thread(partial(connect, broker, certificate, **named)))  # type: ignore[arg-type]
 
 
-class AsyncJob:
+class AsyncJob(Generic[_T]):
     """One job of the house. `job` is the same for programs without an event loop."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job[_T]) -> None:
         self.job = job
 
     @property
@@ -41,7 +53,7 @@ class AsyncJob:
         """Return the state as far as it was heard."""
         return self.job.status
 
-    async def result(self, timeout: float | None = None) -> Any:
+    async def result(self, timeout: float | None = None) -> _T:
         """Return what it returned; as `Job.result`. Cancelling this does not cancel the job."""
         await self.wait(timeout)
         return await asyncio.to_thread(self.job.result, 0)
@@ -93,11 +105,22 @@ class AsyncHouse:
         """Disconnect. Jobs go on. Safe to repeat."""
         await asyncio.to_thread(self.house.close)
 
-    async def submit(self, what: Callable[..., Any] | Path | str, /, *args: Any, **kwargs: Any) -> AsyncJob:
-        """Submit a function or a script, and return the job. As `House.submit`."""
-        return AsyncJob(await asyncio.to_thread(partial(self.house.submit, what, *args, **kwargs)))
+    @overload
+    async def submit(self, what: Path | str, /, *args: Any, **kwargs: Any) -> AsyncJob[Any]: ...
 
-    async def map(self, function: Callable[..., Any], *iterables: Iterable[Any]) -> AsyncIterator[Any]:
+    @overload
+    async def submit(
+        self, what: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs
+    ) -> AsyncJob[_T]: ...
+
+    async def submit(
+        self, what: Callable[..., Any] | Path | str, /, *args: Any, **kwargs: Any
+    ) -> AsyncJob[Any]:
+        """Submit a function or a script, and return the job. As `House.submit`."""
+        asked: Callable[[], Job[Any]] = partial(self.house.submit, what, *args, **kwargs)
+        return AsyncJob(await asyncio.to_thread(asked))
+
+    async def map(self, function: Callable[..., _T], *iterables: Iterable[Any]) -> AsyncIterator[_T]:
         """Call a function with the elements of the iterables, and yield what each call returns, in order."""
         for job in await asyncio.to_thread(self.house.submit_all, function, *iterables):
             yield await AsyncJob(job).result()
@@ -122,7 +145,7 @@ class AsyncHouse:
         """Store a file or folder as the newest version of a dataset. As `House.add_dataset`."""
         return await asyncio.to_thread(self.house.add_dataset, name, path)
 
-    async def promote(self, source: "AsyncJob | AsyncSweep | str", model: str, **more: Any) -> str:
+    async def promote(self, source: "AsyncJob[Any] | AsyncSweep | str", model: str, **more: Any) -> str:
         """Register what a job or a sweep's best trial left behind as a model. As `House.promote`."""
         ident = source if isinstance(source, str) else source.id
         return await asyncio.to_thread(partial(self.house.promote, ident, model, **more))

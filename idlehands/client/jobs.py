@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from idlehands.client.house import House
 
 _LOOK_SECONDS = 1.0
+
+
+_T = TypeVar("_T")
 
 
 class JobFailure(ClientError):
@@ -45,8 +48,8 @@ class StillRunning(ClientError, TimeoutError):
     """A job has not ended in the time that was given to it. It goes on."""
 
 
-class Job:
-    """One job of the house. Safe to use from several threads."""
+class Job(Generic[_T]):
+    """One job of the house, of a function that returns a `_T`. Safe to use from several threads."""
 
     def __init__(self, house: "House", job: str, *, is_call: bool = False, name: str = "") -> None:
         self.id = job
@@ -103,7 +106,7 @@ class Job:
             if is_declined:
                 self._check_trust()
 
-    def result(self, timeout: float | None = None) -> Any:
+    def result(self, timeout: float | None = None) -> _T:
         """Return what the function returned, or the JSON object that the script printed last.
 
         Raises:
@@ -117,7 +120,8 @@ class Job:
         if not self.wait(timeout):
             raise StillRunning(f"{self.id} has not ended in {timeout:g} s: it goes on")
         assert self._ending is not None  # noqa: S101 - `wait` said so
-        return read_ending(self._house, self.id, self._ending, is_call=self._is_call)
+        value: _T = read_ending(self._house, self.id, self._ending, is_call=self._is_call)
+        return value
 
     def on_change(self, listener: Callable[[], object]) -> None:
         """Let a listener know when it begins, is declined, or ends; at once if it has ended already."""

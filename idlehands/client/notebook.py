@@ -2,22 +2,23 @@
 
 import html
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
     from idlehands.client.jobs import Job
     from idlehands.client.loops import TrialRow
     from idlehands.client.sweeps import SweepUpdate
 
+_T = TypeVar("_T")
 #: A longer table is cut.
 _ROWS = 50
 _COLOURS = {"succeeded": "#2f9e44", "running": "#1c7ed6", "queued": "#868e96"}
 
 
-class Jobs(list["Job"]):
+class Jobs(list["Job[_T]"], Generic[_T]):
     """Jobs of one call, which a notebook shows as a bar and a table; shown again, as they stand then."""
 
-    def results(self, timeout: float | None = None) -> list[Any]:
+    def results(self, timeout: float | None = None) -> list[_T]:
         """Return what each returned, in order. Raises as `Job.result` for the first that did not."""
         return [job.result(timeout) for job in self]
 
@@ -25,7 +26,7 @@ class Jobs(list["Job"]):
         return show_jobs(self)
 
 
-def show_jobs(jobs: "Iterable[Job]") -> str:
+def show_jobs(jobs: "Iterable[Job[Any]]") -> str:
     """Return a bar with how many have ended and a table of the jobs. All text of others is escaped."""
     shown = list(jobs)
     done = sum(job.done() for job in shown)
