@@ -1,4 +1,4 @@
-"""The client's types are a promise: a user's own file is checked with what he installs, as his editor does."""
+"""The types of the client are a promise: a file of a user is checked with what he installs, as editors do it."""
 
 import shutil
 import subprocess
