@@ -1,4 +1,4 @@
-"""The types of the client are a promise: a file of a user is checked with what he installs, as editors do it."""
+"""The types of the client are a promise: a file of a user is checked with what he installs, as in editors."""
 
 import shutil
 import subprocess
