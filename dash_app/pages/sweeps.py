@@ -56,7 +56,13 @@ async def page(
     rows = [sweep.trial_row(trial, metric, percents.get(trial["job"])) for trial in trials]
     # Cells are told by place: whatever a parameter is called, it is only ever text.
     names = list(trials[0]["params"] if trials else found["spec"].get("space") or {})
-    columns = grids.trial_columns(metric, names, is_population=found["spec"].get("sampler") == "pbt")
+    spec = found["spec"]
+    columns = grids.trial_columns(
+        metric,
+        names,
+        is_population=spec.get("sampler") == "pbt",
+        is_asked=bool(spec["job"].get("asked")),
+    )
     table = grids.grid(ids.TRIALS_GRID, columns, rows, "No trial yet.")
     grids.let_choose(table, [trial["job"] for trial in trials if trial["trial"] in state.compare])
     told = pieces.attributes(

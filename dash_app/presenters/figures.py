@@ -96,13 +96,22 @@ def usage(series: Series) -> Figure:
 
 
 def curves_of_trials(
-    trials: dict[int, Series], best: int | None, pruned: frozenset[int] = frozenset()
+    trials: dict[int, Series],
+    best: int | None,
+    pruned: frozenset[int] = frozenset(),
+    line: frozenset[int] = frozenset(),
 ) -> Figure:
-    """Return one line per trial; the best stands out, and those that were ended early are faded."""
+    """Return one line per trial; the best stands out, and those that were ended early are faded.
+
+    What the best one of a population went on from, its `line`, stands out with it.
+    """
     data = []
-    for trial in sorted(trials, key=lambda one: (one == best, one not in pruned)):
+    strong = line | {best}
+    for trial in sorted(trials, key=lambda one: (one == best, one in strong, one not in pruned)):
         drawn = trials[trial].thinned(200)
-        colour, width = (ACCENT, 2.4) if trial == best else (FADED, 1.0) if trial in pruned else (QUIET, 1.2)
+        colour, width = (
+            (ACCENT, 2.4) if trial in strong else (FADED, 1.0) if trial in pruned else (QUIET, 1.2)
+        )
         early = ", ended early" if trial in pruned else ""
         data.append(
             {

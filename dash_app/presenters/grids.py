@@ -128,10 +128,12 @@ def sweep_columns() -> list[Column]:
     ]
 
 
-def trial_columns(metric: str, names: list[str], *, is_population: bool = False) -> list[Column]:
+def trial_columns(
+    metric: str, names: list[str], *, is_population: bool = False, is_asked: bool = False
+) -> list[Column]:
     """Return the columns of a sweep's trials: what was tried beside what came of it.
 
-    Those of a population also say from which trial they went on.
+    Those of a population also say from which trial they went on; those that a program asks for, who asked.
     """
     number = {"function": "number(params.value)"}
     parent: Column = {"field": "parent", "headerName": "Goes on from", "width": 120, "cellClass": "number"}
@@ -157,7 +159,12 @@ def trial_columns(metric: str, names: list[str], *, is_population: bool = False)
             for at, name in enumerate(names)
         ),
         *([parent] if is_population else []),
-        {"field": "machine", "headerName": "Machine", "width": 120, "cellClass": "quiet"},
+        {
+            "field": "machine",
+            "headerName": "Asked by" if is_asked else "Machine",
+            "width": 120,
+            "cellClass": "quiet",
+        },
         {
             "field": "seconds",
             "headerName": "Took",

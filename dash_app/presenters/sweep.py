@@ -68,12 +68,27 @@ def status(sweep: Document, trials: list[Document]) -> list[Component]:
         parts.append(plain(sweep["early_stopping"]["why"], 300))
     if sweep.get("why"):
         parts.append(plain(sweep["why"], 300))
-    parts.extend(plain(remark, 400) for remark in sweep.get("remarks") or ())
     if energy := describe(add_up(trial.get("result") for trial in trials)):
         parts.append(energy)
     percent = 100.0 * ended / planned if planned else 0.0
-    line = html.Div([pieces.pill(sweep["status"]), html.Span(", ".join(parts), className="sentence")])
-    return [line] if is_over(sweep) else [line, pieces.progress(percent, sweep["id"])]
+    lines: list[Component] = [
+        html.Div([pieces.pill(sweep["status"]), html.Span(", ".join(parts), className="sentence")])
+    ]
+    if sweep["spec"]["job"].get("asked"):
+        lines.append(html.P("A program asks for each trial and tells what came of it.", className="quiet"))
+    for remark in sweep.get("remarks") or ():
+        text = plain(remark, 400)
+        lines.append(html.P(f"{text[:1].upper()}{text[1:]}{'' if text.endswith('?') else '.'}"))
+    return lines if is_over(sweep) else [*lines, pieces.progress(percent, sweep["id"])]
+
+
+def line_of(trials: list[Document], number: int) -> list[int]:
+    """Return a trial of a population and those that it went on from, oldest first; else the trial alone."""
+    parents = {trial["trial"]: (trial.get("lineage") or {}).get("parent") for trial in trials}
+    line = [number]
+    while (parent := parents.get(line[-1])) is not None and parent not in line:
+        line.append(parent)
+    return line[::-1]
 
 
 def metric_of(sweep: Document, trials: list[Document]) -> str:
@@ -143,6 +158,14 @@ def best(sweep: Document, trials: list[Document]) -> list[Component]:
             ]
         ),
     ]
+    line = line_of(trials, winner.number)
+    if len(line) > 1:
+        jobs = {trial["trial"]: trial["job"] for trial in trials}
+        links: list[Component | str] = ["It went on from trial "]
+        for trial in line[-2::-1]:
+            known = jobs.get(trial)
+            links += [html.A(str(trial), href=addresses.of_job(known)) if known else str(trial), ", from "]
+        parts.append(html.P([*links[:-1], "."], className="quiet"))
     if len(values) > 1:
         pairs = [(trial.number, trial.value) for trial in values]
         parts.append(charts.chart("best-history", figures.history(pairs, minimize), 150))
@@ -205,7 +228,9 @@ def curves(sweep: Document, trials: list[Document], series: dict[int, dict[str, 
     winner = best_of(with_values(trials, metric), is_minimized(sweep, metric))
     lines = {trial: one[chosen] for trial, one in series.items() if chosen in one}
     pruned = frozenset(int(trial["trial"] or 0) for trial in trials if trial["status"] == "pruned")
-    figure = figures.curves_of_trials(lines, None if winner is None else winner.number, pruned)
+    best = None if winner is None else winner.number
+    line = frozenset() if best is None else frozenset(line_of(trials, best))
+    figure = figures.curves_of_trials(lines, best, pruned, line)
     return [
         html.H3(html.Bdi(plain(chosen, 60)), className="curve-name"),
         charts.chart("trial-curves", figure, 300),

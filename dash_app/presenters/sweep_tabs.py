@@ -33,6 +33,8 @@ def slices(found: Document, best: int | None) -> list[Component]:
     """Return a small chart per parameter."""
     if not found["slices"]:
         return [_quiet("No parameter differs between the trials that have a value.")]
+    if not any(one["trials"] for one in found["slices"]):
+        return [_quiet("No trial has a value yet.")]
     cells = [
         html.Div(
             [
@@ -51,6 +53,8 @@ def slices(found: Document, best: int | None) -> list[Component]:
 
 def contour(found: Document) -> list[Component]:
     """Return the value over two parameters."""
+    if not found["values"]:
+        return [_quiet("No trial has a value yet.")]
     return [
         charts.chart("contour", sweep_figures.contour(found), 400),
         _quiet("Dots are trials. Between them it is only guessed, by the nearest."),

@@ -33,7 +33,7 @@ def remark(sweep: Document, trials: list[Document]) -> list[str]:
     valued = [trial for trial in ended if trial["values"]]
     if ended and not valued:
         whys = [trial["why"] for trial in ended]
-        why = max(sorted(set(whys)), key=whys.count)
+        why = max(sorted(set(whys)), key=whys.count).removeprefix("without a value: ")
         return [f"no trial has a value so far, so there is no best one and nothing to learn from: {why}"]
     names = sorted(sweep["spec"].get("space") or ())
     if len(valued) < _MANY or len({tuple(trial["values"]) for trial in valued}) > 1:

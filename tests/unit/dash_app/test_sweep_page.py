@@ -168,3 +168,48 @@ def test_the_table_of_a_population_says_from_which_trial_each_went_on() -> None:
     columns = [one["field"] for one in grids.trial_columns("score", ["rate"], is_population=True)]
     assert columns == ["trial", "status", "percent", "value", "p_0", "parent", "machine", "seconds"]
     assert "parent" not in [one["field"] for one in grids.trial_columns("score", ["rate"])]
+
+
+def test_the_best_of_a_population_shows_what_it_went_on_from() -> None:
+    parents = {0: None, 1: None, 2: 1, 3: 2}
+    found = trials()
+    for one in found:
+        one["lineage"] = {"member": 0, "generation": 0, "parent": parents[one["trial"]]}
+    spec = {**of_sweep()["spec"], **SPEC, "direction": "maximize"}
+    line = sweep.line_of(found, 3)
+    curves = {number: Series([0.0, 1.0], [1.0, 2.0]) for number in range(4)}
+
+    assert line == [1, 2, 3]
+    words = shown(sweep.best({**of_sweep(), "spec": spec}, found))
+    assert "It went on from trial " in words
+    assert "2" in words.split("It went on from trial ")[1]
+    drawn = curves_of_trials(curves, 3, line=frozenset(line))["data"]
+    assert [one["line"]["color"] == ACCENT for one in drawn] == [False, True, True, True]
+    assert sweep.line_of(trials(), 3) == [3]
+
+
+def test_a_sweep_whose_trials_a_program_asks_for_says_so() -> None:
+    spec = of_sweep()["spec"]
+    asked = {**of_sweep(), "spec": {**spec, "job": {**spec["job"], "asked": True}}}
+
+    assert "A program asks for each trial" in shown(sweep.status(asked, []))
+    assert "A program" not in shown(sweep.status(of_sweep(), []))
+    heads = [one["headerName"] for one in grids.trial_columns("score", ["rate"], is_asked=True)]
+    assert "Asked by" in heads
+    assert "Machine" not in heads
+
+
+def test_what_is_odd_about_the_trials_stands_below_how_far_it_is() -> None:
+    said = shown(sweep.status({**of_sweep(), "remarks": ["no trial has a value so far"]}, []))
+
+    assert "No trial has a value so far." in said
+
+
+def test_a_tab_without_any_value_draws_no_empty_chart() -> None:
+    none = [{**one, "result": {**one["result"], "result": {}}} for one in trials()]
+    tabs = [
+        sweep_tabs.slices(answer("slice", SPEC, none, Question(), 200.0), None),
+        sweep_tabs.contour(answer("contour", SPEC, none, Question(x="lr", y="wide"), 200.0)),
+        sweep_tabs.distribution(answer("distribution", SPEC, none, Question(), 200.0)),
+    ]
+    assert all("No trial has a value yet." in shown(tab) for tab in tabs)
