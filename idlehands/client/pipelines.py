@@ -102,11 +102,11 @@ class Pipeline:
         *_, last = self.follow(timeout)
         return last
 
-    def step(self, name: str) -> Job | Sweep:
+    def step(self, name: str) -> Job[Any] | Sweep:
         """Return the job or sweep of a step, as it is now. Raises KeyError when there is no such step."""
         one = self.steps[name]
         if one.startswith("j"):
-            job = Job(self._house, one, name=name)
+            job: Job[Any] = Job(self._house, one, name=name)
             self._house.endings.look_at(one)
             return job
         found = self._house.client.sweep(one, at_least=self._position)
