@@ -152,6 +152,23 @@ TOLD_SECRET = "told-secret"  # noqa: S105 - of a field
 TOLD_HOST = "told-host"
 TOLD_SENDER = "told-sender"
 SCHEDULES = "schedules"
+SCHEDULE_NAME = "schedule-name"
+SCHEDULE_CRON = "schedule-cron"
+SCHEDULE_ZONE = "schedule-zone"
+SCHEDULE_WHAT = "schedule-what"
+SCHEDULE_ADD = "schedule-add"
+TAKING_KIND = "taking-kind"
+TAKING_NAME = "taking-name"
+TAKING_WHAT = "taking-what"
+TAKING_TOPIC = "taking-topic"
+TAKING_SECRET = "taking-secret"  # noqa: S105 - of a field
+TAKING_PARAMETERS = "taking-parameters"
+TAKING_ADD = "taking-add"
+TOKENS = "tokens"
+TOKEN_NAME = "token-name"  # noqa: S105 - of a field
+TOKEN_ROLE = "token-role"  # noqa: S105 - of a field
+TOKEN_DAYS = "token-days"  # noqa: S105 - of a field
+TOKEN_ADD = "token-add"  # noqa: S105 - of a button
 INCOMING = "incoming"
 
 
@@ -170,6 +187,26 @@ def registered(version: str, do: str) -> dict[str, str]:
 def registered_all(every: Any) -> dict[str, Any]:
     """Return the pattern of all of these buttons."""
     return {"registered": every, "do": every}
+
+
+def taken(kind: str, name: str) -> dict[str, str]:
+    """Return the id of the button that removes a webhook or topic."""
+    return {"taken": kind, "name": name}
+
+
+def taken_all(every: Any) -> dict[str, Any]:
+    """Return the pattern of all of these buttons."""
+    return {"taken": every, "name": every}
+
+
+def token(identity: str) -> dict[str, str]:
+    """Return the id of the button that revokes a token."""
+    return {"token": identity}
+
+
+def tokens_all(every: Any) -> dict[str, Any]:
+    """Return the pattern of all of these buttons."""
+    return {"token": every}
 
 
 def told(name: str, do: str) -> dict[str, str]:

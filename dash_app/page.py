@@ -26,6 +26,8 @@ from dash_app import (
     sweep_callbacks,
     upload_route,
 )
+from dash_app.accessing import Accessing
+from dash_app.automating import Automating
 from dash_app.background import in_background
 from dash_app.changing import Changing
 from dash_app.checked_calls import CheckedCalls
@@ -114,7 +116,9 @@ class Page:
             Submitting(self._house, self._folders, self._uploaded),
             self._pairing,
         )
-        reaching_callbacks.register(dash, Reaching(self._house))
+        reaching = Reaching(self._house)
+        automating, accessing = Automating(self._house, reaching), Accessing(self._house)
+        reaching_callbacks.register(dash, reaching, automating, accessing)
         registering_callbacks.register(dash, Registering(self._house))
         sweep_callbacks.register(dash, SweepLooking(self._house), Changing(self._house))
         # By itself Dash looks for its assets at the first request for "/" or of its own: whoever came to

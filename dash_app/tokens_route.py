@@ -42,7 +42,7 @@ def build_router(house: House) -> APIRouter:
     @router.get("/tokens")
     async def list_tokens() -> Response:
         """List the tokens with whose they are, for what and until when; never the tokens themselves."""
-        return answer({"tokens": [_show(one) for one in await _read(house)]})
+        return answer({"tokens": await show_tokens(house)})
 
     @router.post("/tokens", status_code=201, openapi_extra=takes(TokenBody))
     async def create_token(request: Request, idempotency_key: IdempotencyKey = None) -> Response:
@@ -59,7 +59,7 @@ def build_router(house: House) -> APIRouter:
             if known is not None and known.asked != asked:
                 raise Problem(409, "key_reused", "This Idempotency-Key was used for another token.")
             if known is None:
-                known = _Made(asked, await _create(house, body, by), time.monotonic())
+                known = _Made(asked, await make_token(house, body, by), time.monotonic())
                 if idempotency_key is not None:
                     made[by, idempotency_key] = known
         return answer(known.answer, 201)
@@ -67,21 +67,44 @@ def build_router(house: House) -> APIRouter:
     @router.delete("/tokens/{id}")
     async def revoke_token(identity: OneToken, request: Request) -> Response:
         """Take a token away, by its id: it opens nothing from now on."""
-        gone = await _change(house, lambda folder: remove_tokens(folder, lambda one: one.id == identity))
-        if not gone:
-            raise not_found("token", identity)
-        for one in gone:
-            _note(house, "token.revoked", principal_of(request).name, one, "")
-        return answer({"revoked": [_show(one) for one in gone]})
+        return answer({"revoked": await take_token(house, identity, principal_of(request).name)})
 
     return router
 
 
-async def _create(house: House, body: TokenBody, by: str) -> dict[str, Any]:
+async def show_tokens(house: House) -> list[dict[str, Any]]:
+    """Return all tokens for people, never the tokens themselves.
+
+    Raises:
+        Problem: 503 where they cannot be read.
+    """
+    return [_show(one) for one in await _read(house)]
+
+
+async def take_token(house: House, identity: str, by: str, source: str = "REST") -> list[dict[str, Any]]:
+    """Take the token with this id away, and return it.
+
+    Raises:
+        Problem: 404 if there is none, 503 where they cannot be changed.
+    """
+    gone = await _change(house, lambda folder: remove_tokens(folder, lambda one: one.id == identity))
+    if not gone:
+        raise not_found("token", identity)
+    for one in gone:
+        _note(house, "token.revoked", by, one, "", source)
+    return [_show(one) for one in gone]
+
+
+async def make_token(house: House, body: TokenBody, by: str, source: str = "REST") -> dict[str, Any]:
+    """Make a token and return it for people, with itself as `token`: nothing else ever tells it.
+
+    Raises:
+        Problem: 422 for a name that cannot be, 503 where tokens cannot be changed.
+    """
     role = TokenRole(body.role)
     secret, entry = await _change(house, lambda folder: add_token(folder, role, body.name, days=body.days))
     until = "for ever" if body.days is None else f"for {body.days:g} days"
-    _note(house, "token.created", by, entry, f", {until}")
+    _note(house, "token.created", by, entry, f", {until}", source)
     return {**_show(entry), "token": secret}
 
 
@@ -124,7 +147,7 @@ def _show(one: StoredToken) -> dict[str, Any]:
     }
 
 
-def _note(house: House, what: str, by: str, one: StoredToken, more: str) -> None:
+def _note(house: House, what: str, by: str, one: StoredToken, more: str, source: str) -> None:
     if house.trail is not None:
         detail = f"token {one.id} ({one.role.value}){more}"
-        house.trail.note(what, who=by, subject=one.name, source="REST", detail=detail)
+        house.trail.note(what, who=by, subject=one.name, source=source, detail=detail)

@@ -10,6 +10,7 @@ from dash import html
 from dash_app import component_ids as ids
 from dash_app.presenters import pieces
 from dash_app.presenters.plain import plain
+from dash_app.presenters.taking import remove_button, schedule_form, taking_form
 
 _KINDS = [
     {"value": "ntfy", "label": "ntfy, on phones"},
@@ -106,12 +107,13 @@ def schedules(found: Sequence[dict[str, Any]], may_change: bool) -> list[Any]:
         )
         for one in found
     ]
-    hint = html.P(
-        ["Another one: ", pieces.code("idlehands schedule add nightly '30 2 * * *' train.py")],
-        className="quiet",
+    rest = (
+        schedule_form()
+        if may_change
+        else [html.P("You are logged in as viewer, who changes nothing.", className="quiet")]
     )
     empty = "Nothing is submitted by the clock."
-    return [*_table(("Name", "Submits", "When", "Next", "Last", "Change"), rows, empty), hint]
+    return [*_table(("Name", "Submits", "When", "Next", "Last", "Change"), rows, empty), *rest]
 
 
 def _last(one: dict[str, Any]) -> Any:
@@ -140,22 +142,18 @@ def incoming(
             html.A(one["last"], href=f"/{'jobs' if one['last'].startswith('j') else 'sweeps'}/{one['last']}")
             if one["last"]
             else "",
+            remove_button("topic" if one.get("topic") else "hook", one["name"]),
         )
         for one in (*hooks, *topics)
     ]
     empty = "No webhook and no topic submits anything."
     return [
-        *_table(("Name", "Comes by", "Submitted", "Refused", "Last"), rows, empty),
+        *_table(("Name", "Comes by", "Submitted", "Refused", "Last", "Change"), rows, empty),
+        *taking_form(),
         html.P(["The household's own broker: ", *_household(household)]),
         html.P(
             [
-                *(
-                    "By terminal: ",
-                    pieces.code("idlehands hook add"),
-                    ", ",
-                    pieces.code("idlehands topic add"),
-                ),
-                *(", ", pieces.code("idlehands household connect")),
+                *("By terminal: ", pieces.code("idlehands household connect")),
             ],
             className="quiet",
         ),

@@ -34,14 +34,7 @@ def build_router(house: House) -> APIRouter:
     async def put_hook(request: Request) -> Response:
         """Keep a webhook, in place of the one with its name. Its secret stays if none is given."""
         body: HookBody = await read_body(request, HookBody)
-        hook = Hook(**{name: getattr(body, name) for name in Hook.__struct_fields__})
-        kept = outside_of(house).hooks
-        if not body.secret and not kept.has_secret(hook.name):
-            raise Problem(422, "bad_secret", "secret: a webhook needs one, of 16 signs or more.")
-        if body.secret and len(body.secret) < 16:
-            raise Problem(422, "bad_secret", "secret: 16 signs or more, for nobody to guess it.")
-        await _keep(house, kept, hook, body.secret, principal_of(request).name)
-        return answer(show_hook(house, hook), 201)
+        return answer(show_hook(house, await keep_hook(house, body, principal_of(request).name)), 201)
 
     @router.get("/settings/hooks/{name}")
     async def get_hook(name: OnePathSetting) -> Response:
@@ -51,7 +44,7 @@ def build_router(house: House) -> APIRouter:
     @router.delete("/settings/hooks/{name}")
     async def delete_hook(name: OnePathSetting, request: Request) -> Response:
         """Remove a webhook with its secret."""
-        return answer(await _remove(house, outside_of(house).hooks, name, principal_of(request).name))
+        return answer(await remove_taking(house, outside_of(house).hooks, name, principal_of(request).name))
 
     @router.get("/settings/topics")
     async def list_topics() -> Response:
@@ -63,7 +56,7 @@ def build_router(house: House) -> APIRouter:
     async def put_topic(request: Request) -> Response:
         """Let a topic of the household's broker submit, in place of the one with its name."""
         topic: TopicJob = await read_body(request, TopicBody)
-        await _keep(house, outside_of(house).topics, topic, None, principal_of(request).name)
+        await keep_taking(house, outside_of(house).topics, topic, None, principal_of(request).name)
         outside_of(house).household.wake()
         return answer(show_topic(house, topic), 201)
 
@@ -75,7 +68,7 @@ def build_router(house: House) -> APIRouter:
     @router.delete("/settings/topics/{name}")
     async def delete_topic(name: OnePathSetting, request: Request) -> Response:
         """Let a topic submit nothing any more."""
-        done = await _remove(house, outside_of(house).topics, name, principal_of(request).name)
+        done = await remove_taking(house, outside_of(house).topics, name, principal_of(request).name)
         outside_of(house).household.wake()
         return answer(done)
 
@@ -110,7 +103,28 @@ def build_router(house: House) -> APIRouter:
     return router
 
 
-async def _keep(house: House, kept: Kept, taking: Taking, secret: str | None, by: str) -> None:
+async def keep_hook(house: House, body: HookBody, by: str) -> Hook:
+    """Keep a webhook, and return it without its secret.
+
+    Raises:
+        Problem: 422 if it could submit nothing, or has no secret that nobody guesses.
+    """
+    hook = Hook(**{name: getattr(body, name) for name in Hook.__struct_fields__})
+    kept = outside_of(house).hooks
+    if not body.secret and not kept.has_secret(hook.name):
+        raise Problem(422, "bad_secret", "secret: a webhook needs one, of 16 signs or more.")
+    if body.secret and len(body.secret) < 16:
+        raise Problem(422, "bad_secret", "secret: 16 signs or more, for nobody to guess it.")
+    await keep_taking(house, kept, hook, body.secret, by)
+    return hook
+
+
+async def keep_taking(house: House, kept: Kept, taking: Taking, secret: str | None, by: str) -> None:
+    """Keep what submits, in place of the one with its name.
+
+    Raises:
+        Problem: 422 if it could submit nothing.
+    """
     try:
         check_taking(taking)
     except Unfit as error:
@@ -119,7 +133,12 @@ async def _keep(house: House, kept: Kept, taking: Taking, secret: str | None, by
     note(house, f"{kept.kind}.set", by, taking.name, "new" if is_new else "changed")
 
 
-async def _remove(house: House, kept: Kept, name: str, by: str) -> dict[str, Any]:
+async def remove_taking(house: House, kept: Kept, name: str, by: str) -> dict[str, Any]:
+    """Remove what submits, by its name.
+
+    Raises:
+        Problem: 404 if there is none.
+    """
     await kept.remove(house.database, checked_setting(name))
     note(house, f"{kept.kind}.removed", by, name, "")
     return {kept.kind: name}
