@@ -149,8 +149,18 @@ class ScriptRuns:
 
 
 def to_word(value: Any) -> str:
-    """Return a JSON value as one word of a command line; see docs/services.md for each type."""
+    """Return a JSON value as one word of a command line; see docs/services.md for each type.
+
+    Raises:
+        Problem: 422 if no command line can carry it.
+    """
     if isinstance(value, str):
+        if "\x00" in value:
+            raise Problem(
+                422,
+                "bad_data",
+                "jobParameters: a value has a NUL character, which no command line can carry.",
+            )
         return value
     if isinstance(value, dict | list):
         return json.dumps(value, ensure_ascii=False)

@@ -14,7 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from pymongo.errors import ExecutionTimeout, PyMongoError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from schemas.messages import RequestError
@@ -158,7 +158,12 @@ def install(app: Starlette) -> None:
             500, "internal", f"The server failed on this request ({type(error).__name__}); its log says more."
         ).response()
 
+    async def on_gone(_request: Request, _error: Any) -> Response:
+        # Nobody hears it: the client went in the middle of its own request, which is no error of the server.
+        return Problem(400, "gone", "The connection ended before the whole request was here.").response()
+
     app.add_exception_handler(Problem, on_problem)
+    app.add_exception_handler(ClientDisconnect, on_gone)
     app.add_exception_handler(HTTPException, on_http)
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(PyMongoError, on_database)

@@ -55,6 +55,6 @@ def _same(known: str, told: str) -> bool:
 
 def _say_list(found: re.Match[str]) -> str:
     command = _LISTS.get(found["what"])
-    return (
-        found[0] if command is None else f"There is no {found['what']} {found['name']}: `{command}` shows all"
-    )
+    # Nobody writes that: it is what REST calls a version that was not named.
+    name = found["name"].replace("@default'", "'")
+    return found[0] if command is None else f"There is no {found['what']} {name}: `{command}` shows all"

@@ -50,6 +50,15 @@ def test_a_script_is_run_and_its_lines_are_answered(operator: httpx.Client, scri
     )
 
 
+def test_a_value_that_no_command_line_can_carry_submits_nothing(
+    operator: httpx.Client, scripts: Path
+) -> None:
+    answer = run(operator, scripts, {"nul": "a\x00b"})
+
+    assert (answer.status_code, "NUL" in answer.json()["detail"]) == (422, True)
+    assert "idlehands-job" not in answer.headers
+
+
 def test_a_failure_answers_the_end_of_the_traceback(operator: httpx.Client, scripts: Path) -> None:
     answer = run(operator, scripts, {"error": 1})
 

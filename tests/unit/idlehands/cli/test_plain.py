@@ -37,6 +37,10 @@ def test_a_pattern_becomes_words(given: object, words: str) -> None:
             "There is no model 'x@3'. The list of models has the ids there are.",
             "There is no model 'x@3': `idlehands models list` shows all",
         ),
+        (
+            "There is no model 'x@default'. The list of models has the ids there are.",
+            "There is no model 'x': `idlehands models list` shows all",
+        ),
         ("There is no hook 'x'.", "There is no hook 'x': `idlehands hook list` shows all"),
         ("There is no space left.", "There is no space left."),
         (
