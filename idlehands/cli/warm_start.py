@@ -14,6 +14,7 @@ from idlehands.cli.exits import REFUSED, Stop, say
 from idlehands.client import Client
 from schemas.names import SWEEP_PATTERN
 from schemas.objectives import objectives_of, weigh
+from schemas.samplers import LEARNING
 from schemas.searches import MAX_PAST_TRIALS, MAX_SEARCH_BYTES, fits
 from schemas.spaces import active_params
 from schemas.specs import PastTrial, SweepSpec
@@ -34,6 +35,8 @@ def read_past(client: Client, spec: SweepSpec, given: str, parse_value: Callable
     """
     if not objectives_of(spec):
         raise Stop(REFUSED, "--warm-start needs an objective: what is best of these trials?")
+    if spec.sampler not in LEARNING:
+        raise Stop(REFUSED, f"--warm-start: the sampler {spec.sampler} learns from nothing; take tpe, say")
     rows = list(_of_sweep(client, given) if re.match(SWEEP_PATTERN, given) else _of_table(given, parse_value))
     found: list[PastTrial] = []
     for params, result in rows:

@@ -20,6 +20,7 @@ from schemas.events import (
     TrialProposed,
 )
 from schemas.requests import AddTrials, ChangeSweep, FinishSweep, PauseSweep, ResumeSweep
+from schemas.spaces import FloatRange, IntRange
 from schemas.states import JobStatus, SweepStatus
 
 Control = PauseSweep | ResumeSweep | ChangeSweep | FinishSweep | AddTrials
@@ -145,6 +146,11 @@ def _check_params(sweep: Sweep, params: dict[str, Any]) -> None:
     missing = sorted(sweep.spec.space.keys() - params.keys())
     if missing:
         raise Refused("bad_params", f"give a value for {', '.join(missing)} too")
+    for name, dimension in sweep.spec.space.items():
+        value = params[name]
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if isinstance(dimension, IntRange | FloatRange) and value is not None and not is_number:
+            raise Refused("bad_params", f"{name} is a number in this sweep, and cannot be {value!r:.100}")
 
 
 def _refuse_stopped(sweep: Sweep, verb: str) -> None:

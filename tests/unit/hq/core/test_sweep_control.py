@@ -198,7 +198,7 @@ def test_a_trial_is_added_beside_those_of_the_sampler(house: SmallHouse) -> None
     assert house.authority.state.sweeps[sweep].exhausted
 
 
-@pytest.mark.parametrize("params", [{}, {"x": 1.0, "y": 2}, {"epochs": 3}])
+@pytest.mark.parametrize("params", [{}, {"x": 1.0, "y": 2}, {"epochs": 3}, {"x": "a"}, {"x": True}])
 def test_parameters_that_the_sweep_does_not_have_are_refused(
     house: SmallHouse, params: dict[str, Any]
 ) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from idlehands.cli import words
 from idlehands.cli.exits import Stop
@@ -240,6 +241,9 @@ def test_a_warm_start_takes_what_fits(tmp_path: Path, capsys: pytest.CaptureFixt
     assert read_past(house, spec, str(table), words.parse_value).past == (PastTrial({"lr": 0.25}, (1.5,)),)
     assert len(read_past(house, spec, str(rows), words.parse_value).past) == 2
     assert "1 of 4 trials" in capsys.readouterr().err
+
+    with pytest.raises(Stop, match="learns from nothing"):
+        read_past(house, replace(spec, sampler="random"), str(table), words.parse_value)
 
     # What the sweep itself cannot carry is a blob, the last ten thousand at most.
     table.write_text("lr,loss\n" + "".join(f"0.5,{number}\n" for number in range(12_000)))
