@@ -144,13 +144,13 @@
 
   function fill(made, card, place) {
     const head = element("div", "card-head");
-    const state = element("span", "card-state", card.word);
+    head.append(element("span", "lamp is-" + card.state), element("h2", "", card.name),
+      element("span", "card-state", card.word));
     if (card.since) {
-      const since = element("span", "since");
+      const since = element("span", "card-since since");
       since.dataset.since = card.since;
-      state.append(" ", since);
+      head.append(since);
     }
-    head.append(element("span", "lamp is-" + card.state), element("h2", "", card.name), state);
     const rest = card.jobs.length ? element("div", "card-jobs") : element("p", "card-why", card.why);
     card.jobs.forEach((one) => rest.append(job(one)));
     if (card.jobs.length && card.why) {
