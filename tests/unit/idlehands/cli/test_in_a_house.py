@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from idlehands.cli import completing
 from idlehands.house.components import AgentOptions
 from idlehands.house.running import RunningHouse, start_house
 from tests.contract.bus_worlds import eventually
@@ -346,3 +347,16 @@ def test_an_output_that_nobody_reads_is_no_error(line: Line) -> None:
     assert process.stderr.read() == ""
     process.stderr.close()
     assert process.wait(30) in (0, 1, 141)
+
+
+def test_the_tab_key_knows_ids_and_names_of_the_house(
+    line: Line, house: RunningHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = line("submit", line.script("add.py", ADD), "--label", "nowhere", "--name", "tabbed")
+    job = done.stdout.strip()
+    monkeypatch.setenv("IDLEHANDS_HOME", str(house.home.path))
+
+    # It gives up after a second, so on a busy machine it may take several presses.
+    eventually(lambda: completing.jobs(job[:6]) == [(job, "tabbed, queued")], 60)
+    eventually(lambda: [name for name, _ in completing.agents("")] != [], 60)
+    line("cancel", job)
