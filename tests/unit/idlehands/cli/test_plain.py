@@ -44,6 +44,11 @@ def test_a_pattern_becomes_words(given: object, words: str) -> None:
         ("There is no hook 'x'.", "There is no hook 'x': `idlehands hook list` shows all"),
         ("There is no space left.", "There is no space left."),
         (
+            "This token is not valid here (any more).",
+            "This token is not valid here (any more). `idlehands token create --role operator --name NAME` on "
+            "the HQ host makes another.",
+        ),
+        (
             "Query.agent: String should match pattern '^[a-z0-9][a-z0-9-]{0,31}$'.",
             "agent must be 1 to 32 of a-z, 0-9 and -, beginning with a letter or digit.",
         ),
