@@ -132,6 +132,9 @@ def test_a_server_that_never_gets_on_is_left_after_a_while(monkeypatch: pytest.M
     monkeypatch.setattr(mailing, "WHOLE_SECONDS", 0.3)
     with saying(b"220-wait\r\n", ends=False) as port, pytest.raises(NotTaken, match=r"longer than 0\.3 s"):
         send(port, "none", host="127.0.0.1")
+
+
+def test_a_server_that_takes_nobody_is_quoted() -> None:
     with saying(b"554 go away\r\n", ends=True) as port, pytest.raises(NotTaken, match="says 554 go away"):
         send(port, "none", host="127.0.0.1")
 
