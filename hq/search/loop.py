@@ -10,7 +10,6 @@ No I/O and no clock: inputs in, requests out. Lost requests cost two seconds; a
 repeated one has the same key, so nothing is proposed twice.
 """
 
-import hashlib
 import logging
 from collections.abc import Iterable
 from typing import Any
@@ -251,14 +250,13 @@ def propose(sweep: SweepState, memory: Memory) -> Propose | None:
 
 
 def _explain(sweep: SweepState, why: str) -> Propose | None:
-    """Return the word that nothing can be chosen, once."""
+    """Return the word that nothing can be chosen, as long as HQ does not say it.
+
+    Without a key: HQ notes it once, and anew where a pause has taken its place.
+    """
     if why == sweep.why:
         return None
-    digest = hashlib.sha256(why.encode()).hexdigest()[:16]
-    key = f"{sweep.sweep}-{sweep.proposed}-{sweep.changes}-{digest}"
-    return Propose(
-        key=key, sweep=sweep.sweep, first=sweep.proposed, trials=(), why=why, changes=sweep.changes
-    )
+    return Propose(sweep=sweep.sweep, first=sweep.proposed, trials=(), why=why, changes=sweep.changes)
 
 
 def _fitting(trials: tuple[dict[str, Any], ...]) -> tuple[dict[str, Any], ...]:

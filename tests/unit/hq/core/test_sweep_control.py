@@ -17,6 +17,7 @@ from schemas.events import (
     SweepChanged,
     SweepFinished,
     SweepStopped,
+    SweepStuck,
 )
 from schemas.facts import Energy
 from schemas.messages import Order, Reply
@@ -109,6 +110,20 @@ def test_what_somebody_holds_is_not_released_by_a_resumption(house: SmallHouse) 
     house.request(ResumeSweep(sweep=sweep))
 
     assert [status_of(house, job) for job in waiting] == [JobStatus.HELD, JobStatus.QUEUED]
+
+
+def test_why_nothing_can_be_chosen_is_noted_once_and_anew_after_a_pause(house: SmallHouse) -> None:
+    sweep = submit(house)
+    stuck = Propose(sweep=sweep, first=0, trials=(), why="scipy is missing")
+
+    for _ in range(2):
+        assert house.request(stuck, "search").ok
+    assert len(house.of(SweepStuck)) == 1
+    house.request(PauseSweep(sweep=sweep))
+    house.request(ResumeSweep(sweep=sweep))
+    assert house.request(stuck, "search").ok
+
+    assert last_of(house, sweep).why == "scipy is missing"
 
 
 def test_a_paused_sweep_outlives_a_restart(house: SmallHouse) -> None:
