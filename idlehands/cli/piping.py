@@ -79,7 +79,10 @@ def retry(pipeline: Pipeline, wait: Wait = False, json: options.Json = False) ->
 
 
 def cancel(pipeline: Pipeline, json: options.Json = False) -> None:
-    """Cancel all steps of a pipeline that have not ended."""
+    """Cancel all steps of a pipeline that have not ended.
+
+    Example: idlehands pipeline cancel p5ka
+    """
     from idlehands.cli.opening import open_client
     from idlehands.cli.printing import print_json
 
@@ -96,6 +99,8 @@ def delete(pipeline: Pipeline, json: options.Json = False) -> None:
     """Delete a pipeline that has ended, with its jobs, sweeps, results and logs. For ever.
 
     Steps that it kept of the pipeline before it stay with that one.
+
+    Example: idlehands pipeline delete p5ka
     """
     from idlehands.cli.opening import open_client
     from idlehands.cli.printing import print_json

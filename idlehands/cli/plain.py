@@ -26,7 +26,7 @@ _LISTS = {
     "notification": "idlehands notify list",
     "schedule": "idlehands schedule list",
 }
-_NO_TOKEN = "token is not valid here (any more)."
+_GONE = "token is not valid here (any more)."
 _NO_MATCH = re.compile(r"Expected `str` matching regex '(?P<pattern>.+?)' - at `\$\.(?P<where>[^`]+)`")
 _NO_QUERY = re.compile(r"Query\.(?P<where>\w+): String should match pattern '(?P<pattern>[^']+)'")
 _NO_LIST = re.compile(
@@ -38,7 +38,7 @@ def plain(text: str) -> str:
     """Return a message without patterns, and with the command that shows what there is."""
     for broken in (_NO_MATCH, _NO_QUERY):
         text = broken.sub(_say_pattern, text)
-    if text.endswith(_NO_TOKEN):
+    if text.endswith(_GONE):
         text += " `idlehands token create --role operator --name NAME` on the HQ host makes another."
     return _NO_LIST.sub(_say_list, text)
 

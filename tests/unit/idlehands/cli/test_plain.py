@@ -45,8 +45,8 @@ def test_a_pattern_becomes_words(given: object, words: str) -> None:
         ("There is no space left.", "There is no space left."),
         (
             "This token is not valid here (any more).",
-            "This token is not valid here (any more). `idlehands token create --role operator --name NAME` on "
-            "the HQ host makes another.",
+            "This token is not valid here (any more). `idlehands token create --role operator --name NAME` "
+            "on the HQ host makes another.",
         ),
         (
             "Query.agent: String should match pattern '^[a-z0-9][a-z0-9-]{0,31}$'.",
