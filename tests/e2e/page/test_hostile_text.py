@@ -8,11 +8,15 @@ import msgspec
 import pytest
 from playwright.sync_api import Browser, expect
 
+from idlehands.bundle import build_bundle
 from idlehands.client import Client
 from idlehands.client.datasets import add_dataset
 from idlehands.client.errors import RequestRefused
 from idlehands.house.running import RunningHouse
-from schemas.specs import Choice, JobSpec, SweepSpec
+from idlehands.house.tokens import TokenRole
+from schemas.requests import AddSchedule, DeployService
+from schemas.schedules import ScheduleSpec
+from schemas.specs import Choice, JobSpec, ScriptRef, ServiceSpec, SweepSpec
 from tests.e2e.page.scripts import (
     EVIL,
     HOSTILE,
@@ -131,3 +135,67 @@ def test_hostile_data_events_and_answers_are_only_text(
         assert "\u202e" not in page.content()
         assert "\x1b" not in page.content()
         assert page.evaluate("document.documentElement.scrollWidth") <= DESKTOP[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("size", "scheme"), [(PHONE, "dark"), (DESKTOP, "light")], ids=["phone", "desktop"])
+def test_hostile_labels_models_schedules_and_schemas_are_only_text(
+    browser: Browser,
+    house: RunningHouse,
+    client: Client,
+    tmp_path: Path,
+    size: tuple[int, int],
+    scheme: Scheme,
+) -> None:
+    evil = f"evil-{size[0]}"
+    job = submit(client, tmp_path, NAMER, name=HOSTILE, artifacts=["*.csv", "*.md"])
+    for _ in client.follow(job):
+        pass
+    long = HOSTILE + " " + "x" * 1_500
+    client.label([job], project=evil, note=long, add=["odd"])
+    client.promote(evil, job=job, note=HOSTILE)
+    space = {"<i>x": Choice((HOSTILE, "a"))}
+    template = JobSpec(script_of(client, tmp_path, NAMER), name=HOSTILE)
+    sweep = client.submit_sweep(SweepSpec(template, space, "grid", 2, "m", name=HOSTILE)).sweep
+    client.label([sweep], project=evil, note=long)
+    client.ask(AddSchedule(schedule=ScheduleSpec(evil, "0 5 1 1 *", job=template)))
+    file = tmp_path / "evil.py"
+    file.write_text(f"def evil(text: str = '<b>a</b>'):\n    {HOSTILE!a}\n    return text\n")
+    bundle = build_bundle(file)
+    client.put_blob(bundle.content)
+    script = ScriptRef(bundle.sha256, bundle.entry, "evil")
+    client.ask(DeployService(service=ServiceSpec(evil, JobSpec(script), "evil")))
+
+    visitor = log_in(browser, house.home, role=TokenRole.ADMIN, size=size, scheme=scheme)
+    page = visitor.open(f"/services/{evil}").page
+    expect(page.locator("#service-status")).to_contain_text("Ready")
+    for path, shown in (
+        (f"/services/{evil}", "<b>"),
+        (f"/jobs/{job}", "<img src=x"),
+        (f"/jobs?project={evil}", "<img src=x"),
+        (f"/sweeps?project={evil}", "<img src=x"),
+        (f"/sweeps/{sweep}", "<img src=x"),
+        ("/models", evil),
+        (f"/models/{evil}", "<img src=x"),
+        ("/settings", evil),
+        (f"/results?where=name ~ img&x=note&by=note&job={job}", ""),
+        (f"/events?about={sweep}", "bold"),
+    ):
+        page.goto(house.home.web_url + path)
+        page.wait_for_selector(".head")
+        page.wait_for_selector("html[data-live=on]")
+        expect(page.locator("main")).to_contain_text(shown)
+        assert page.evaluate("document.documentElement.scrollWidth") <= size[0], path
+        content = page.content()
+        assert "\u202e" not in content, path
+        assert "\x1b" not in content, path
+        assert page.locator(".page :is(b, i, img:not(.picture img), script)").count() == 0, path
+        assert page.evaluate("window.hacked") is None, path
+    page.goto(house.home.web_url + "/")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("bold")
+    expect(page.locator(".palette li").first).to_be_visible()
+    assert page.locator(".palette :is(b, img)").count() == 0
+    assert "\u202e" not in page.content()
+    visitor.check()
+    visitor.context.close()
