@@ -122,6 +122,8 @@ def _last(one: dict[str, Any]) -> Any:
         parts.append(html.A(one["job"], href=f"/jobs/{one['job']}"))
     if one["sweep"]:
         parts.append(html.A(one["sweep"], href=f"/sweeps/{one['sweep']}"))
+    if one.get("pipeline"):
+        parts.append(html.A(one["pipeline"], href=f"/pipelines/{one['pipeline']}"))
     if one["why"]:
         parts.append(html.Div(f"left out: {plain(one['why'], 200)}", className="quiet"))
     return html.Div(parts)

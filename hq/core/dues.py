@@ -54,6 +54,7 @@ class Dues:
                 "fired_at": one.fired_at,
                 "job": one.job,
                 "sweep": one.sweep,
+                "pipeline": one.pipeline,
                 "skipped": one.skipped,
                 "skipped_at": one.skipped_at,
                 "why": one.why,
@@ -69,5 +70,8 @@ def _describe(schedule: Schedule) -> str:
     if spec.sweep is not None:
         job = spec.sweep.job
         return f"sweep {spec.sweep.name or job.script.name or job.script.entry}"
+    if spec.pipeline is not None:
+        steps = ", ".join(step.name for step in spec.pipeline.steps)
+        return f"pipeline {spec.pipeline.name or steps}"[:300]
     assert spec.job is not None  # noqa: S101 - it is not removed
     return spec.job.name or spec.job.script.name or spec.job.script.entry

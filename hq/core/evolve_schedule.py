@@ -61,5 +61,6 @@ def evolve_schedule(schedule: Schedule | None, event: ScheduleEvent, moment: Mom
                 fired_at=moment.at,
                 job=event.job,
                 sweep=event.sweep,
+                pipeline=event.pipeline,
                 why="",
             )

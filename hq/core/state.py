@@ -256,6 +256,7 @@ class Schedule(Struct, frozen=True, kw_only=True):
     #: What it submitted last.
     job: str | None = None
     sweep: str | None = None
+    pipeline: str | None = None
     fired: int = 0
     fired_at: float | None = None
     skipped: int = 0

@@ -8,7 +8,7 @@ import typer
 
 from idlehands.cli import completing, options
 from idlehands.cli.blocks import spread
-from idlehands.cli.exits import REFUSED, Stop, say
+from idlehands.cli.exits import REFUSED, USAGE, Stop, say
 from idlehands.cli.job_options import Template
 from idlehands.cli.printing import answer, print_json
 
@@ -50,6 +50,10 @@ def schedule_add(
     sweep_file: Annotated[
         Path | None, typer.Option("--sweep-file", help="A sweep instead, as `sweep --file` takes it.")
     ] = None,
+    pipeline_file: Annotated[
+        Path | None,
+        typer.Option("--pipeline-file", help="A pipeline instead, as `pipeline run` takes it."),
+    ] = None,
     zone: Annotated[
         str,
         typer.Option("--zone", metavar="ZONE", help="Such as Europe/Berlin; left out: this machine's."),
@@ -72,13 +76,22 @@ def schedule_add(
     Example: idlehands schedule add nightly '30 2 * * *' train.py
     """
     from idlehands.cli.opening import open_client
+    from idlehands.cli.pipeline_file import read_pipeline, upload_scripts
     from idlehands.cli.templates import build_template
     from idlehands.cli.words import checked
     from schemas.requests import AddSchedule
     from schemas.schedules import ScheduleSpec
 
     with open_client() as client:
-        template = build_template(client, script, args or [], sweep_file, job)
+        if pipeline_file is not None:
+            if script is not None or sweep_file is not None:
+                raise Stop(USAGE, "give a script, --sweep-file or --pipeline-file: one of the three")
+            given = read_pipeline(pipeline_file)
+            template: dict[str, Any] = {
+                "pipeline": upload_scripts(client, given, pipeline_file, None, force=False)
+            }
+        else:
+            template = build_template(client, script, args or [], sweep_file, job)
         rules = {
             "name": schedule,
             "cron": cron,
@@ -118,7 +131,7 @@ def schedule_list(json: options.Json = False) -> None:
                 "paused" if one["paused"] else _moment(one["next"]),
                 one["owner"],
                 str(one["fired"]),
-                one["job"] or one["sweep"] or "",
+                one["job"] or one["sweep"] or one["pipeline"] or "",
                 str(one["skipped"]),
             )
             for one in found
@@ -176,7 +189,7 @@ def schedule_run_now(schedule: Name, json: options.Json = False) -> None:
     if json:
         print_json(result)
         return
-    sys.stdout.write(f"{result.get('job') or result.get('sweep')}\n")
+    sys.stdout.write(f"{result.get('job') or result.get('sweep') or result.get('pipeline')}\n")
 
 
 def _ask(request: Any) -> dict[str, Any]:

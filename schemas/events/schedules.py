@@ -1,12 +1,12 @@
 """What is submitted by the clock."""
 
 from schemas.events.base import Event
-from schemas.names import Count, JobId, Name, Seconds, SweepId, Text
+from schemas.names import Count, JobId, Name, PipelineId, Seconds, SweepId, Text
 from schemas.schedules import ScheduleSpec
 
 
 class ScheduleAdded(Event, frozen=True):
-    """A job or sweep is to be submitted again and again; in place of what had the name before."""
+    """A job, sweep or pipeline is to be submitted again and again; in place of what had the name before."""
 
     schedule: Name
     spec: ScheduleSpec
@@ -42,6 +42,7 @@ class ScheduleFired(Event, frozen=True):
     by: Name | None = None
     #: How many times before this one passed while HQ was away.
     missed: Count = 0
+    pipeline: PipelineId | None = None
 
 
 class ScheduleSkipped(Event, frozen=True):

@@ -442,6 +442,8 @@ def _play_schedules(house: SmallHouse) -> None:
     sweep = SweepSpec(JobSpec(SCRIPT), {"x": FloatRange(0, 1)}, trials=2)
     spec = ScheduleSpec("search", "30 2 * * MON", sweep=sweep, zone="Europe/Berlin", missed="skip")
     house.request(AddSchedule(schedule=spec, on_behalf_of="anna"), "web")
+    steps = PipelineSpec((Step("only", job),))
+    house.request(AddSchedule(schedule=ScheduleSpec("steps", "*/5 * * * *", pipeline=steps)))
     house.wait(302)
     house.wait(302)
     house.request(RunSchedule(schedule="search"))

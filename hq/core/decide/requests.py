@@ -52,6 +52,7 @@ from schemas.requests import (
     SubmitPipeline,
     SubmitSweep,
 )
+from schemas.schedules import ScheduleSpec
 from schemas.searches import MAX_SEARCH_BYTES, SearchError, check_search
 from schemas.spaces import SpaceError
 from schemas.specs import JobSpec, SweepSpec
@@ -137,6 +138,14 @@ def _check_auditor(client: str) -> None:
         raise Refused("not_allowed", f"{client} may not write into the audit log: only {AUDITOR} does")
 
 
+def jobs_of(schedule: ScheduleSpec) -> tuple[JobSpec, ...]:
+    """Return the jobs that a schedule submits, those of sweeps and steps included."""
+    steps = schedule.pipeline.steps if schedule.pipeline is not None else ()
+    all_of: tuple[ScheduleSpec | Step, ...] = (schedule, *steps)
+    jobs = (one.job if one.sweep is None else one.sweep.job for one in all_of)
+    return tuple(job for job in jobs if job is not None)
+
+
 def check_secrets(request: Change, read_known: Callable[[], Collection[str]]) -> None:
     """Check that there are the secrets that a request's jobs ask for, as long as it can be put right.
 
@@ -148,8 +157,7 @@ def check_secrets(request: Change, read_known: Callable[[], Collection[str]]) ->
         specs = (request.service.job,)
     if isinstance(request, AddSchedule):
         schedule = request.schedule
-        both = (schedule.job, schedule.sweep.job if schedule.sweep is not None else None)
-        specs = tuple(one for one in both if one is not None)
+        specs = jobs_of(schedule)
     asked = {name for spec in specs for name in spec.secrets}
     if not asked:
         return

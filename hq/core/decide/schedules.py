@@ -7,7 +7,16 @@ anew, each time fires once or is skipped once.
 import msgspec
 from msgspec.structs import replace
 
-from hq.core.decide.requests import Decided, Ids, Refused, check_spec, check_sweep, decide_request
+from hq.core.decide.requests import (
+    Decided,
+    Ids,
+    Refused,
+    check_spec,
+    check_sweep,
+    decide_request,
+    jobs_of,
+    submit_pipeline,
+)
 from hq.core.decide.waiting import parents_of
 from hq.core.state import Schedule, State
 from hq.core.times import TimesUnusable, check_times, count_due, last_due, next_due
@@ -27,6 +36,7 @@ from schemas.requests import (
     ResumeSchedule,
     RunSchedule,
     Submit,
+    SubmitPipeline,
     SubmitSweep,
 )
 from schemas.schedules import ScheduleSpec
@@ -47,7 +57,7 @@ def decide_schedule(state: State, submitter: str, request: ScheduleRequest, ids:
     """
     if isinstance(request, AddSchedule):
         spec = request.schedule
-        _check(state, spec, wall)
+        _check(state, spec, wall, submitter, ids)
         answer = {"schedule": spec.name, "next": next_due(spec, wall)}
         return [ScheduleAdded(spec.name, spec, submitter)], answer
     schedule = find_schedule(state, request.schedule)
@@ -113,7 +123,14 @@ def due_of(schedule: Schedule) -> float | None:
 def _still_running(state: State, schedule: Schedule) -> str:
     if schedule.job in state.jobs:
         return f"job {schedule.job}"
-    return f"sweep {schedule.sweep}" if schedule.sweep in state.sweeps else ""
+    if schedule.sweep in state.sweeps:
+        return f"sweep {schedule.sweep}"
+    if schedule.pipeline is None:
+        return ""
+    live = any(job.spec.pipeline == schedule.pipeline for job in state.jobs.values()) or any(
+        sweep.spec.job.pipeline == schedule.pipeline for sweep in state.sweeps.values()
+    )
+    return f"pipeline {schedule.pipeline}" if live else ""
 
 
 def _submit(
@@ -125,30 +142,38 @@ def _submit(
         events, made = decide_request(state, schedule.owner, schedule.owner, Submit(jobs=(job,)), ids)
         fired = ScheduleFired(name, due, job=made["jobs"][0], by=by, missed=missed)
         return [fired, *events], {"job": made["jobs"][0]}
-    assert spec.sweep is not None  # noqa: S101 - one of the two, by `_check`
+    if spec.pipeline is not None:
+        pipeline = spec.pipeline if spec.pipeline.name else replace(spec.pipeline, name=name)
+        events, made = decide_request(
+            state, schedule.owner, schedule.owner, SubmitPipeline(pipeline=pipeline), ids
+        )
+        one = str(made["pipeline"])
+        return [ScheduleFired(name, due, by=by, missed=missed, pipeline=one), *events], {"pipeline": one}
+    assert spec.sweep is not None  # noqa: S101 - one of the three, by `_check`
     sweep = spec.sweep if spec.sweep.name else replace(spec.sweep, name=name)
     events, made = decide_request(state, schedule.owner, schedule.owner, SubmitSweep(sweep=sweep), ids)
     return [ScheduleFired(name, due, sweep=made["sweep"], by=by, missed=missed), *events], made
 
 
-def _check(state: State, spec: ScheduleSpec, wall: float) -> None:
-    if (spec.job is None) == (spec.sweep is None):
-        raise Refused("bad_spec", "a schedule has a job or a sweep, one of the two")
+def _check(state: State, spec: ScheduleSpec, wall: float, submitter: str, ids: Ids) -> None:
+    if sum(one is not None for one in (spec.job, spec.sweep, spec.pipeline)) != 1:
+        raise Refused("bad_spec", "a schedule has a job, a sweep or a pipeline, one of the three")
     others = sum(not one.is_removed and one.name != spec.name for one in state.schedules.values())
     if others >= SCHEDULES_AT_MOST:
         raise Refused("too_many", f"there are {SCHEDULES_AT_MOST} schedules already: remove one first")
-    job = spec.job if spec.sweep is None else spec.sweep.job
-    assert job is not None  # noqa: S101 - as was just checked
-    if job.not_before or job.expires:
+    if any(job.not_before or job.expires for job in jobs_of(spec)):
         raise Refused(
             "bad_spec", "a schedule's job has no not_before and no expires: it is submitted when due"
         )
-    if parents_of(job):
+    if spec.pipeline is not None:
+        # As it is submitted: whatever makes no sense shows now.
+        submit_pipeline(state, spec.pipeline, submitter, ids, {})
+    elif any(parents_of(job) for job in jobs_of(spec)):
         raise Refused("bad_spec", "a schedule's job waits for no other job, and takes nothing from one")
     if spec.sweep is not None:
         check_sweep(spec.sweep)
-    else:
-        check_spec(job)
+    elif spec.job is not None:
+        check_spec(spec.job)
     size = len(msgspec.json.encode(spec))
     if size > MAX_SCHEDULE_BYTES:
         raise Refused("too_big", f"the schedule has {size} bytes, at most {MAX_SCHEDULE_BYTES}")

@@ -22,6 +22,7 @@ class ScheduleRow(Struct, frozen=True, kw_only=True):
     #: What it submitted last.
     job: str | None
     sweep: str | None
+    pipeline: str | None
     skipped: int
     skipped_at: float | None
     #: Why the last time that was due submitted nothing.

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from hq.core.times import TimesUnusable, check_times, count_due, last_due, next_due
-from schemas.events import JobSubmitted, ScheduleFired, ScheduleSkipped, SweepSubmitted
+from schemas.events import JobSubmitted, PipelineSubmitted, ScheduleFired, ScheduleSkipped, SweepSubmitted
+from schemas.pipelines import PipelineSpec, Step
 from schemas.requests import (
     AddSchedule,
+    CancelPipeline,
     CancelSweep,
     PauseSchedule,
     ReadSchedules,
@@ -201,6 +203,35 @@ def test_a_sweep_is_submitted_and_not_again_while_it_runs() -> None:
     house.request(CancelSweep(sweep=submitted.sweep))
     pass_time(house, MINUTE)
     assert len(house.of(SweepSubmitted)) == 2
+
+
+def test_a_pipeline_is_submitted_as_a_whole_and_not_again_while_a_step_lives() -> None:
+    house = SmallHouse()
+    steps = (Step("prepare", spec()), Step("train", spec(params={"x": "result://prepare/accuracy"})))
+    wanted = ScheduleSpec("nightly", "* * * * *", pipeline=PipelineSpec(steps))
+    assert house.request(AddSchedule(schedule=wanted)).ok
+    pass_time(house, MINUTE)
+    [submitted] = house.of(PipelineSubmitted)
+    assert [event.pipeline for event in house.of(ScheduleFired)] == [submitted.pipeline]
+    assert shown(house)["pipeline"] == submitted.pipeline
+    assert shown(house)["what"] == "pipeline prepare, train"
+    pass_time(house, MINUTE)
+    assert submitted.pipeline in house.of(ScheduleSkipped)[-1].why
+    house.request(CancelPipeline(pipeline=submitted.pipeline))
+    pass_time(house, MINUTE)
+    assert len(house.of(PipelineSubmitted)) == 2
+
+
+def test_a_pipeline_that_makes_no_sense_is_no_schedule() -> None:
+    house = SmallHouse()
+    circle = PipelineSpec((Step("a", spec(), after=("b",)), Step("b", spec(), after=("a",))))
+    late = PipelineSpec((Step("a", spec(not_before=5)),))
+    for steps, code in ((circle, "cycle"), (late, "bad_spec")):
+        reply = house.request(AddSchedule(schedule=ScheduleSpec("x", "* * * * *", pipeline=steps)))
+        assert reply.error is not None
+        assert reply.error.code == code
+    both = ScheduleSpec("x", "* * * * *", spec(), pipeline=PipelineSpec((Step("a", spec()),)))
+    assert not house.request(AddSchedule(schedule=both)).ok
 
 
 @pytest.mark.parametrize(
