@@ -12,7 +12,7 @@ import msgspec
 
 from bus.port import Bus
 from hq.core.state import AgentRecord, Change
-from hq.home_assistant import announcement, topic_of
+from hq.home_assistant import announcement, state_topic_of, topic_of
 from hq.house_device import CONFIG_TOPIC, STATE_TOPIC, announce_house
 from hq.house_figures import HouseFigures
 
@@ -44,7 +44,8 @@ class Announcer:
         house: HouseFigures | None = None,
     ) -> None:
         self._house = house
-        self._house_said = b""
+        #: How the house and its machines stand, as it was said last, by topic.
+        self._states: dict[str, bytes] = {}
         self._bus, self._root, self._version = bus, root, version
         self._read_members = read_members
         self._members: Collection[str] | None = None
@@ -57,7 +58,7 @@ class Announcer:
         """Note that the broker may have forgotten everything."""
         self._said.clear()
         self._members = None
-        self._house_said = b""
+        self._states.clear()
         self._due = self._state_at = 0.0
 
     def note(self, changes: Iterable[Change]) -> None:
@@ -72,13 +73,11 @@ class Announcer:
         if not self._new and now < self._due:
             return
         self._due = now + LOOK_SECONDS
-        if self._house is not None and now >= self._state_at:
-            self._state_at = now + STATE_SECONDS
-            self._say_house(self._house, now)
         if now >= self._again_at:
             self._again_at = now + AGAIN_SECONDS
             for name in [name for name, said in self._said.items() if not said]:
                 self._bus.publish_plain(topic_of(name), b"", retained=True)
+                self._bus.publish_plain(state_topic_of(name), b"", retained=True)
         members = self._read_members()
         wanted: Iterable[str] = self._new & agents.keys() if members is self._members else list(agents)
         self._members, self._new = members, set()
@@ -87,11 +86,21 @@ class Announcer:
             if self._said.get(name) != said:
                 self._said[name] = said
                 self._bus.publish_plain(topic_of(name), said, retained=True)
+        if self._house is not None and now >= self._state_at:
+            self._state_at = now + STATE_SECONDS
+            self._say_states(self._house, agents, now)
 
-    def _say_house(self, house: HouseFigures, now: float) -> None:
-        if not self._house_said:
+    def _say_states(self, house: HouseFigures, agents: Mapping[str, AgentRecord], now: float) -> None:
+        if STATE_TOPIC not in self._states:
             self._bus.publish_plain(CONFIG_TOPIC, announce_house(self._root, self._version), retained=True)
-        said = msgspec.json.encode({"data": house.read(now)})
-        if said != self._house_said:
-            self._house_said = said
-            self._bus.publish_plain(STATE_TOPIC, said, retained=True)
+        self._say_state(STATE_TOPIC, msgspec.json.encode({"data": house.read(now)}))
+        for name in agents:
+            # Of a machine that was taken back nothing stays, not even at a broker.
+            is_here = self._said.get(name, b"") != b""
+            said = msgspec.json.encode({"data": house.read_machine(name)}) if is_here else b""
+            self._say_state(state_topic_of(name), said)
+
+    def _say_state(self, topic: str, said: bytes) -> None:
+        if said != self._states.get(topic, b""):
+            self._states[topic] = said
+            self._bus.publish_plain(topic, said, retained=True)

@@ -12,8 +12,8 @@ _LOOKED_AT = 200_000
 _LONGEST_MS = 2000
 
 
-def read_energy_since(database: Database[dict[str, Any]], at: float) -> float | None:
-    """Return the kWh of all attempts that ended since `at`, in Unix seconds; None where none tells.
+def read_energy_since(database: Database[dict[str, Any]], at: float) -> dict[str, float]:
+    """Return the kWh of all attempts that ended since `at`, in Unix seconds, by machine.
 
     Raises:
         PyMongoError: If the database does not answer in time.
@@ -23,8 +23,7 @@ def read_energy_since(database: Database[dict[str, Any]], at: float) -> float | 
         {"$sort": {"position": -1, "_id": 1}},
         {"$limit": _LOOKED_AT},
         {"$match": {"at": {"$gte": at}, "result.energy.kwh": {"$type": "number"}}},
-        {"$group": {"_id": None, "kwh": {"$sum": kwh}}},
+        {"$group": {"_id": "$agent", "kwh": {"$sum": kwh}}},
     ]
-    for found in database.get_collection(RESULTS).aggregate(pipeline, maxTimeMS=_LONGEST_MS):
-        return float(found["kwh"])
-    return None
+    found = database.get_collection(RESULTS).aggregate(pipeline, maxTimeMS=_LONGEST_MS)
+    return {str(one["_id"]): float(one["kwh"]) for one in found}

@@ -6,11 +6,12 @@ these were few, by how long they took. It knows no job that has yet to be submit
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
 
 from hq.core.bookkeeping import Bookkeeping
 from hq.core.state import Change, Job, StoredResult, Sweep
+from hq.home_assistant import MachineState
 from hq.house_device import Best, HouseState
 from schemas.states import JobStatus, SweepStatus
 
@@ -27,7 +28,7 @@ class HouseFigures:
     Args:
         books: HQ's tables.
         wall: Returns Unix seconds.
-        energy_today_kwh: What results of today say already; None where none does.
+        energy_today_kwh: What results of today say already, by machine.
         energy_is_known: False where that could not be read: then nothing is said until tomorrow.
     """
 
@@ -36,12 +37,13 @@ class HouseFigures:
         books: Bookkeeping,
         wall: Callable[[], float],
         *,
-        energy_today_kwh: float | None = None,
+        energy_today_kwh: Mapping[str, float] | None = None,
         energy_is_known: bool = True,
     ) -> None:
         self._books, self._wall = books, wall
         self._day = day_of(wall())
-        self._kwh, self._kwh_is_known = energy_today_kwh, energy_is_known
+        #: By machine, of those that have told of any.
+        self._kwh, self._kwh_is_known = dict(energy_today_kwh or {}), energy_is_known
         self._seconds: deque[float] = deque(maxlen=_KEPT)
         self._ends: deque[float] = deque(maxlen=_KEPT)
         self._latest: Sweep | None = None
@@ -68,13 +70,13 @@ class HouseFigures:
         energy = stored.result.energy
         if energy is not None:
             self._begin_day()
-            self._kwh = (self._kwh or 0.0) + energy.kwh
+            self._kwh[stored.agent] = self._kwh.get(stored.agent, 0.0) + energy.kwh
 
     def _begin_day(self) -> None:
         today = day_of(self._wall())
         if today != self._day:
-            # A house that has known once what it used used nothing yet today.
-            self._kwh = 0.0 if self._kwh is not None and self._kwh_is_known else None
+            # A machine that has told once what it used used nothing yet today.
+            self._kwh = dict.fromkeys(self._kwh, 0.0) if self._kwh_is_known else {}
             self._day, self._kwh_is_known = today, True
 
     def read(self, now: float) -> HouseState:
@@ -96,8 +98,18 @@ class HouseFigures:
             machines=sum(sighting.is_fresh(now) for sighting in books.sightings.values()),
             empty_at=self._empty_at(waiting + self._to_come(), running),
             best=None if self._latest is None else _best_of(self._latest),
-            energy_today_kwh=None if self._kwh is None or not self._kwh_is_known else round(self._kwh, 6),
+            energy_today_kwh=round(sum(self._kwh.values()), 6) if self._kwh and self._kwh_is_known else None,
         )
+
+    def read_machine(self, name: str) -> MachineState:
+        """Return what a machine runs, by its jobs' names, and what its jobs used today."""
+        self._begin_day()
+        jobs = self._books.state.jobs
+        running = {job for job, _ in self._books.open.get(name, ()) if job in jobs}
+        specs = [jobs[job].spec for job in running]
+        names = sorted(spec.name or spec.script.name or spec.script.entry for spec in specs)
+        kwh = self._kwh.get(name) if self._kwh_is_known else None
+        return MachineState(", ".join(names), None if kwh is None else round(kwh, 6))
 
     def _to_come(self) -> int:
         """Return how many trials running sweeps have still to propose, at most."""

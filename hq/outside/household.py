@@ -22,7 +22,6 @@ from msgspec import Meta, Struct
 from bus.plain_broker import PlainBroker, PlainMessage, PlainSettings
 from bus.port import Bus, BusInput, Inbound, Plain
 from bus.topics import HEARTBEAT, HQ_STATE, PRESENCE
-from hq.house_device import STATE_TOPIC
 from hq.outside import retelling
 from hq.outside.keeping import Kept
 from hq.outside.mapping import TopicJob
@@ -89,7 +88,7 @@ class HouseholdBroker:
     def subscribe(self) -> None:
         """Ask the house's bus for what `handle` takes."""
         self._bus.subscribe_plain(retelling.ANNOUNCEMENTS)
-        self._bus.subscribe_plain(STATE_TOPIC)
+        self._bus.subscribe_plain(retelling.STATES)
 
     async def run(self) -> None:
         """Follow the settings until cancelled."""
@@ -195,7 +194,7 @@ class HouseholdBroker:
     def handle(self, what: BusInput) -> None:
         """Take what arrives on the house's bus; called on its thread."""
         match what:
-            case Plain(topic=topic, payload=payload) if topic in retelling.HOUSE_TOPICS:
+            case Plain(topic=topic, payload=payload) if retelling.is_told_as_it_is(topic):
                 self._say(topic, payload, retained=True)
             case Plain(topic=topic, payload=payload):
                 agent = retelling.announced_agent(topic)
@@ -267,8 +266,8 @@ class HouseholdBroker:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _ask(self, agent: str, command: GuestCommand) -> None:
-        wanted = AskAgent(agent=agent, command=command, on_behalf_of="household")
+    async def _ask(self, agent: str, command: GuestCommand, seconds: float | None) -> None:
+        wanted = AskAgent(agent=agent, command=command, seconds=seconds, on_behalf_of="household")
         try:
             reply = await self._asking.ask(wanted)
             if reply.error is not None:

@@ -6,22 +6,32 @@ topic of their own, for nobody there can send requests, and states have no more 
 
 import json
 import re
-from typing import Any, cast
+from typing import Any
+
+import msgspec
 
 from bus.topics import DEFAULT_ROOT, HEARTBEAT, HQ_STATE, PRESENCE
-from hq.house_device import CONFIG_TOPIC, STATE_TOPIC
+from hq.home_assistant import HOUR_SECONDS
 from schemas.messages import Heartbeat
 from schemas.names import NAME_PATTERN, GuestCommand
 
 #: Of announcements, and where one is.
 ANNOUNCEMENTS = "homeassistant/device/+/config"
-#: Of the house itself: told there as they are, for they ask for nothing and name no job.
-HOUSE_TOPICS = (CONFIG_TOPIC, STATE_TOPIC)
+#: How the house and its machines stand.
+STATES = "homeassistant/device/+/state"
 _ANNOUNCED = re.compile(r"homeassistant/device/idlehands-([a-z0-9-]{1,32})/config")
 #: `idlehands/command/NAME` with one of the words.
 COMMANDS = "idlehands/command/+"
+#: Told there as they are, for they ask for nothing: of the house itself, and what HQ tells of machines.
+_AS_THEY_ARE = re.compile(r"homeassistant/device/(idlehands/config|idlehands(-[a-z0-9-]{1,32})?/state)")
 _COMMAND = re.compile(r"idlehands/command/([^/]{1,32})")
-_WORDS = ("pause", "drain", "resume")
+#: Word -> what the machine is asked for, and for how many seconds.
+_WORDS: dict[str, tuple[GuestCommand, int | None]] = {
+    "pause": ("pause", None),
+    "pause-hour": ("pause", HOUR_SECONDS),
+    "drain": ("drain", None),
+    "resume": ("resume", None),
+}
 _NAME = re.compile(NAME_PATTERN)
 HQ_TOPIC = f"{DEFAULT_ROOT}/{HQ_STATE.of()}"
 OFFLINE = b'{"data":{"online":false}}'
@@ -32,6 +42,11 @@ def announced_agent(topic: str) -> str | None:
     """Return the machine that a topic announces; None if it is another topic."""
     found = _ANNOUNCED.fullmatch(topic)
     return found[1] if found else None
+
+
+def is_told_as_it_is(topic: str) -> bool:
+    """Tell whether what HQ says on a topic is said on the household's broker in the same words."""
+    return _AS_THEY_ARE.fullmatch(topic) is not None
 
 
 def retell_announcement(agent: str, payload: bytes) -> bytes:
@@ -49,7 +64,8 @@ def retell_announcement(agent: str, payload: bytes) -> bytes:
         part["command_topic"] = f"idlehands/command/{agent}"
         for key in ("payload_on", "payload_off", "payload_press"):
             if key in part:
-                part[key] = json.loads(part[key])["data"]["command"]
+                asked = json.loads(part[key])["data"]
+                part[key] = _word_of(asked["command"], asked.get("seconds"))
     return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
 
 
@@ -71,17 +87,22 @@ def retell_heartbeat(beat: Heartbeat) -> bytes:
         "free": beat.free,
         "degraded": beat.degraded,
         "guest": {**guest, "house_wish": beat.guest.house_wish},
+        "load": msgspec.to_builtins(beat.load),
     }
     return json.dumps({"data": data}, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def read_command(topic: str, payload: bytes) -> tuple[str, GuestCommand] | None:
-    """Return which machine is asked for what; None if that cannot be understood."""
+def _word_of(command: str, seconds: int | None) -> str:
+    return next(word for word, asked in _WORDS.items() if asked == (command, seconds))
+
+
+def read_command(topic: str, payload: bytes) -> tuple[str, GuestCommand, int | None] | None:
+    """Return which machine is asked for what, and for how many seconds; None if that cannot be understood."""
     found = _COMMAND.fullmatch(topic)
     word = payload.decode("utf-8", "replace").strip().lower()
     if found is None or not _NAME.match(found[1]) or word not in _WORDS:
         return None
-    return found[1], cast(GuestCommand, word)
+    return found[1], *_WORDS[word]
 
 
 def condition_topic(topic: str) -> str:

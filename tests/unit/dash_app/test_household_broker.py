@@ -12,7 +12,7 @@ from bus.memory_bus import MemoryBus
 from bus.port import Inbound, Plain
 from bus.topics import GUEST
 from hq.core.state import AgentRecord
-from hq.home_assistant import announcement, topic_of
+from hq.home_assistant import announcement, state_topic_of, topic_of
 from hq.house_device import CONFIG_TOPIC, STATE_TOPIC, announce_house
 from schemas.facts import MachineFacts
 from tests.contract.bus_worlds import Recorder
@@ -82,7 +82,8 @@ def test_a_machine_is_announced_with_commands_that_are_words(resident: Resident,
     house.agent.beat()
     eventually(lambda: resident.heard(message["state_topic"]), WAIT)
     beat = json.loads(resident.heard(message["state_topic"])[-1])["data"]
-    assert set(beat) == {"slots", "free", "degraded", "guest"}
+    assert set(beat) == {"slots", "free", "degraded", "guest", "load"}
+    assert message["components"]["hour"]["payload_press"] == "pause-hour"
 
 
 def test_the_house_is_told_there_as_on_its_own_bus_and_not_what_else_is_beside_it(
@@ -91,6 +92,7 @@ def test_the_house_is_told_there_as_on_its_own_bus_and_not_what_else_is_beside_i
     bus = MemoryBus(house.hub, "hq-itself")
     bus.start(lambda _: None)
     said = {CONFIG_TOPIC: announce_house("idlehands/v1", "0"), STATE_TOPIC: b'{"data":{"waiting":3}}'}
+    said[state_topic_of("attic")] = b'{"data":{"running":"train.py"}}'
     bus.publish_plain("homeassistant/device/other/config", b'{"components":{}}', retained=True)
     for topic, payload in said.items():
         bus.publish_plain(topic, payload, retained=True)
@@ -132,10 +134,14 @@ def test_a_word_asks_a_machine_to_rest_and_nothing_else_is_understood(
         ("idlehands/command/ATTIC", "pause"),
         ("idlehands/command/no-such-machine", "pause"),
         ("idlehands/command/attic", "drain"),
+        ("idlehands/command/attic", "pause-hour"),
     ):
         resident.say(topic, payload)
-    eventually(lambda: asked.of(Inbound), WAIT)
-    assert [one.data.command for one in asked.of(Inbound)] == ["drain"]
+    eventually(lambda: len(asked.of(Inbound)) == 2, WAIT)
+    assert {(one.data.command, one.data.seconds) for one in asked.of(Inbound)} == {
+        ("drain", None),
+        ("pause", 3600),
+    }
     assert asked.of(Inbound)[0].data.asked_by == "household"
     assert len(admin.get("/api/v1/jobs").json()["jobs"]) == before
     bus.stop()

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from bus.codec import encode
@@ -12,14 +13,15 @@ from bus.router import route
 from bus.topics import HEARTBEAT, HQ_STATE, PRESENCE, REQUEST
 from hq.announcing import AGAIN_SECONDS, LOOK_SECONDS, Announcer
 from hq.core.state import AgentRecord
-from hq.home_assistant import announcement, topic_of
-from schemas.facts import GuestState, MachineFacts
+from hq.home_assistant import MachineState, announcement, state_topic_of, topic_of
+from schemas.facts import GuestState, MachineFacts, MachineLoad
 from schemas.messages import Heartbeat, HqState, Presence
 from schemas.requests import AskAgent
 from tests.contract.bus_worlds import Recorder, eventually
-from tests.fixtures.home_assistant import check_message, check_topic, render
+from tests.fixtures.home_assistant import check_message, check_topic, read_sensor, render
 
 ROOT = "idlehands/v1"
+GAUGES = ("cpu", "memory", "cpu_celsius")
 
 
 def record(name: str = "attic", **more: Any) -> AgentRecord:
@@ -96,6 +98,7 @@ def test_what_a_heartbeat_says_is_shown(heartbeat: Heartbeat, says: tuple[str, s
         ("accept_jobs", "payload_on", "resume"),
         ("accept_jobs", "payload_off", "pause"),
         ("drain", "payload_press", "drain"),
+        ("hour", "payload_press", "pause"),
     ],
 )
 def test_what_is_pressed_is_a_request_on_the_topic_of_one_certificate(
@@ -107,7 +110,43 @@ def test_what_is_pressed_is_a_request_on_the_topic_of_one_certificate(
 
     assert isinstance(sent, Inbound)
     assert (sent.topic, sent.names) == (REQUEST, {"client": "homeassistant"})
-    assert sent.data == AskAgent(agent="attic", command=command)  # type: ignore[arg-type]
+    seconds = 3600 if part == "hour" else None
+    assert sent.data == AskAgent(agent="attic", command=command, seconds=seconds)  # type: ignore[arg-type]
+
+
+def test_what_a_machine_measures_is_shown_and_what_it_cannot_tell_is_unknown() -> None:
+    parts = json.loads(announcement(record(facts=MachineFacts(gpus=1)), ROOT, "3.0"))["components"]
+    measured = [*GAUGES, "gpu", "gpu_celsius"]
+    load = MachineLoad(cpu=12.5, memory=40, cpu_celsius=61, gpu=97, gpu_celsius=70.5)
+
+    def values(heartbeat: Heartbeat) -> list[Any]:
+        payload = encode(HEARTBEAT, heartbeat, message_id="m", source="attic")
+        return [read_sensor(parts[part], payload) for part in measured]
+
+    assert values(beat(load=load)) == [12.5, 40, 61, 97, 70.5]
+    assert values(beat(load=MachineLoad(cpu=3))) == [3, None, None, None, None]
+    assert values(beat()) == [None] * 5
+    assert not message()["components"].keys() & {"gpu", "gpu_celsius"}
+
+
+@pytest.mark.parametrize(
+    ("state", "running", "energy"),
+    [
+        (MachineState("", None), "nothing", None),
+        (MachineState("train.py, wine", 0.25), "train.py, wine", 0.25),
+        (MachineState("x" * 400, 0), "x" * 247 + "...", 0),
+    ],
+)
+def test_what_hq_tells_of_a_machine_is_on_a_topic_beside_the_announcement(
+    state: MachineState, running: str, energy: float | None
+) -> None:
+    parts, payload = message()["components"], msgspec.json.encode({"data": state})
+
+    assert {parts[one]["state_topic"] for one in ("running", "energy_today")} == {state_topic_of("attic")}
+    assert (read_sensor(parts["running"], payload), read_sensor(parts["energy_today"], payload)) == (
+        running,
+        energy,
+    )
 
 
 class House:

@@ -186,7 +186,7 @@ def test_energy_is_told_from_the_first_result_that_tells_it_and_begins_anew_with
 
 
 def test_a_start_goes_on_with_what_is_known_of_today_and_says_nothing_where_that_could_not_be_read() -> None:
-    known, unknown = Counted(energy_today_kwh=2.0), Counted(energy_is_known=False)
+    known, unknown = Counted(energy_today_kwh={"attic": 2.0}), Counted(energy_is_known=False)
     for counted in (known, unknown):
         counted.end(counted.house.start(), kwh=0.5)
     assert (known.read().energy_today_kwh, unknown.read().energy_today_kwh) == (2.5, None)
