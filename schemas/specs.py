@@ -88,6 +88,14 @@ class Limits(Spec, frozen=True):
     output_mb: Annotated[int, Meta(ge=1, le=65_536)] = 1024
     #: Of all files together that an attempt leaves behind. What is over that is left out, and noted.
     artifacts_mb: Annotated[int, Meta(ge=0, le=1_048_576)] = 1024
+    #: Of the script and all that it starts, together. Measured: it may be over for a second.
+    memory_mb: Annotated[int, Meta(ge=0, le=2**31)] = 0
+    #: Likewise, of processor time.
+    cpu_seconds: Annotated[float, Meta(ge=0, le=2**31)] = 0
+    #: At one time, the script itself included.
+    processes: Annotated[int, Meta(ge=0, le=65_536)] = 0
+    #: Of what it writes to its own folder and its checkpoints.
+    disk_mb: Annotated[int, Meta(ge=0, le=2**31)] = 0
 
 
 class Source(Spec, frozen=True):

@@ -13,11 +13,12 @@ from agents.instruments.capture import Capture
 from agents.runner.arguments import build_stdin, build_words
 from agents.runner.checkpoints import Checkpoints
 from agents.runner.delivery import deliver_artifacts, fit
-from agents.runner.failures import name_exit, name_failure
+from agents.runner.failures import name_exit, name_failure, name_limit
 from agents.runner.inputs import Inputs
 from agents.runner.isolation import IsolationMissing
 from agents.runner.launch import Launch, SandboxBroken
 from agents.runner.masking import NO_MASK, Mask
+from agents.runner.measured import MeasuredLimits
 from agents.runner.port import RunEnded, RunLog, RunProgress, RunStarted, RunStopped
 from agents.runner.process import ScriptProcess
 from agents.runner.result_line import RESULT_BYTES_AT_MOST
@@ -169,6 +170,8 @@ class Attempt:
             launch.close()
 
     def _execute(self, launch: Launch, words: list[str]) -> AttemptResult:
+        workspace = self._workspace
+        measured = MeasuredLimits(self.grant.spec.limits, (workspace.folder, workspace.checkpoints))
         process = launch.start(words, build_stdin(self.grant.spec))
         if isinstance(process, Failure):
             return self._fail(process)
@@ -177,7 +180,7 @@ class Attempt:
             self._site.report(RunStarted(self.grant.job, self.grant.token))
         finally:
             # Whatever the report does, a process that runs must be watched to its end.
-            ending = self._watch(process, launch.find_tree(process, self._marker))
+            ending = self._watch(process, launch.find_tree(process, self._marker), measured)
         try:
             return self._conclude(launch.correct(ending))
         except SandboxBroken as error:
@@ -241,10 +244,10 @@ class Attempt:
     def _marker(self) -> str:
         return f"{self._site.marker}.{self._workspace.name}"
 
-    def _watch(self, process: ScriptProcess, tree: Tree) -> Ending:
+    def _watch(self, process: ScriptProcess, tree: Tree, measured: MeasuredLimits) -> Ending:
         self._tree = tree
-        limits = self.grant.spec.limits
-        watch = Watch(process, tree, limits, self._output, self.stop, self._flush, self._look, self._glance)
+        limits, flush, look = self.grant.spec.limits, self._flush, self._look
+        watch = Watch(process, tree, limits, measured, self._output, self.stop, flush, look, self._glance)
         try:
             return watch.run()
         except BaseException:
@@ -348,17 +351,10 @@ class Attempt:
         return fit(result, self._workspace, self._site, self.stop)
 
     def _name_ending(self, ending: Ending) -> Failure | None:
-        limits, tails = self.grant.spec.limits, self._output.tails
-        if ending.reason == "wall_time":
-            return name_failure(
-                "wall_time",
-                f"the script ran longer than the {limits.wall_seconds:g} s allowed, and was stopped",
-            )
-        if ending.reason == "output_limit":
-            return name_failure(
-                "output_limit",
-                f"the script printed more than the {limits.output_mb} MiB allowed, and was killed",
-            )
+        tails = self._output.tails
+        passed = name_limit(ending.reason, self.grant.spec.limits)
+        if passed is not None:
+            return passed
         if ending.returncode == 0:
             return None
         if ending.reason == "wind_down":

@@ -1,8 +1,9 @@
 """Names for how an attempt failed: what happened, why, and what to do about it. Pure.
 
 The kinds are stable words: script_missing, not_python, bundle_missing,
-bundle_broken, wall_time, ended_early, output_limit, signal, exit, cannot_start,
-result_too_big, dataset_missing, dataset_broken, dataset_too_big, model_missing,
+bundle_broken, wall_time, ended_early, output_limit, memory_limit, cpu_limit,
+process_limit, disk_limit, signal, exit, cannot_start, result_too_big,
+dataset_missing, dataset_broken, dataset_too_big, model_missing,
 environment_failed, environment_too_big, disk_full, runner_error.
 """
 
@@ -10,6 +11,7 @@ import re
 import signal
 
 from schemas.facts import Failure
+from schemas.specs import Limits
 
 _TRACEBACK = "Traceback (most recent call last):"
 _CHAINED = ("During handling of the above exception", "The above exception was the direct cause")
@@ -26,6 +28,23 @@ _HINTS = {
 def name_failure(kind: str, message: str, traceback: str = "") -> Failure:
     """Return a failure within the limits of its fields."""
     return Failure(kind, message[:4000], traceback[-_TRACEBACK_CHARACTERS:])
+
+
+def name_limit(kind: str | None, limits: Limits) -> Failure | None:
+    """Return the failure for a limit that was passed; None if that is no word for one."""
+    passed = {
+        "wall_time": f"the script ran longer than the {limits.wall_seconds:g} s allowed, and was stopped",
+        "output_limit": f"the script printed more than the {limits.output_mb} MiB allowed, and was killed",
+        "memory_limit": "the script and what it started used more than the "
+        f"{limits.memory_mb} MiB of memory allowed, and were killed",
+        "cpu_limit": "the script and what it started used more than the "
+        f"{limits.cpu_seconds:g} s of processor time allowed, and were killed",
+        "process_limit": f"the script started more than the {limits.processes} processes allowed at one "
+        "time, itself included, and all were killed",
+        "disk_limit": f"the script wrote more than the {limits.disk_mb} MiB allowed to its folders, and "
+        "was killed",
+    }.get(kind or "")
+    return None if kind is None or passed is None else name_failure(kind, passed)
 
 
 def name_exit(returncode: int, entry: str, stderr: str, stdout: str = "") -> Failure:

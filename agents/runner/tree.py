@@ -150,6 +150,13 @@ class Tree:
         self._seen = {process.identity for process in found}
         return found
 
+    def find_scripts(self) -> list[Process]:
+        """Return the script and what it started: what `find` does, less the two of a sandbox around them."""
+        found = self.find()
+        if not self._only_encloses:
+            return found
+        return [one for one in found if self._leader not in (one.pid, one.parent)]
+
     def send(self, number: int) -> None:
         """Send a signal to every process of the tree."""
         found = self.find()

@@ -71,7 +71,7 @@ class Usage:
         return Reading(step=round(seconds, 1), metrics=metrics) if metrics else None
 
     def _measure(self, found: list[int], seconds: float) -> dict[str, float | None]:
-        cpu, memory = (_read_proc if sys.platform.startswith("linux") else _read_psutil)(found)
+        cpu, memory = read_use(found)
         metrics: dict[str, float | None] = {}
         if cpu is not None:
             spent = max(0.0, cpu - self._cpu_seconds) / max(seconds - self._told_at, 0.001)
@@ -83,6 +83,11 @@ class Usage:
             self._cards = self._cards or Cards()
             metrics |= self._cards.read(set(found))
         return metrics
+
+
+def read_use(pids: list[int]) -> tuple[float | None, float | None]:
+    """Return the CPU seconds and the bytes of memory of those that live; None where neither can be told."""
+    return (_read_proc if sys.platform.startswith("linux") else _read_psutil)(pids)
 
 
 def _is_idle(metrics: dict[str, float | None]) -> bool:

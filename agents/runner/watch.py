@@ -4,6 +4,7 @@ One thread, one selector. It knows deadlines on the monotonic clock and
 nothing of bundles or results.
 """
 
+import math
 import os
 import selectors
 import threading
@@ -13,6 +14,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from agents.runner.manners import Manners, apply_manners
+from agents.runner.measured import MeasuredLimits
 from agents.runner.output import LINE_BYTES
 from agents.runner.process import ScriptProcess
 from agents.runner.script_output import ScriptOutput
@@ -38,7 +40,8 @@ _FIRST_LOOK_SECONDS, _LAST_LOOK_SECONDS = 0.5, 10.0
 class Ending(Struct, frozen=True):
     """How a process ended.
 
-    `reason` is None when it ended by itself, else stop, vacate, wind_down, wall_time or output_limit.
+    `reason` is None when it ended by itself, else stop, vacate, wind_down, or the limit that it passed:
+    wall_time, output_limit or one of `MeasuredLimits`.
     `seconds` are those in which it did not stand still.
     """
 
@@ -141,13 +144,14 @@ class Watch:
         process: ScriptProcess,
         tree: Tree,
         limits: Limits,
+        measured: MeasuredLimits,
         output: ScriptOutput,
         stop: StopRequest,
         flush: Callable[[], None],
         look: Callable[[list[Process]], None],
         glance: Callable[[], float],
     ) -> None:
-        self._process, self._tree, self._limits = process, tree, limits
+        self._process, self._tree, self._limits, self._measured = process, tree, limits, measured
         self._output, self._stop, self._flush, self._look = output, stop, flush, look
         self._glance = glance
         self._selector = selectors.DefaultSelector()
@@ -165,6 +169,7 @@ class Watch:
         self._look_seconds = _FIRST_LOOK_SECONDS
         self._look_at = self._began + _FIRST_LOOK_SECONDS
         self._glance_at = self._look_at
+        self._measure_at = self._began if measured else math.inf
         self._pidfd = -1
 
     def run(self) -> Ending:
@@ -233,6 +238,8 @@ class Watch:
 
     def _timeout(self) -> float:
         moments = [self._look_at, self._glance_at]
+        if self._reason is None and self._drain_until is None and self._still_since is None:
+            moments.append(self._measure_at)
         due = [self._flush_at, self._kill_at, self._drain_until]
         if self._reason is None and self._drain_until is None:
             due.append(self._wind_down_at)
@@ -293,6 +300,12 @@ class Watch:
                 self._end("output_limit", now, at_once=True)
             elif self._limits.wall_seconds and self._spent(now) >= self._limits.wall_seconds:
                 self._end("wall_time", now, at_once=False)
+            elif now >= self._measure_at and self._still_since is None:
+                passed, again_after = self._measured.look(self._tree.find_scripts)
+                self._measure_at = time.monotonic() + again_after
+                if passed is not None:
+                    # It takes what others need: no time for a polite end either.
+                    self._end(passed, now, at_once=True)
         if self._kill_at is not None and now >= self._kill_at:
             self._tree.kill()
             self._kill_at = now + _TERM_SECONDS

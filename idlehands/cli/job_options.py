@@ -60,6 +60,10 @@ class Template(Placed):
     priority: options.Priority = 0
     retry_on_failure: options.Retries = 0
     time_limit: options.Wall = 0
+    memory_limit: options.MemoryLimit = 0
+    cpu_limit: options.CpuLimit = 0
+    process_limit: options.ProcessLimit = 0
+    disk_limit: options.DiskLimit = 0
     force: options.Force = False
 
     def spec_fields(self) -> dict[str, Any]:
@@ -77,7 +81,13 @@ class Template(Placed):
             "note": self.note,
             "needs": self.needs(),
             "artifacts": tuple(self.artifact or ()),
-            "limits": Limits(wall_seconds=self.time_limit),
+            "limits": Limits(
+                wall_seconds=self.time_limit,
+                memory_mb=self.memory_limit,
+                cpu_seconds=self.cpu_limit,
+                processes=self.process_limit,
+                disk_mb=self.disk_limit,
+            ),
             "priority": self.priority,
             "retry_on_failure": self.retry_on_failure,
         }

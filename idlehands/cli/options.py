@@ -63,6 +63,20 @@ Retries = Annotated[
 Wall = Annotated[
     float, typer.Option("--time-limit", min=0, metavar="SECONDS", help="Stop it after that long; 0: never.")
 ]
+MemoryLimit = Annotated[
+    int,
+    typer.Option("--memory-limit", min=0, metavar="MIB", help="End it when it uses more memory; 0: never."),
+]
+CpuLimit = Annotated[
+    float,
+    typer.Option("--cpu-limit", min=0, metavar="SECONDS", help="Likewise, processor time of all it starts."),
+]
+ProcessLimit = Annotated[
+    int, typer.Option("--process-limit", min=0, metavar="COUNT", help="Likewise, processes at one time.")
+]
+DiskLimit = Annotated[
+    int, typer.Option("--disk-limit", min=0, metavar="MIB", help="Likewise, what it writes to its folders.")
+]
 AuthorKey = Annotated[
     Path | None,
     typer.Option(
