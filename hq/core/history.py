@@ -81,9 +81,12 @@ class History:
         if trial is None:
             return
         self._ends = [one for one in self._ends if one[1] != trial]
+        self.checkpoints.pop(trial, None)
+        # These may be shorter while HQ starts from the read models, from which it takes all of it in the end.
         if trial < len(self.params):
-            # Not so while HQ starts from the read models, from which it takes all of this in the end.
             self.params[trial] = {}
+        if trial < len(self.descents):
+            self.descents[trial] = Descent(0)
         self.add_gone(trial)
 
     def add_gone(self, trial: int) -> None:
