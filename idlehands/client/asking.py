@@ -48,6 +48,13 @@ class Asking:
         self._explain_silence = explain_silence
         self._changed = threading.Condition()
         self._waiting: dict[str, _Asked] = {}
+        self._is_closed = False
+
+    def close(self) -> None:
+        """Let whoever waits for an answer know that none will come. Safe to repeat."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
 
     def settle(self, message: Inbound) -> None:
         """Take a reply; called on the bus's thread. Late and foreign ones are ignored."""
@@ -73,7 +80,7 @@ class Asking:
 
         Raises:
             RequestRefused: If HQ says no.
-            HqUnreachable: If there is no answer within the deadline.
+            HqUnreachable: If there is no answer within the deadline, or this was closed.
             MessageTooBig: If the request does not fit one message.
         """
         return self.ask_all([request], deadline_seconds)[0]
@@ -83,7 +90,7 @@ class Asking:
 
         Raises:
             RequestRefused: For the first that HQ refuses. Others may have been done.
-            HqUnreachable: If one has no answer within the deadline of the latest progress.
+            HqUnreachable: If one has no answer within the deadline of the latest progress, or this closed.
             MessageTooBig: If a request does not fit one message.
         """
         every = [_Asked(request) for request in requests]
@@ -98,6 +105,8 @@ class Asking:
                 for asked in open_ones[:WINDOW]:
                     _raise_if_refused(asked)
                 open_ones = [asked for asked in open_ones if not asked.done]
+                if open_ones and self._is_closed:
+                    raise HqUnreachable("The connection to the house was closed before HQ answered.")
                 if open_ones and time.monotonic() > deadline:
                     raise self._too_late(open_ones[0], deadline_seconds)
             return [asked.reply for asked in every if asked.reply is not None]
@@ -123,7 +132,7 @@ class Asking:
     def _wait(self, window: list[_Asked]) -> bool:
         """Wait until one is answered or due again; tell whether one was answered."""
         with self._changed:
-            if not any(asked.done for asked in window):
+            if not self._is_closed and not any(asked.done for asked in window):
                 due = min(asked.next_send for asked in window)
                 self._changed.wait(max(due - time.monotonic(), 0.0))
             return any(asked.done for asked in window)

@@ -151,7 +151,8 @@ class Client(Reading):
                 raise HqUnreachable(self._explain_silence())
 
     def close(self) -> None:
-        """Disconnect. Safe to repeat."""
+        """Disconnect. Who waits for an answer of HQ gets HqUnreachable. Safe to repeat."""
+        self._asking.close()
         self._bus.stop()
         if self._rest is not None:
             self._rest.close()

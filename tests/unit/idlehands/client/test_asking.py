@@ -158,3 +158,22 @@ def test_foreign_and_late_replies_are_ignored(ends: Ends) -> None:
     ends.hq.bus.publish(REPLY, Reply("somebody else's", ok=False), client="cli")
 
     assert ends.asking.ask(Ping(), 10).ok
+
+
+def test_closing_lets_go_of_who_waits_and_of_who_asks_later(ends: Ends) -> None:
+    ends.hq.deaf_for = 1000
+    raised: list[BaseException] = []
+
+    def ask() -> None:
+        with pytest.raises(HqUnreachable, match="was closed before") as caught:
+            ends.asking.ask(Cancel(jobs=(JOB,)), 60)
+        raised.append(caught.value)
+
+    waiting = threading.Thread(target=ask)
+    waiting.start()
+    eventually(lambda: bool(ends.hq.seen))
+    ends.asking.close()
+    waiting.join(20)
+    ask()
+
+    assert len(raised) == 2
