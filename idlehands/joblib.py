@@ -59,7 +59,9 @@ class IdlehandsBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[
         return type(self), ()
 
     def effective_n_jobs(self, n_jobs: int | None) -> int:
-        """Return how many batches may run at once: -1 is as many as the house has slots.
+        """Return how many batches may be with the house at once: -1 is as many as it has slots, at least two.
+
+        With one, joblib would run everything here; -2 is one less than there are slots, and may be that.
 
         Raises:
             ValueError: If it is 0.
@@ -69,7 +71,9 @@ class IdlehandsBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[
             raise ValueError("n_jobs == 0 in Parallel has no meaning")
         if n_jobs is None:
             return 1
-        return n_jobs if n_jobs > 0 else max(_count_slots(self._open()) + 1 + n_jobs, 1)
+        if n_jobs > 0:
+            return n_jobs
+        return max(_count_slots(self._open()) + 1 + n_jobs, 2 if n_jobs == -1 else 1)
 
     def configure(self, n_jobs: int = 1, parallel: Any = None, **_: Any) -> int:
         """Make ready for calls and return how many may run at once.
