@@ -77,7 +77,8 @@ def decode_document(document: RawBSONDocument | bytes) -> dict[str, Any]:
     Raises:
         LogUnreadable: If the bytes are not such a document.
     """
-    raw = document.raw if isinstance(document, RawBSONDocument) else document
+    # The driver hands larger ones on as a view of what it received, in which no mark would be found below.
+    raw = bytes(document.raw if isinstance(document, RawBSONDocument) else document)
     try:
         plain = bson.decode(raw, CODEC)
     except (BSONError, TypeError, ValueError) as error:

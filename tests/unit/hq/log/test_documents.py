@@ -86,3 +86,10 @@ def test_an_unknown_event_is_refused_and_named() -> None:
 
     with pytest.raises(LogUnreadable, match=r"position 3 .*JobFlew"):
         document_to_decision(foreign)
+
+
+def test_a_document_that_is_a_view_of_a_larger_answer_is_read_alike() -> None:
+    document = {"_id": 1, "params": {"$ref": 1, "~x": 2}}
+    view: Any = memoryview(encode_document(document).raw)
+
+    assert decode_document(view) == document
