@@ -59,11 +59,11 @@ def test_the_command_is_named_that_shows_what_there_is(said: str, words: str) ->
 
 
 def test_a_file_that_this_user_may_not_read_is_no_bug(capsys: pytest.CaptureFixture[str]) -> None:
-    denied = PermissionError(13, "Permission denied", "/root/x")
+    denied = PermissionError(13, "Permission denied", "/srv/of-others/x")
 
     assert code_of(denied) == 1
     tell(denied)
-    assert capsys.readouterr().err.startswith("Error: Cannot use /root/x: Permission denied.")
+    assert capsys.readouterr().err.startswith("Error: Cannot use /srv/of-others/x: Permission denied.")
     assert code_of(OSError("who knows")) is None
 
 
