@@ -41,9 +41,20 @@ class Yard:
             line.drop()
 
 
+@pytest.fixture(scope="module")
+def quiet_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokerServer]:
+    """A broker of this file: what others retain on the shared one would be taken for spoils."""
+    server = BrokerServer(tmp_path_factory.mktemp("quiet-broker"))
+    try:
+        server.start()
+        yield server
+    finally:
+        server.kill()
+
+
 @pytest.fixture
-def yard(broker: BrokerServer) -> Iterator[Yard]:
-    opened = Yard(broker)
+def yard(quiet_broker: BrokerServer) -> Iterator[Yard]:
+    opened = Yard(quiet_broker)
     yield opened
     opened.close()
 
