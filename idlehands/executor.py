@@ -280,6 +280,10 @@ class Executor(futures.Executor):
             for (future, _), job in zip(batch, jobs, strict=True):
                 future.job = job
                 self._sent[job] = future
+        if self.house.is_closed:
+            # It was closed while HQ answered: nobody will hear how these end.
+            self._abandon()
+            return
         for (future, _), job in zip(batch, jobs, strict=True):
             self._endings.listen(job, self._hear)
             if future.cancelled():

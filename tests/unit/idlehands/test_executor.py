@@ -1,11 +1,14 @@
 """A call's future, without a house."""
 
 import logging
+from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from idlehands.executor import CallFuture, _start
+from idlehands.client.errors import HqUnreachable
+from idlehands.executor import CallFuture, Executor, _start
 
 
 class Gone:
@@ -36,3 +39,26 @@ def test_a_call_that_waits_for_its_result_does_so_until_it_has_it() -> None:
     assert [_start(future), _start(future)] == [True, True]
     future.set_result(1)
     assert not _start(future)
+
+
+def test_a_house_that_is_closed_while_hq_answers_leaves_nobody_waiting() -> None:
+    """`close` finds no call of that batch yet, and nobody would hear how it ends."""
+    closing: list[Callable[[], None]] = []
+
+    def submit(specs: list[Any]) -> Any:
+        house.is_closed = True
+        for listener in closing:
+            listener()
+        return SimpleNamespace(jobs=("j1",))
+
+    house: Any = SimpleNamespace(
+        is_closed=False,
+        endings=SimpleNamespace(listen=lambda *_: None, forget=lambda _: None),
+        caller=SimpleNamespace(build_job=lambda *_, **__: None),
+        client=SimpleNamespace(submit=submit),
+        on_close=closing.append,
+        not_on_close=closing.remove,
+        no_lines=lambda _: None,
+    )
+    with Executor(house=house, echo=False) as pool:
+        assert isinstance(pool.submit(pow, 2, 2).exception(10), HqUnreachable)
