@@ -24,7 +24,7 @@ ROLES = {"hq": "service", "attic": "agent", "cellar": "agent", "cli": "operator"
 T = TypeVar("T")
 
 
-def eventually(read: Callable[[], T], seconds: float = 10.0) -> T:
+def eventually(read: Callable[[], T], seconds: float = 60.0) -> T:
     """Return the first true value of `read`; fail when there is none in time."""
     deadline = time.monotonic() + seconds
     while not (found := read()):
@@ -129,10 +129,10 @@ class RealWorld:
         client.on_connect = lambda *_: there.set()
         client.connect(settings.host, settings.port)
         client.loop_start()
-        assert there.wait(10)
+        assert there.wait(60)
         client.publish(
             topic, payload, more.get("qos", 0), more.get("retained", False), properties
-        ).wait_for_publish(10)
+        ).wait_for_publish(60)
         client.disconnect()
         client.loop_stop()
 

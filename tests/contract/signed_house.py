@@ -114,7 +114,7 @@ class SignedHouse:
 
     def close(self) -> None:
         self.queue.put(ShutDown())
-        self._thread.join(30)
+        self._thread.join(60)
         self.bus.stop()
         self.hq.stop()
 
@@ -188,9 +188,9 @@ class SignedHouse:
             found[:] = [what.data for what in self.heard if what.topic is topic and holds(what.data)]
             return bool(found)
 
-        eventually(look, 30)
+        eventually(look, 60)
         return found[-1]
 
     def wait_rejected(self, reason: str, count: int = 1) -> None:
         """Return when the agent has refused so many messages for a reason."""
-        eventually(lambda: self.core.rejected[reason] >= count, 30)
+        eventually(lambda: self.core.rejected[reason] >= count, 60)

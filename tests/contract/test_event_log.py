@@ -15,6 +15,7 @@ from hq.log.memory import MemoryLog
 from hq.log.mongo import MongoLog
 from hq.log.port import DecisionRefused, EventLog, LogUnreadable, PositionTaken
 from schemas.events import LOG_VERSION, AnyEvent, Decision, EpochBegan, JobHeld
+from tests.fixtures.broker import eventually
 from tests.unit.hq.log.strategies import events
 
 INSTANCE = "0" * 32
@@ -241,11 +242,12 @@ def test_an_append_that_the_server_answers_with_another_error_is_not_taken_for_c
     appending = threading.Thread(target=log.append, args=(decisions,), daemon=True)
 
     appending.start()
-    appending.join(0.5)
+    eventually(lambda: log.tail().position == 4)
+    appending.join(0.3)
     assert appending.is_alive()
     assert log.tail().position == 4
     database.command("collMod", "events", validator={})
-    appending.join(20)
+    appending.join(60)
 
     assert not appending.is_alive()
     assert list(log.read_after(0)) == decisions

@@ -142,7 +142,7 @@ def test_two_hqs_under_kills_and_freezes_keep_one_history(private_mongod: Mongod
         assert all(leader.acknowledged and leader.fenced for leader in leaders)
 
 
-def wait_until(condition: object, seconds: float = 30, must: bool = True) -> None:
+def wait_until(condition: object, seconds: float = 60, must: bool = True) -> None:
     """Poll until the condition holds; with `must` it has to in time."""
     deadline = time.monotonic() + seconds
     while not condition():  # type: ignore[operator]

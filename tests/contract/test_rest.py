@@ -54,7 +54,7 @@ class House:
         self.client = httpx.Client(
             base_url=f"http://127.0.0.1:{self.port}",
             headers={"authorization": f"Bearer {TOKEN}"},
-            timeout=20,
+            timeout=60,
             trust_env=False,
         )
 
@@ -68,7 +68,7 @@ class House:
     def start_web(self) -> subprocess.Popen[bytes]:
         words = ["--mongodb-file", str(self.uri_file), "--tokens", str(self.tokens)]
         process = self.start("dash_app", "web", *words, "--listen", f"127.0.0.1:{self.port}")
-        eventually(self._answers, 30)
+        eventually(self._answers, 60)
         return process
 
     def _answers(self) -> bool:
@@ -119,7 +119,7 @@ def test_a_sweep_runs_over_rest_broker_and_database(house: House) -> None:
     assert (status["trouble"], status["broker"]) == ([], True)
     for process in (web, search):
         process.send_signal(signal.SIGTERM)
-        assert process.wait(15) in (0, -signal.SIGTERM)
+        assert process.wait(60) in (0, -signal.SIGTERM)
 
 
 def test_a_web_process_that_was_killed_comes_back_with_everything(house: House) -> None:
@@ -216,6 +216,6 @@ def test_the_database_that_is_away_is_an_honest_503(
         assert any("database" in trouble for trouble in status["trouble"])
 
         private_mongod.start()
-        eventually(lambda: house.client.get(f"{API}/jobs").status_code == 200, 30)
+        eventually(lambda: house.client.get(f"{API}/jobs").status_code == 200, 60)
     finally:
         house.stop()

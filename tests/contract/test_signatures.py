@@ -124,7 +124,7 @@ def test_without_the_checks_the_same_forgeries_begin(
 ) -> None:
     forge(careless, careless.claim())
 
-    eventually(lambda: len(careless.runner.began) == 1, 30)
+    eventually(lambda: len(careless.runner.began) == 1, 60)
 
 
 @proves("P64")
@@ -164,7 +164,7 @@ def test_a_replayed_grant_begins_nothing_more(house: SignedHouse) -> None:
         ),
         agent=AGENT,
     )
-    eventually(lambda: not house.core.attempts, 30)
+    eventually(lambda: not house.core.attempts, 60)
 
     house.hub.publish_raw(name, whole)  # and now it is not, but no claim is open either
 
@@ -201,7 +201,7 @@ def test_a_rotated_key_of_hq_is_followed_as_soon_as_it_is_listed(house: SignedHo
     house.wait(topics.HEARTBEAT, lambda beat: beat.refused and not beat.degraded)
     signed_by_another(house, house.claim(TOKEN + 1))
 
-    eventually(lambda: len(house.runner.began) == 1, 30)
+    eventually(lambda: len(house.runner.began) == 1, 60)
 
 
 # --- scripts ------------------------------------------------------------------------------
@@ -271,7 +271,7 @@ def test_a_script_signed_for_its_arguments_begins_with_no_others(
     changed = tuple(replace(one, spec=replace(one.spec, params={"rate": 0.5})) for one in grants.grants)
     house.hq.publish(topics.GRANT, replace(grants, grants=changed), agent=AGENT)
 
-    eventually(lambda: len(house.runner.began) == 1, 30)
+    eventually(lambda: len(house.runner.began) == 1, 60)
 
 
 @proves("P65")
@@ -316,7 +316,7 @@ def test_where_scripts_are_listed_only_these_run(house: SignedHouse) -> None:
     house.trust(replace(rules, allowed=(SCRIPT.bundle,)))
     house.hq.publish(topics.GRANT, house.grant(house.claim(TOKEN + 1)), agent=AGENT)
 
-    eventually(lambda: len(house.runner.began) == 1, 30)
+    eventually(lambda: len(house.runner.began) == 1, 60)
 
 
 def test_with_a_trust_list_that_cannot_be_read_nothing_begins(house: SignedHouse) -> None:
@@ -354,7 +354,7 @@ def test_a_result_is_signed_over_the_bytes_that_travel(house: SignedHouse) -> No
     seen: list[bytes] = []
     house.hub.connect(_Tap(house, seen))
     house.bus.publish(topics.RESULT, results(), agent=AGENT)
-    eventually(lambda: len(seen) == 1, 30)
+    eventually(lambda: len(seen) == 1, 60)
 
     envelope = msgspec.json.decode(seen[0], type=dict[str, msgspec.Raw])
     body = bytes(envelope["data"])
@@ -440,7 +440,7 @@ def test_who_has_no_key_in_the_registry_has_no_results(house: SignedHouse) -> No
 
     house.bus.publish(topics.RESULT, results(), agent=AGENT)
 
-    eventually(lambda: [refusal.reason for refusal in house.refused] == ["unknown_signer"], 30)
+    eventually(lambda: [refusal.reason for refusal in house.refused] == ["unknown_signer"], 60)
 
 
 @proves("P63")

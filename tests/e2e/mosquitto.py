@@ -38,7 +38,7 @@ def publish(home: Home, certificate: Path, topic: str, payload: bytes, *more: st
         ],
         input=payload,
         capture_output=True,
-        timeout=30,
+        timeout=60,
         check=False,
     )
 
@@ -55,4 +55,4 @@ def watching(home: Home, certificate: Path, output: Path) -> Iterator[Path]:
             yield output
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(60)

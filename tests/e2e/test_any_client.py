@@ -89,7 +89,7 @@ def test_a_job_submitted_with_mosquitto_pub_runs_and_mosquitto_sub_sees_all_of_i
             ]
 
         # What HQ publishes of one commit reaches the file in pieces.
-        eventually(lambda: "JobSucceeded" in events() and seen("down/ack") != [], 30)
+        eventually(lambda: "JobSucceeded" in events() and seen("down/ack") != [], 60)
         order = ["down/offer", "up/claim", "down/grant", "up/progress", "up/result"]
         firsts = [min(seen(kind), default=-1) for kind in order]
         assert -1 not in firsts, dict(zip(order, firsts, strict=True))

@@ -257,7 +257,7 @@ def test_a_body_that_never_comes_holds_up_nobody_else(server: Premises) -> None:
     waiting = []
     try:
         for _ in range(40):
-            connection = socket.create_connection(("127.0.0.1", server.port), timeout=30)
+            connection = socket.create_connection(("127.0.0.1", server.port), timeout=60)
             waiting.append(connection)
             head = [b"POST /api/v1/jobs HTTP/1.1", b"Host: 127.0.0.1", proof(server.as_token("admin"))]
             connection.sendall(b"\r\n".join([*head, b"Content-Length: 1000"]) + b"\r\n\r\n{")
@@ -337,7 +337,7 @@ def test_wrong_tokens_are_counted_until_their_sender_has_to_wait(server: Premise
 
 
 def test_after_all_that_the_server_answers(server: Premises) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
     connection.request("GET", "/healthz")
     assert connection.getresponse().status == 200
     connection.close()

@@ -121,7 +121,7 @@ def test_no_file_of_the_house_has_a_line_that_somebody_else_wrote(
     house: RunningHouse, client: Client, jobs: list[str]
 ) -> None:
     host, _, port = house.home.web_url.rpartition("/")[2].partition(":")
-    connection = http.client.HTTPConnection(host, int(port), timeout=30)
+    connection = http.client.HTTPConnection(host, int(port), timeout=60)
     for path in (f"/{quote(HOSTILE)}", f"/api/v1/jobs/{quote(HOSTILE)}", "/assets/%0a%1b[2J"):
         for headers in ({}, {"Authorization": "Bearer " + "x" * 40}):
             connection.request("GET", path, headers=headers)

@@ -140,7 +140,7 @@ def test_a_restored_house_has_everything_and_goes_on(old: Old) -> None:
 def _check_old_keys(old: Old, house: RunningHouse, work: Workplace) -> None:
     """Who had a certificate of the old house gets into the new one: a client, and another machine."""
     settings = BusSettings.parse(house.home.broker_address, old.home / "clients" / "cli")
-    with connect(settings, timeout_seconds=30) as client:
+    with connect(settings, timeout_seconds=60) as client:
         assert client.status(10)["epoch"] > old.last_epoch
     argv = ["-P", "-m", "agents", "--broker", house.home.broker_address]
     argv += ["--certificate", str(old.attic), "--home", str(old.attic / "home")]
@@ -150,7 +150,7 @@ def _check_old_keys(old: Old, house: RunningHouse, work: Workplace) -> None:
         assert set(work.wait_final(jobs).values()) == {"succeeded"}
     finally:
         agent.terminate()
-        agent.wait(20)
+        agent.wait(60)
 
 
 def _backed_up_position(old: Old) -> int:
@@ -323,7 +323,7 @@ def test_a_killed_restore_does_not_pass_for_a_house_and_is_begun_anew(old: Old, 
     killed = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     eventually(lambda: (path / "mongodb" / "db" / "WiredTiger").exists(), 60)
     killed.send_signal(signal.SIGKILL)
-    killed.wait(10)
+    killed.wait(60)
 
     with pytest.raises(HouseError, match="goes on, or was killed"):
         open_home(path)

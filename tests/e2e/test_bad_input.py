@@ -124,7 +124,7 @@ class Mallory:
         """Subscribe to the answers."""
         self.bus.subscribe(REPLY, client="mallory")
         self.bus.start(self._arrived.put)
-        assert isinstance(self._arrived.get(timeout=30), Connected)
+        assert isinstance(self._arrived.get(timeout=60), Connected)
 
     def send(self, payload: bytes, *more: str, topic: str = REQUEST) -> None:
         """Publish bytes with `mosquitto_pub`."""
@@ -133,7 +133,7 @@ class Mallory:
     def next_reply(self) -> tuple[Reply, bytes | None]:
         """Return HQ's next answer to what was sent, and its correlation data."""
         while True:
-            what = self._arrived.get(timeout=10)
+            what = self._arrived.get(timeout=60)
             # The answers to the client's own questions come here too; those are told by their correlation.
             if isinstance(what, Inbound) and len(what.correlation or b"") != 32:
                 return what.data, what.correlation
@@ -146,7 +146,7 @@ def mallory(house: RunningHouse, tmp_path_factory: pytest.TempPathFactory) -> It
     pki.issue(house.home, "mallory", Role.OPERATOR, folder)
     tokens.ensure(house.home, tokens.TokenRole.OPERATOR, "mallory", folder / "token")
     house_broker.admit(house.home)
-    with connect(BusSettings.parse(house.home.broker_address, folder), timeout_seconds=30) as client:
+    with connect(BusSettings.parse(house.home.broker_address, folder), timeout_seconds=60) as client:
         somebody = Mallory(house, folder, client)
         somebody.listen()
         try:

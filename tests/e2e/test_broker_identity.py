@@ -44,7 +44,7 @@ class Party:
         self._client.on_message = self._note
         self._client.connect(settings.host, settings.port)
         self._client.loop_start()
-        assert self._connected.wait(10)
+        assert self._connected.wait(60)
 
     def _note(self, _client: object, _userdata: object, message: object) -> None:
         topic = str(getattr(message, "topic"))  # noqa: B009 - paho's message type differs by version
@@ -56,15 +56,15 @@ class Party:
     def watch(self, topic_filter: str) -> None:
         """Subscribe to this, and to HQ's state, by which a test knows that all has arrived."""
         self._client.subscribe([(topic_filter, 0), (LAST, 0)])
-        assert self._subscribed.wait(10)
+        assert self._subscribed.wait(60)
 
     def publish(self, topic: str) -> None:
         """Publish at QoS 1, so that the broker has handled it when this returns."""
-        self._client.publish(f"{ROOT}/{topic}", "{}", qos=1).wait_for_publish(10)
+        self._client.publish(f"{ROOT}/{topic}", "{}", qos=1).wait_for_publish(60)
 
     def seen(self) -> list[str]:
         """Return the topics that arrived before HQ's last message."""
-        assert self._last.wait(10)
+        assert self._last.wait(60)
         return self.topics
 
     def close(self) -> None:
@@ -281,7 +281,7 @@ def test_a_certificate_without_a_rule_can_do_nothing(private_broker: BrokerServe
 def _connected(broker: BrokerServer, context: ssl.SSLContext) -> Iterator[ssl.SSLSocket]:
     with (
         socket.create_connection(
-            (broker.home.reachable_at, broker.home.settings.ports.broker), timeout=5
+            (broker.home.reachable_at, broker.home.settings.ports.broker), timeout=60
         ) as plain,
         context.wrap_socket(plain, server_hostname=BROKER_NAME) as secured,
     ):

@@ -90,7 +90,7 @@ def test_an_unhealthy_service_is_noticed(house: Composition, name: str) -> None:
     assert not house.is_healthy(asking)
 
     house.up()
-    eventually(lambda: house.is_healthy("agent"), 30)
+    eventually(lambda: house.is_healthy("agent"), 60)
 
 
 @pytest.mark.slow

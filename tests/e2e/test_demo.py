@@ -119,11 +119,11 @@ class Demo:
         for process in self.started:
             if process.poll() is None:
                 process.terminate()
-                process.wait(40)
+                process.wait(60)
             for stream in (process.stdout, process.stderr):
                 if stream is not None:
                     stream.close()
-        eventually(lambda: not self.processes(), 40)
+        eventually(lambda: not self.processes(), 60)
 
 
 @pytest.fixture
@@ -158,7 +158,7 @@ class Terminal:
 
     def close(self) -> None:
         os.close(self.writing)
-        self._reader.join(10)
+        self._reader.join(60)
         os.close(self._reading)
 
 
@@ -242,7 +242,7 @@ def test_on_a_terminal_it_shows_bars_and_stays_until_ctrl_c(demo: Demo, terminal
     assert len(demo.processes()) > 6
     process.send_signal(signal.SIGINT)
 
-    assert process.wait(40) == 0
+    assert process.wait(60) == 0
     assert demo.processes() == []
     assert not demo.house.exists()
 
@@ -272,7 +272,7 @@ def test_a_signal_in_the_middle_stops_everything(demo: Demo, number: signal.Sign
             break
 
     process.send_signal(number)
-    out, error = process.communicate(timeout=40)
+    out, error = process.communicate(timeout=60)
 
     assert process.returncode == code, (out + error).decode()
     assert demo.processes() == []
@@ -287,7 +287,7 @@ def test_a_killed_demo_leaves_no_process_and_the_next_one_starts_anew(demo: Demo
         if b"running on" in line and b"trial" in line:
             break
     process.kill()
-    process.communicate(timeout=40)
+    process.communicate(timeout=60)
 
     demo.write("train_mlp.py", QUICK_TRAIN)
     code, out, error = demo.run("--exit", "--epochs", "1", *demo.quick)

@@ -57,7 +57,7 @@ def issue(house: RunningHouse, name: str, role: str, out: Path) -> Path:
 def answer(house: RunningHouse, token: str) -> int:
     """Return the status code with which REST answers to this token."""
     given = {"Authorization": f"Bearer {token}"}
-    return httpx.get(f"{house.home.rest_url}/status", headers=given, trust_env=False, timeout=20).status_code
+    return httpx.get(f"{house.home.rest_url}/status", headers=given, trust_env=False, timeout=60).status_code
 
 
 def states(house: RunningHouse) -> dict[str, str | None]:
@@ -82,7 +82,7 @@ class Visitor:
 
     def await_(self, kind: type[BusInput]) -> float:
         """Return when the next thing of that kind has happened."""
-        while not isinstance(self.heard.get(timeout=30), kind):
+        while not isinstance(self.heard.get(timeout=60), kind):
             pass
         return time.monotonic()
 

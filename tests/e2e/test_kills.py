@@ -112,7 +112,7 @@ def test_results_that_fall_into_hqs_absence_are_delivered_after_it(work: Workpla
     work.wait_begun(jobs)
 
     with work.frozen("hq"):
-        eventually(lambda: len(work.entries("end", jobs)) == len(jobs), 30)
+        eventually(lambda: len(work.entries("end", jobs)) == len(jobs), 60)
 
     assert set(work.wait_final(jobs).values()) == {"succeeded"}
     assert_ran_once_each(work, jobs)

@@ -25,7 +25,7 @@ def cut_power(house: RunningHouse, work: Workplace, jobs: list[str]) -> None:
         except ProcessLookupError:
             continue
     house.process.wait()
-    eventually(lambda: all(is_gone(pid) for pid in parts), 20)
+    eventually(lambda: all(is_gone(pid) for pid in parts), 60)
 
 
 def test_every_accepted_job_ends_after_the_power_is_back(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def home(house: RunningHouse) -> Iterator[House]:
     before = os.environ.get("IDLEHANDS_HOME")
     os.environ["IDLEHANDS_HOME"] = str(house.home.path)
     try:
-        with connect(timeout=30) as opened:
+        with connect(timeout=60) as opened:
             yield opened
     finally:
         if before is None:

@@ -133,14 +133,14 @@ def test_a_secret_is_nowhere_but_in_its_script(
         (row,) = [row for row in ended["results"] if row["verdict"] == "accepted"]
         result = row["result"]["result"]
         assert (result["value"], result["letters"]) == ("***", len(VALUE))
-        eventually(lambda: b'"result":{"value":"***"' in heard.read_bytes().replace(b": ", b":"), 30)
+        eventually(lambda: b'"result":{"value":"***"' in heard.read_bytes().replace(b": ", b":"), 60)
         assert not holds_value(heard.read_bytes())
         assert b"sealed" in heard.read_bytes()  # the operator hears the grant, and cannot open it
     printed = line("logs", job)
     assert "it is ***" in printed.stdout
     assert not holds_value((printed.stdout + printed.stderr).encode())
     # An attempt's folder goes after its report.
-    eventually(lambda: not list(home.path.glob("agents/*/home/attempts/*")), 30)
+    eventually(lambda: not list(home.path.glob("agents/*/home/attempts/*")), 60)
     # Everything on disk but the database, which is looked into below: its files are compressed.
     files = [path for path in home.path.rglob("*") if path.is_file() and home.mongodb not in path.parents]
     assert [path for path in files if holds_value(path.read_bytes())] == []
@@ -189,7 +189,7 @@ def with_agent(line: Line, name: str, act: Any, *flags: str) -> Any:
         return act()
     finally:
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=30)
+        process.communicate(timeout=60)
 
 
 @needs_strict
@@ -228,7 +228,7 @@ def test_isolation_that_nobody_has_is_waited_for_and_explained(line: Line) -> No
             "submit", "--isolation", "strict", "--agent", "bare", line.script("print(1)")
         ).stdout.strip()
         why = "bare: its isolation is basic, the job asks for strict"
-        eventually(lambda: why in line("job", job).stdout, 30)
+        eventually(lambda: why in line("job", job).stdout, 60)
         line("cancel", job)
 
     line.environment["PATH"] = str(Path(sys.executable).parent)  # no bubblewrap there

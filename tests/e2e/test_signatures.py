@@ -54,7 +54,7 @@ def in_hqs_place(
         bus.subscribe(topic)
     bus.start(heard.append)
     try:
-        eventually(lambda: any(isinstance(what, Connected) for what in heard), 30)
+        eventually(lambda: any(isinstance(what, Connected) for what in heard), 60)
         yield bus, heard  # type: ignore[misc]
     finally:
         bus.stop()
@@ -101,7 +101,7 @@ def test_who_has_hqs_place_at_the_broker_starts_nothing(
             ]
 
         (job,) = work.submit(1, 0.0, tag="race", needs=Needs(agent=victim))
-        eventually(lambda: bool(claims()), 30)
+        eventually(lambda: bool(claims()), 60)
         for claimed in claims():
             grants = tuple(
                 Grant(
@@ -111,7 +111,7 @@ def test_who_has_hqs_place_at_the_broker_starts_nothing(
                 for claim in claimed.claims
             )
             bus.publish(topics.GRANT, Grants(2**32, grants), agent=victim)
-        eventually(lambda: refusals(work, victim).get("unknown_signer", 0) > 0, 30)
+        eventually(lambda: refusals(work, victim).get("unknown_signer", 0) > 0, 60)
 
     # Once nobody plays HQ any more, the job is done: at the latest after a while in which nobody is trusted.
     assert work.wait_final([job], 120) == {job: "succeeded"}
@@ -132,10 +132,10 @@ def test_an_owned_agent_cannot_report_for_another(
 
     with in_hqs_place(house, KeyFile(house.home.agent(owned) / "sign.key")) as (bus, _):
         bus.publish(topics.RESULT, results(), agent=honest)
-        eventually(lambda: work.client.status()["refused"].get("unknown_signer", 0) > before, 30)
+        eventually(lambda: work.client.status()["refused"].get("unknown_signer", 0) > before, 60)
     with in_hqs_place(house) as (bus, _):
         bus.publish(topics.RESULT, results(), agent=honest)
-        eventually(lambda: work.client.status()["refused"].get("unsigned", 0) > 0, 30)
+        eventually(lambda: work.client.status()["refused"].get("unsigned", 0) > 0, 60)
 
     assert work.client.job(job)["status"] == "running"
     work.client.cancel([job])

@@ -95,7 +95,7 @@ def test_whatever_is_killed_comes_back(house: RunningHouse, name: str) -> None:
     pid, restarts = pid_of(house, name), house.component(name).restarts
 
     os.kill(pid, signal.SIGKILL)
-    eventually(lambda: house.component(name).restarts == restarts + 1, 30)
+    eventually(lambda: house.component(name).restarts == restarts + 1, 60)
     house.wait_ready(60)
 
     assert is_gone(pid)
@@ -118,6 +118,6 @@ def test_a_killed_house_leaves_no_process(tmp_path: Path) -> None:
     pids = [part.pid for part in house.status().components if part.pid]
 
     house.process.kill()
-    house.process.wait(10)
+    house.process.wait(60)
 
-    eventually(lambda: all(is_gone(pid) for pid in pids), 20)
+    eventually(lambda: all(is_gone(pid) for pid in pids), 60)

@@ -62,7 +62,7 @@ def read_ledger(path: Path) -> list[Entry]:
 
 def read_spool(home: Path) -> list[tuple[str, int]]:
     """Return (job, token) of every result that lies in the spool of the agent in `home`."""
-    with closing(sqlite3.connect(f"file:{home / 'spool.db'}?mode=ro", uri=True, timeout=10)) as spool:
+    with closing(sqlite3.connect(f"file:{home / 'spool.db'}?mode=ro", uri=True, timeout=60)) as spool:
         return [(job, token) for job, token in spool.execute("SELECT job, token FROM results")]
 
 
@@ -127,7 +127,7 @@ class Workplace:
 
     def pid(self, name: str) -> int:
         """Return the process id of a component, once it has one."""
-        eventually(lambda: self.house.component(name).pid is not None, 30)
+        eventually(lambda: self.house.component(name).pid is not None, 60)
         pid = self.house.component(name).pid
         assert pid is not None
         return pid
@@ -193,7 +193,7 @@ class Workplace:
         eventually(lambda: all(read_spool(self.house.home.agent(a) / "home") == [] for a in self.agents), 60)
         with self.database() as database:
             log = MongoLog(database)
-            eventually(lambda: _patiently(lambda: read_checkpoint(database)[0] == log.tail().position), 30)
+            eventually(lambda: _patiently(lambda: read_checkpoint(database)[0] == log.tail().position), 60)
             assert find_differences(database, log) == []
 
 
@@ -209,7 +209,7 @@ def _patiently(look: Callable[[], bool]) -> bool:
 def at_work(house: RunningHouse, ledger: Path) -> Iterator[Workplace]:
     """Open a workplace with the certificate of the command line."""
     settings = BusSettings.parse(house.home.broker_address, house.home.client("cli"))
-    with connect(settings, timeout_seconds=30) as client:
+    with connect(settings, timeout_seconds=60) as client:
         yield Workplace(house, client, ledger)
 
 

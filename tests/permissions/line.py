@@ -17,7 +17,7 @@ from idlehands.house.packets import counted, receive_packet, send_packet
 #: MQTT 5, section 2.4: not authorized.
 REFUSED = 0x87
 _PUBLISH, _PUBACK, _PONG = 0x30, 0x40, 0xD0
-_SECONDS = 30.0
+_SECONDS = 60.0
 
 
 class Message(NamedTuple):

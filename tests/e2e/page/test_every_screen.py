@@ -52,7 +52,7 @@ def wrong_on(page: Page, size: tuple[int, int], scheme: Scheme) -> list[str]:
     wrong = []
     try:
         # A figure that was drawn for another width is drawn anew a moment later.
-        page.wait_for_function(FITS, arg=size[0], timeout=20_000)
+        page.wait_for_function(FITS, arg=size[0], timeout=60_000)
     except TimeoutError:
         wrong.append(f"it is {page.evaluate('document.documentElement.scrollWidth')} wide")
     paper = page.evaluate("getComputedStyle(document.body).backgroundColor")

@@ -112,7 +112,7 @@ class House:
     def end(self) -> None:
         """Ask it to end and wait for that."""
         self.queue.put(ShutDown())
-        self._thread.join(20)
+        self._thread.join(60)
         assert not self._thread.is_alive()
         self.bus.stop()
         self.hq.stop()

@@ -59,7 +59,7 @@ INSTANCE = "a" * 32
 Script = Callable[[JobSpec], dict[str, Any]]
 
 
-def eventually(check: Callable[[], Any], seconds: float = 10.0) -> Any:
+def eventually(check: Callable[[], Any], seconds: float = 60.0) -> Any:
     """Return what `check` returns once that is true."""
     end = time.monotonic() + seconds
     while not (found := check()):
@@ -246,7 +246,7 @@ class Server:
 
     def stop(self) -> None:
         self._server.should_exit = True
-        self._thread.join(10)
+        self._thread.join(60)
         self._socket.close()
 
 
@@ -255,12 +255,12 @@ def client(server: Server, token: str | None) -> httpx.Client:
     headers = {} if token is None else {"authorization": f"Bearer {token}"}
     # Whatever a test asks for, the answer must be what its route says of it.
     hooks = {"response": [check_answer]}
-    return httpx.Client(base_url=server.url, headers=headers, timeout=20, trust_env=False, event_hooks=hooks)
+    return httpx.Client(base_url=server.url, headers=headers, timeout=60, trust_env=False, event_hooks=hooks)
 
 
 def raw(server: Server, request: bytes) -> bytes:
     """Send bytes that no HTTP library would, and return the answer as far as there is one."""
-    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
         parts = []
         # A server may have enough before it has all.
         with contextlib.suppress(OSError):

@@ -85,7 +85,7 @@ def test_an_agent_that_was_away_until_its_certificate_had_expired_fetches_the_ne
 
     # The broker lets nobody in any more who could say where REST is.
     with Renewal(folder, lambda: ""):
-        eventually(lambda: seconds_left(folder, time.time()) > 0, 30)
+        eventually(lambda: seconds_left(folder, time.time()) > 0, 60)
 
 
 def test_one_that_was_revoked_meanwhile_is_told_what_to_do(
@@ -97,7 +97,7 @@ def test_one_that_was_revoked_meanwhile_is_told_what_to_do(
     remember_rest(folder, f"http://127.0.0.1:{house.server.port}")
 
     with Renewal(folder, lambda: ""):
-        eventually(lambda: "pair this machine anew" in caplog.text, 30)
+        eventually(lambda: "pair this machine anew" in caplog.text, 60)
 
     assert "401" in caplog.text
 

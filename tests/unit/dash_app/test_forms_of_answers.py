@@ -23,7 +23,7 @@ def job(house: LittleHouse) -> str:
     body = {"jobs": [{"script": {"bundle": "0" * 64, "entry": "train.py"}, "params": {"x": 2}}]}
     with house.client("operator") as operator:
         (made,) = operator.post(f"{API}/jobs", json=body).json()["jobs"]
-        eventually(lambda: operator.get(f"{API}/jobs/{made}").json().get("status") == "succeeded", 30)
+        eventually(lambda: operator.get(f"{API}/jobs/{made}").json().get("status") == "succeeded", 60)
     return str(made)
 
 

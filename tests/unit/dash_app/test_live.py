@@ -68,7 +68,7 @@ class LiveHouse:
             f"{self.server.url}/api/v1/jobs",
             json={"jobs": [{**JOB, **spec}]},
             headers={"authorization": f"Bearer {TOKEN}"},
-            timeout=20,
+            timeout=60,
         )
         return str(answer.json()["jobs"][0])
 
@@ -76,7 +76,7 @@ class LiveHouse:
         answer = httpx.delete(
             f"{self.server.url}/api/v1/jobs/{job}",
             headers={"authorization": f"Bearer {TOKEN}"},
-            timeout=20,
+            timeout=60,
         )
         assert answer.status_code == 200, answer.text
 

@@ -49,7 +49,7 @@ class Door:
         return write_entry(self.logins, Entry("somebody", role, expires))  # type: ignore[arg-type]
 
     def browser(self, **headers: str) -> httpx.Client:
-        return httpx.Client(base_url=self.server.url, headers=headers, timeout=20, trust_env=False)
+        return httpx.Client(base_url=self.server.url, headers=headers, timeout=60, trust_env=False)
 
     def log_in(self, browser: httpx.Client, code: str) -> httpx.Response:
         return browser.post("/login", json={"code": code}, headers={"origin": self.server.url})
@@ -198,7 +198,7 @@ def test_the_live_feed_ends_with_its_session(door: Door) -> None:
         for file in door.sessions.iterdir():
             file.unlink()
         with pytest.raises(ConnectionClosed):
-            socket.recv(timeout=30)
+            socket.recv(timeout=60)
     assert socket_status(door, cookie=cookie, origin=door.server.url) == 403
 
 
@@ -228,7 +228,7 @@ def test_nonsense_on_the_live_feed_ends_it_and_nothing_else(door: Door) -> None:
         with connect_socket(url, additional_headers=headers, proxy=None) as socket:
             socket.send(words)
             with pytest.raises(Exception, match="received 1"):
-                socket.recv(timeout=10)
+                socket.recv(timeout=60)
     with door.browser(cookie=cookie) as browser:
         assert browser.get("/").status_code == 200
 
@@ -267,7 +267,7 @@ def test_paths_out_of_the_folders_are_closed(door: Door) -> None:
         "/assets//etc/passwd",
         "/_dash-component-suites/dash/../../../x.js",
     ):
-        connection = http.client.HTTPConnection("127.0.0.1", door.server.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", door.server.port, timeout=60)
         connection.request("GET", path, headers={"cookie": cookie})
         answer = connection.getresponse()
         body = answer.read()

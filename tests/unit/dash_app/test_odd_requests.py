@@ -140,5 +140,5 @@ def test_a_client_that_goes_in_the_middle_of_its_body_is_no_error(
         before = asked()
         with socket.create_connection(("127.0.0.1", house.server.port)) as going:
             going.sendall(head.encode() + b'{"jobs": [')
-        eventually(lambda: asked() >= max(before, 1), 30)
+        eventually(lambda: asked() >= max(before, 1), 60)
     assert "Exception in ASGI application" not in caplog.text

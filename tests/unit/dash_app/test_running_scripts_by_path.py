@@ -99,7 +99,7 @@ def test_a_client_that_goes_cancels_its_job(house: LittleHouse, scripts: Path) -
             mine = [job for job in jobs if job["spec"]["params"].get("forever") == mark]
             return bool(mine) and mine[0]["status"] == "cancelled"
 
-        eventually(is_cancelled, 30)
+        eventually(is_cancelled, 60)
 
 
 def test_many_at_once_each_get_their_own_lines(house: LittleHouse, scripts: Path) -> None:

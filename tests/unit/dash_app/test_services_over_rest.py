@@ -64,7 +64,7 @@ def encode(house: LittleHouse, tmp_path_factory: pytest.TempPathFactory) -> str:
             house.agent.beat()
             return operator.get(f"{API}/services/encode/health").status_code == 200
 
-        eventually(is_ready, 30)
+        eventually(is_ready, 60)
     return "encode"
 
 
@@ -215,7 +215,7 @@ def test_the_result_of_a_call_with_a_callback_is_posted_there(operator: httpx.Cl
             url = f"http://127.0.0.1:{server.server_port}/done?x=1"
             query = {"callback": url}
             answer = operator.post(f"{API}/services/{encode}", params=query, json={"text": "later"})
-            eventually(lambda: Listener.taken, 30)
+            eventually(lambda: Listener.taken, 60)
         finally:
             server.shutdown()
             thread.join()

@@ -138,7 +138,7 @@ class Composition:
         """Stop a service as Compose does, by SIGTERM, and return its exit code."""
         process = self.running.pop(name)
         process.terminate()
-        return process.wait(30)
+        return process.wait(60)
 
     def down(self) -> None:
         """Stop all services, the last first."""

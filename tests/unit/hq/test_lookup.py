@@ -39,7 +39,7 @@ class Rig:
 
     def ask(self, *jobs: str, known: Found | None = None) -> Found:
         self.look_up.submit(jobs, known or {}, self.found.put)
-        found: Found = self.found.get(timeout=10)
+        found: Found = self.found.get(timeout=60)
         return found
 
 
@@ -108,7 +108,7 @@ def test_a_mistake_in_it_ends_hq_and_not_only_the_thread(database: Database[dict
 
     rig.look_up.submit(("j" + "z" * 12,), {}, rig.found.put)
 
-    assert str(rig.fatal.get(timeout=10)) == "a mistake"
+    assert str(rig.fatal.get(timeout=60)) == "a mistake"
 
 
 def test_the_fixture_is_what_it_says(ended: tuple[list[Change], str, str]) -> None:
@@ -128,7 +128,7 @@ def test_trials_of_another_time_are_told_in_parts_that_fit(
     more = True
     while more:
         rig.look_up.submit_past(PastAsked(name, len(read)), rig.found.put)
-        answer = rig.found.get(timeout=10)
+        answer = rig.found.get(timeout=60)
         assert len(msgspec.json.encode(answer)) < 120_000
         read += answer["past"]
         more = answer["more"]
@@ -146,6 +146,6 @@ def test_a_past_that_cannot_be_used_says_why(
 
     rig.look_up.submit_past(PastAsked(name, 0), rig.found.put)
 
-    answer = rig.found.get(timeout=10)
+    answer = rig.found.get(timeout=60)
     assert name in answer["why"]
     assert answer["past"] == []

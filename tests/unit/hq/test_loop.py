@@ -88,14 +88,14 @@ class House:
 
     def stop(self) -> None:
         self.inbox.put(Stop())
-        self._thread.join(20)
+        self._thread.join(60)
         assert not self._thread.is_alive()
         self.bus.stop()
         for helper in (self.appender, self.projector, self.recorder, self.look_up):
             helper.stop()
 
     def await_end(self) -> Exception | None:
-        self._thread.join(20)
+        self._thread.join(60)
         return self.outcome[0]
 
 

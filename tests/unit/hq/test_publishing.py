@@ -41,7 +41,7 @@ class Wire:
         """Return the next messages."""
         found: list[Any] = []
         while len(found) < count:
-            item = self._heard.get(timeout=10)
+            item = self._heard.get(timeout=60)
             if not isinstance(item, Connected):
                 assert isinstance(item, Inbound), item
                 found.append(item.data)

@@ -30,7 +30,7 @@ class Waiter:
 
     def end(self) -> None:
         self.stopping.set()
-        self._thread.join(20)
+        self._thread.join(60)
         assert not self._thread.is_alive()
 
 
@@ -40,7 +40,7 @@ def leader(private_broker: BrokerServer) -> Iterator[Callable[[bool, int], None]
     bus = PahoBus(private_broker.settings("hq", "service"))
     connected = threading.Event()
     bus.start(lambda item: connected.set() if isinstance(item, Connected) else None)
-    assert connected.wait(20)
+    assert connected.wait(60)
     yield lambda online, epoch: bus.publish(HQ_STATE, HqState(online, epoch, "1"))
     bus.stop()
 

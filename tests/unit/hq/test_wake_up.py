@@ -19,7 +19,7 @@ def test_a_packet_is_six_times_ff_and_the_address_sixteen_times() -> None:
 def test_it_goes_to_each_network_for_each_card(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
         listener.bind(("127.0.0.1", 0))
-        listener.settimeout(10)
+        listener.settimeout(60)
         monkeypatch.setattr(wake_up, "PORT", listener.getsockname()[1])
         monkeypatch.setattr(wake_up, "find_broadcasts", lambda: ["127.0.0.1", "no address", "127.0.0.1"])
 

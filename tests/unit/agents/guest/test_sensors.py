@@ -384,7 +384,7 @@ def test_gnome_tells_its_idle_time(tmp_path: Path) -> None:
 
     seen = sensor.look(0.0)
     sensor.close()
-    recorded.thread.join(10)
+    recorded.thread.join(60)
     recorded.listener.close()
 
     assert seen.inputs == (Input("session", 4.2),)

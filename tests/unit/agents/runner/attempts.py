@@ -18,7 +18,7 @@ from schemas.specs import JobSpec, Limits, ScriptRef
 JOB = "jaaaaaaaaaaaa"
 
 
-def eventually(is_so: Callable[[], Any], what: str = "", seconds: float = 15.0) -> Any:
+def eventually(is_so: Callable[[], Any], what: str = "", seconds: float = 60.0) -> Any:
     """Return the first true answer; fail after `seconds`."""
     deadline = time.monotonic() + seconds
     while True:

@@ -75,7 +75,7 @@ def test_metrics_are_seen_while_the_script_runs(bench: Bench) -> None:
         found = bench.find(RunProgress, token)
         return [point.metrics for report in found for point in report.progress.points]
 
-    eventually(lambda: {"loss": 0.5, "acc": 1.0} in seen(), "its metrics", 30.0)
+    eventually(lambda: {"loss": 0.5, "acc": 1.0} in seen(), "its metrics", 60.0)
     (bench.home / "attempts" / f"jaaaaaaaaaaaa.{token}" / "go").write_text("")
     assert bench.wait_result(token).result == {"loss": 0.5, "acc": 1.0}
     assert seen().count({"loss": 0.5, "acc": 1.0}) == 1

@@ -38,7 +38,7 @@ def strange():
     return object()
 
 def together():
-    return barrier.wait(20)
+    return barrier.wait(60)
 
 def hang():
     time.sleep(60)

@@ -257,7 +257,7 @@ def test_the_warden_goes_with_an_agent_that_closes(
     warden = agent.find_warden()
     assert agent.process.stdin
     agent.process.stdin.close()
-    assert agent.process.wait(20) == 0
+    assert agent.process.wait(60) == 0
     assert not any(map(is_alive, agent.marked))
     assert not is_alive(warden)
 

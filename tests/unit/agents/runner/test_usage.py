@@ -117,7 +117,7 @@ def test_a_script_s_use_is_progress_and_not_in_its_result(bench: Bench) -> None:
         "import os, time\nprint('{\"loss\": 1}')\nwhile not os.path.exists('go'): time.sleep(0.01)\n"
         "print('{\"best\": 1}')\n"
     )
-    eventually(lambda: system_points(bench, token), "what it uses", 30.0)
+    eventually(lambda: system_points(bench, token), "what it uses", 60.0)
     (bench.home / "attempts" / f"jaaaaaaaaaaaa.{token}" / "go").write_text("")
     result = bench.wait_result(token)
     [point, *_] = system_points(bench, token)

@@ -83,7 +83,7 @@ def test_the_housekeeper_names_old_jobs_to_hq_until_they_are_gone(
 
     keeper = Housekeeper(database, delete, on_fatal=fatal.put, retention_file=file, first_seconds=0)
     keeper.start()
-    done.get(timeout=20)
+    done.get(timeout=60)
 
     assert keeper.stop()
     assert asked == [(("j1",), ()), ((), ("s1",))]

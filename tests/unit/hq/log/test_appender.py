@@ -12,7 +12,7 @@ from hq.log.memory import MemoryLog
 from hq.log.port import DecisionRefused, LogUnavailable, PositionTaken, never
 from schemas.events import Decision, JobHeld
 
-PATIENCE = 10
+PATIENCE = 60
 
 
 class SlowLog(MemoryLog):

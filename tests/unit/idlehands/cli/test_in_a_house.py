@@ -111,7 +111,7 @@ def test_ctrl_c_cancels_the_job(line: Line) -> None:
             break
 
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=60)
 
     assert process.returncode == 130
     assert "was cancelled" in err
@@ -151,9 +151,9 @@ def test_on_a_terminal_there_is_a_bar_and_no_escape_reaches_the_result(line: Lin
     reader = threading.Thread(target=read, daemon=True)
     reader.start()
     process = line.start("run", script, stderr=slave)
-    out, _ = process.communicate(timeout=30)
+    out, _ = process.communicate(timeout=60)
     os.close(slave)
-    reader.join(5)
+    reader.join(60)
     os.close(master)
 
     assert json.loads(out) == {"a": 1}
@@ -346,7 +346,7 @@ def test_an_output_that_nobody_reads_is_no_error(line: Line) -> None:
     assert process.stderr is not None
     assert process.stderr.read() == ""
     process.stderr.close()
-    assert process.wait(30) in (0, 1, 141)
+    assert process.wait(60) in (0, 1, 141)
 
 
 def test_the_tab_key_knows_ids_and_names_of_the_house(

@@ -48,7 +48,7 @@ class Ends:
         self.bus.subscribe(REPLY, client="cli")
         self.connected = threading.Event()
         self.bus.start(self._handle)
-        assert self.connected.wait(5)
+        assert self.connected.wait(60)
 
     def _handle(self, what: BusInput) -> None:
         if isinstance(what, Inbound):
@@ -123,7 +123,7 @@ def test_a_connection_that_comes_back_is_used_at_once(ends: Ends) -> None:
     began = time.monotonic()
 
     ends.hub.come_back()
-    waiting.join(5)
+    waiting.join(60)
 
     assert not waiting.is_alive()
     assert time.monotonic() - began < 5
@@ -149,7 +149,7 @@ def test_the_first_answer_counts_when_a_repeat_brings_another(ends: Ends) -> Non
 
     for position in (41, 42):
         ends.hq.bus.reply(first, Reply(first.id, ok=True, position=position))
-    asked.join(5)
+    asked.join(60)
 
     assert [reply.position for reply in replies] == [41]
 
@@ -173,7 +173,7 @@ def test_closing_lets_go_of_who_waits_and_of_who_asks_later(ends: Ends) -> None:
     waiting.start()
     eventually(lambda: bool(ends.hq.seen))
     ends.asking.close()
-    waiting.join(20)
+    waiting.join(60)
     ask()
 
     assert len(raised) == 2

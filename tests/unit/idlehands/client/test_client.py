@@ -37,7 +37,7 @@ class Following:
             self.updates.append(update)
 
     def wait(self) -> list[Update]:
-        self._thread.join(20)
+        self._thread.join(60)
         assert not self._thread.is_alive(), self.updates
         return self.updates
 

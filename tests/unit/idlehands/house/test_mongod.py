@@ -53,8 +53,8 @@ def prepare(folder: Path) -> mongod.MongodCommand:
 def test_it_is_closed_from_the_first_start_and_open_to_its_user(tmp_path: Path, running: Running) -> None:
     command = prepare(tmp_path / "mongod")
     running.start(command)
-    mongod.ensure_ready(command.uri, timeout_seconds=30)
-    mongod.ensure_ready(command.uri, timeout_seconds=30)
+    mongod.ensure_ready(command.uri, timeout_seconds=60)
+    mongod.ensure_ready(command.uri, timeout_seconds=60)
 
     for secret in (command.uri_file, tmp_path / "mongod" / "keyfile"):
         assert stat.S_IMODE(secret.stat().st_mode) == 0o600
@@ -76,7 +76,7 @@ def test_after_a_stop_it_starts_on_another_port_with_the_same_data_and_password(
 ) -> None:
     first = prepare(tmp_path / "mongod")
     process = running.start(first)
-    mongod.ensure_ready(first.uri, timeout_seconds=30)
+    mongod.ensure_ready(first.uri, timeout_seconds=60)
     with connect(first.uri) as user:
         user.get_default_database().things.insert_one({"_id": 1})
     mongod.stop(process.pid)
@@ -84,7 +84,7 @@ def test_after_a_stop_it_starts_on_another_port_with_the_same_data_and_password(
     second = prepare(tmp_path / "mongod")
     running.start(second)
 
-    mongod.ensure_ready(second.uri, timeout_seconds=30)
+    mongod.ensure_ready(second.uri, timeout_seconds=60)
 
     assert first.uri != second.uri
     with connect(second.uri) as user:
@@ -94,7 +94,7 @@ def test_after_a_stop_it_starts_on_another_port_with_the_same_data_and_password(
 def test_a_lost_password_is_said_at_once(tmp_path: Path, running: Running) -> None:
     first = prepare(tmp_path / "mongod")
     process = running.start(first)
-    mongod.ensure_ready(first.uri, timeout_seconds=30)
+    mongod.ensure_ready(first.uri, timeout_seconds=60)
     mongod.stop(process.pid)
     first.uri_file.unlink()
     port = int(first.argv[first.argv.index("--port") + 1])
@@ -102,7 +102,7 @@ def test_a_lost_password_is_said_at_once(tmp_path: Path, running: Running) -> No
     running.start(second)
 
     with pytest.raises(mongod.MongodNotReady, match="restore the file"):
-        mongod.ensure_ready(second.uri, timeout_seconds=30)
+        mongod.ensure_ready(second.uri, timeout_seconds=60)
 
 
 def test_a_mongod_that_ended_is_not_waited_for(tmp_path: Path, running: Running) -> None:
@@ -113,7 +113,7 @@ def test_a_mongod_that_ended_is_not_waited_for(tmp_path: Path, running: Running)
 
     with pytest.raises(mongod.MongodNotReady, match="ended before it was ready"):
         mongod.ensure_ready(
-            command.uri, timeout_seconds=30, should_give_up=lambda: process.poll() is not None
+            command.uri, timeout_seconds=60, should_give_up=lambda: process.poll() is not None
         )
 
 

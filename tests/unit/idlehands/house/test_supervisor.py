@@ -45,7 +45,7 @@ class Started:
         return (self.home.path / "order").read_text().strip()
 
 
-def eventually(holds: Callable[[], object], seconds: float = 20) -> None:
+def eventually(holds: Callable[[], object], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, "it did not happen in time"
@@ -72,7 +72,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Started]]:
     for house in made:
         if house.process.poll() is None:
             house.process.terminate()
-        house.process.communicate(timeout=20)
+        house.process.communicate(timeout=60)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -84,7 +84,7 @@ def test_a_signal_stops_everything_in_the_opposite_order(
 
     house.process.send_signal(number)
 
-    assert house.process.wait(20) == 0
+    assert house.process.wait(60) == 0
     assert house.order() == "agent hq broker"
     assert not any(is_alive(part.pid) for part in status.components)
     assert not house.status().up
@@ -113,7 +113,7 @@ def test_nothing_outlives_a_killed_supervisor_and_the_house_comes_up_again(
     status = house.wait_ready()
 
     house.process.kill()
-    house.process.wait(10)
+    house.process.wait(60)
     again = start("broker", "hq").wait_ready()
 
     assert not any(is_alive(part.pid) for part in status.components)
@@ -125,7 +125,7 @@ def test_a_killed_supervisor_is_seen_as_down(start: Callable[..., Started]) -> N
     house.wait_ready()
 
     house.process.kill()
-    house.process.wait(10)
+    house.process.wait(60)
 
     assert not house.status().up
     assert house.status().components == ()
@@ -137,7 +137,7 @@ def test_a_second_house_in_the_same_folder_is_refused(start: Callable[..., Start
 
     second = start("broker")
 
-    assert second.process.wait(20) == 1
+    assert second.process.wait(60) == 1
     assert f"is up already (process {first.process.pid}" in second.output()
     assert first.status().ready
 
@@ -147,7 +147,7 @@ def test_a_process_that_never_gets_ready_stops_the_house_with_its_last_words(
 ) -> None:
     house = start("broker", "broken")
 
-    assert house.process.wait(20) == 1
+    assert house.process.wait(60) == 1
     said = house.output()
     assert "broken does not start: it ended 3 times (exit code 7)" in said
     assert "no such database" in said
@@ -160,13 +160,13 @@ def test_a_process_that_does_not_listen_is_killed(start: Callable[..., Started])
 
     house.process.terminate()
 
-    assert house.process.wait(20) == 0
+    assert house.process.wait(60) == 0
     assert not is_alive(pid)
 
 
 def test_what_a_process_prints_is_in_its_log(start: Callable[..., Started]) -> None:
     house = start("broken")
-    house.process.wait(20)
+    house.process.wait(60)
 
     assert (house.home.logs / "broken.log").read_text().splitlines() == ["no such database"] * 3
 
