@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from idlehands.client.errors import HqUnreachable
-from idlehands.executor import CallFuture, Executor, _start
+from idlehands.executor import CallFuture, Executor
+from idlehands.executor.call_future import begin
 
 
 class Gone:
-    """Stands for an executor that takes a call back."""
+    """Stands for whoever has sent a call and takes a call back."""
 
     def withdraw(self, future: CallFuture[Any]) -> None:
         pass
@@ -26,7 +27,7 @@ def test_a_cancelled_call_is_noticed_by_several_threads_and_told_once(
     future.cancel()
 
     with caplog.at_level(logging.DEBUG, "concurrent.futures"):
-        assert [_start(future) for _ in range(3)] == [False, False, False]
+        assert [begin(future) for _ in range(3)] == [False, False, False]
 
     assert not caplog.records
     assert future.cancelled()
@@ -36,9 +37,9 @@ def test_a_call_that_waits_for_its_result_does_so_until_it_has_it() -> None:
     executor: Any = Gone()
     future: CallFuture[int] = CallFuture(executor)
 
-    assert [_start(future), _start(future)] == [True, True]
+    assert [begin(future), begin(future)] == [True, True]
     future.set_result(1)
-    assert not _start(future)
+    assert not begin(future)
 
 
 def test_a_house_that_is_closed_while_hq_answers_leaves_nobody_waiting() -> None:
