@@ -10,11 +10,12 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from agents.core import agent as agent_module
-from agents.core.agent import AgentCore
+from agents.core import taking as taking_module
 from agents.core.effects import Send, Start, Unspool
 from agents.core.outbox import Outbox
+from agents.core.running import Running
 from agents.core.standing import StandingClaims
+from agents.core.taking import Taking
 from bus import topics
 from hq.core import authority, contact, evolve_job, leases, recording, telling
 from hq.core.authority import Authority
@@ -151,18 +152,18 @@ def spool_dropped_when_sent() -> None:
 
 @mutant
 def start_on_offer() -> None:
-    inner = AgentCore._on_offers
+    inner = Taking.claim
 
-    def on_offers(self: Any, offers: Any, now: float) -> None:
-        for offer in offers.offers:
+    def claim(self: Any, offers: Any, now: float) -> None:
+        for offer in offers:
             key = (offer.job, offer.token)
-            if key not in self.attempts and not self._why_not_claim():
+            if key not in self._attempts and not self.why_not():
                 spec = JobSpec(ScriptRef("0" * 64, "script.py"), name="job-0")
-                grant = Grant(*key, "", self.boot, "0" * 32, 30.0, spec)
-                self._effects.append(Start(grant))
+                grant = Grant(*key, "", self._boot, "0" * 32, 30.0, spec)
+                self._emit(Start(grant))
         inner(self, offers, now)
 
-    AgentCore._on_offers = on_offers  # type: ignore[method-assign]
+    Taking.claim = claim  # type: ignore[method-assign]
 
 
 @mutant
@@ -183,7 +184,7 @@ def lease_of_hq_shorter_than_the_agents() -> None:
 
 @mutant
 def no_self_kill() -> None:
-    AgentCore._check_leases = lambda self, now: None  # type: ignore[method-assign]
+    Running.end_leases = lambda self, now: None  # type: ignore[method-assign]
 
 
 @mutant
@@ -243,14 +244,14 @@ def any_attempt_frees_the_job() -> None:
 def grants_again_without_asking() -> None:
     """An agent begins whatever grant arrives, also one that it has had before."""
 
-    def on_grant(self: Any, grant: Grant, now: float) -> None:
+    def take(self: Any, grant: Grant, now: float) -> None:
         key = (grant.job, grant.token)
-        if key not in self.attempts:
+        if key not in self._attempts:
             self._claims.answered(grant, now)
-            held = agent_module.Held(key, agent_module.Phase.HELD, now, now + 30.0, grant)
-            self.attempts[key] = held
+            held = taking_module.Held(key, taking_module.Phase.HELD, now, now + 30.0, grant)
+            self._attempts[key] = held
 
-    AgentCore._on_grant = on_grant  # type: ignore[method-assign]
+    Taking.take = take  # type: ignore[method-assign]
 
 
 @mutant

@@ -146,6 +146,6 @@ def test_no_message_stops_an_agent_or_makes_it_begin_twice(seed: int) -> None:
     # Forty jobs were ever named rightly; what else was claimed is forgotten in time.
     attack.agent.disk_full = False
     attack.agent.wait(60)
-    assert len(attack.agent.core._claims) == 0
+    assert len(attack.agent.core._taking._claims) == 0
     assert len(attack.agent.core._heartbeats._listed) <= REMEMBERED
     assert not attack.agent.core._outbox._unwritten
