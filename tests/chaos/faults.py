@@ -10,13 +10,13 @@ import signal
 import threading
 import time
 from collections import Counter
-from pathlib import Path
 
 import msgspec
 
 from idlehands.house.running import RunningHouse
 from idlehands.house.status import ComponentStatus
 from tests.e2e.workplace import is_gone
+from tests.fixtures.stopping import is_stopped
 
 _EFFECT_SECONDS = 10.0
 
@@ -129,7 +129,7 @@ class Injector:
 
     def _prove(self) -> None:
         for pid, fault in list(self._unproven):
-            if _is_stopped(pid) if fault.signal == "SIGSTOP" else is_gone(pid):
+            if is_stopped(pid) if fault.signal == "SIGSTOP" else is_gone(pid):
                 self._unproven.remove((pid, fault))
                 self.injected.append(fault)
 
@@ -140,10 +140,3 @@ def _send(pid: int, number: signal.Signals) -> bool:
     except ProcessLookupError:
         return False
     return True
-
-
-def _is_stopped(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].startswith("T")
-    except OSError:
-        return False

@@ -26,6 +26,7 @@ from idlehands.house.running import RunningHouse
 from schemas.events import AnyEvent, JobEvent
 from schemas.specs import JobSpec, ScriptRef
 from tests.fixtures.broker import eventually
+from tests.fixtures.stopping import stop
 
 SCRIPT = Path(__file__).parent / "ledger_script.py"
 
@@ -148,8 +149,9 @@ class Workplace:
     @contextmanager
     def frozen(self, name: str) -> Iterator[None]:
         """Hold a component still: SIGSTOP, and SIGCONT at the end."""
-        pid = self.send(name, signal.SIGSTOP)
+        pid = self.pid(name)
         try:
+            stop(pid)
             yield
         finally:
             os.kill(pid, signal.SIGCONT)
