@@ -20,65 +20,27 @@ from hq.core.answering import Answering
 from hq.core.bookkeeping import LONGEST_SLEEP, Bookkeeping
 from hq.core.calls import Answered, Calls
 from hq.core.contact import Contact
-from hq.core.decide.asking import decide_silence
-from hq.core.decide.attempts import decide_interruption
 from hq.core.decide.deletion import decide_tidying
 from hq.core.decide.labels import FoundLabels
 from hq.core.decide.models import Source
-from hq.core.decide.requests import Refused
-from hq.core.decide.schedules import decide_due
-from hq.core.decide.stopping import TimedRules, decide_stop
-from hq.core.decide.waiting import find_absent, specs_in
+from hq.core.decide.waiting import find_absent
 from hq.core.dependents import Ended, FoundParents, FoundPipeline
 from hq.core.dues import Dues
 from hq.core.forgeries import Forgeries
-from hq.core.outputs import (
-    Answer,
-    LookUp,
-    LookUpLabels,
-    LookUpModel,
-    LookUpParents,
-    LookUpPast,
-    LookUpPipeline,
-    LookUpSeries,
-    LookUpSweep,
-    Output,
-    Publish,
-    RecordProgress,
-)
+from hq.core.outputs import LookUpParents, Output, Publish
+from hq.core.passing_time import PassingTime
+from hq.core.receiving import Receiving
 from hq.core.recording import Recording
 from hq.core.scheduler import AHEAD_SECONDS
-from hq.core.showing_services import read_services
 from hq.core.state import Change, State
 from hq.core.telling import tell_dependents
-from hq.core.timing import CLAIM_SECONDS, LOOP_GAP_SECONDS
+from hq.core.timing import LOOP_GAP_SECONDS
 from hq.core.waiting import Tidying, Waiting
 from hq.core.waking import Waking
 from hq.core.workers import Workers
-from schemas.events import Audited, Decision, JobCancelled
-from schemas.messages import HqState, Offers, Presence, Reply
-from schemas.requests import (
-    CHANGES,
-    CallService,
-    CancelPipeline,
-    Delete,
-    DeletePipeline,
-    DeleteSweep,
-    DeployService,
-    Label,
-    Ping,
-    PromoteModel,
-    ReadPast,
-    ReadSchedules,
-    ReadSeries,
-    ReadServices,
-    ReadStatus,
-    ReportTrial,
-    Retry,
-    RetryPipeline,
-    RollBackService,
-    StopService,
-)
+from schemas.events import Decision
+from schemas.messages import HqState, Offers
+from schemas.requests import Retry
 from schemas.specs import JobSpec
 
 #: One append carries at most this many decisions: enough to be cheap, few enough to be quick.
@@ -87,10 +49,8 @@ MAX_BATCH = 256
 LOG_SILENT_SECONDS = 5.0
 #: The leader says so this often; a standby that hears it does not take over.
 BEACON_SECONDS = 3.0
-MAX_TIMED = 500
 #: While calls of services are on their way, their deadlines are looked at this often.
 CALLS_SECONDS = 0.1
-_UNAVAILABLE = "the database does not answer: nothing was changed, try again in some seconds"
 
 
 class Authority:
@@ -131,42 +91,25 @@ class Authority:
         self._rest = rest
         self._beacon_at = now
         self._is_cut_off = False
-        self._forgeries = Forgeries(instance)
-        self._rules = TimedRules()
-        self._dues = Dues(state)
+        dues, forgeries = Dues(state), Forgeries(instance)
+        self._time = PassingTime(self.books, dues, forgeries)
+        self._receiving = Receiving(
+            self.books,
+            self._waiting,
+            answering=self._answering,
+            contact=self._contact,
+            calls=self._calls,
+            workers=self._workers,
+            dues=dues,
+            forgeries=forgeries,
+        )
         self.tick(now)
 
     # --- inputs ---------------------------------------------------------------
 
     def receive(self, message: Inbound | Refusal, now: float) -> None:
         """Take in one message. Never raises for what a message says."""
-        if isinstance(message, Refusal):
-            self._forgeries.count(message, now, self.books.wall)
-            self._outputs.extend(self._answering.refuse_malformed(message))
-            return
-        if message.retained and message.topic is not topics.PRESENCE:
-            # The broker repeats it at every connection, for ever: it was heard when it was sent.
-            self.books.count_refused("retained")
-            return
-        if message.topic is topics.HEARTBEAT:
-            self._on_heartbeat(message, now)
-        elif message.topic in (topics.PROGRESS, topics.LOG):
-            for topic, job, agent, data in self._contact.forward(message, now):
-                self._outputs.append(Publish(topic, {"job": job}, data))
-                self._outputs.append(RecordProgress(topic, agent, data))
-        elif message.topic is topics.REQUEST:
-            self._on_request(message, now)
-        elif message.topic is topics.PRESENCE:
-            self._on_presence(message, now)
-        elif message.topic is topics.ANSWER:
-            self._on_answers(message, now)
-        elif message.topic is topics.RESULT and self._waiting.has_results_of(message):
-            pass  # a copy waits: while the database is away, results come again and again
-        elif not self._waiting.is_full:
-            # Claims, declines and results: all are repeated or made good by their senders.
-            self._waiting.put(message)
-        else:
-            self.books.count_refused("overloaded")
+        self._outputs.extend(self._receiving.receive(message, now, log_silent=self.log_is_silent))
 
     def retry(self, request: Inbound, specs: dict[str, JobSpec]) -> None:
         """Go on with a request whose jobs were looked up. Jobs that were not found are missing."""
@@ -321,30 +264,8 @@ class Authority:
             batch.append(decision)
 
     def _decide_time(self, batch: list[Decision], now: float, wall: float) -> None:
-        """Decide what time alone brings: leases that ended, jobs that waited beyond `expires`."""
         recording = Recording(self.books, self._instance, now, wall)
-        for key in self.books.leases.ended(now)[:MAX_TIMED]:
-            job = self.state.jobs[key[0]]
-            attempt = job.attempt(key[1])
-            agent = attempt.agent if attempt else ""
-            # Heard from, long after the claim, but not of this attempt: it dropped the grant.
-            sighting = self.books.sightings.get(agent)
-            knows = sighting is not None and sighting.listed_at > self.books.claimed_at[key] + CLAIM_SECONDS
-            dropped = knows and sighting is not None and key not in sighting.phases
-            why = f"{agent} knows nothing of it" if dropped else f"{agent} was not heard from"
-            recording.record(decide_interruption(job, key[1], why, unheard=not dropped))
-        for key in self.books.asked.ended(now)[:MAX_TIMED]:
-            recording.record(decide_silence(self.state, key))
-        for job in self.books.expired(MAX_TIMED):
-            recording.record(JobCancelled(job.id, "hq", "it waited beyond its `expires`"))
-        for sweep, (rule, why) in self._rules.find(self.state, now, wall):
-            for event in decide_stop(self.state, sweep, rule, why, sweep.spec.stop.live, "hq"):
-                recording.record(event)
-        for schedule in self._dues.find(wall):
-            for event in decide_due(self.state, schedule, recording.ids, wall):
-                recording.record(event)
-        for note in self._forgeries.take_notes(now, recording.position):
-            recording.record(Audited(note, "hq"))
+        self._time.decide(recording, now, wall)
         self._keep(batch, recording)
 
     def _decide_workers(self, batch: list[Decision], now: float, wall: float) -> None:
@@ -387,96 +308,6 @@ class Authority:
         """Tell whether an append has been in flight for too long to accept changes."""
         since = self._in_flight_since
         return since is not None and self._last_loop - since > LOG_SILENT_SECONDS
-
-    # --- details ----------------------------------------------------------------
-
-    def _on_heartbeat(self, message: Inbound, now: float) -> None:
-        agent = message.names["agent"]
-        if agent in self.books.booting:
-            return  # its boot is not in the log yet; it asks again soon
-        answer = self._contact.hear(agent, message.data, now)
-        self._calls.look_again()
-        if answer.needs_decision and not self._waiting.is_full:
-            self._waiting.put(message)
-        if answer.ack is not None:
-            self._outputs.append(Publish(topics.ACK, {"agent": agent}, answer.ack))
-
-    def _on_presence(self, message: Inbound, now: float) -> None:
-        presence: Presence = message.data
-        sighting = self.books.sightings.get(message.names["agent"])
-        if sighting is not None and not presence.online and presence.boot == sighting.boot:
-            # A hint only: no offers until it is heard again, and no grants. Leases run on.
-            sighting.standing = None
-            sighting.cool_until = max(sighting.cool_until, now + 1.0)
-
-    def _on_request(self, message: Inbound, now: float) -> None:
-        request = message.data
-        if isinstance(request, Ping | ReadStatus):
-            self._outputs.append(self._answering.answer_now(message, now, log_silent=self.log_is_silent))
-        elif isinstance(request, CallService):
-            self._on_call(message, now)
-        elif isinstance(request, ReportTrial):
-            self._outputs.extend(self._answering.hear_trial(message, now))
-        elif isinstance(request, ReadServices):
-            result = read_services(request, self.books, self._calls, self._workers, now)
-            self._outputs.append(Answer(message, Reply(message.id, True, self.books.committed, result)))
-        elif isinstance(request, ReadSchedules):
-            result = self._dues.read(request.schedule)
-            self._outputs.append(Answer(message, Reply(message.id, True, self.books.committed, result)))
-        elif self._waiting.is_full or (isinstance(request, CHANGES) and self.log_is_silent):
-            self._outputs.append(self._answering.refuse(message, "unavailable", _UNAVAILABLE))
-        elif isinstance(request, ReadSeries):
-            sweep = self.state.sweeps.get(request.sweep)
-            if sweep is None:
-                self._outputs.append(self._answering.answer_found(message, None))
-            else:
-                self._outputs.append(LookUpSeries(message, sweep.spec.metric))
-        elif isinstance(request, ReadPast):
-            sweep = self.state.sweeps.get(request.sweep)
-            if sweep is None:
-                self._outputs.append(self._answering.answer_found(message, None))
-            elif sweep.spec.past_blob is None:
-                self._outputs.append(self._answering.answer_found(message, {"past": [], "more": False}))
-            else:
-                self._outputs.append(LookUpPast(message, sweep.spec.past_blob))
-        elif isinstance(request, Retry):
-            self._outputs.append(LookUp(message, request.jobs))
-        elif isinstance(request, Delete):
-            # What has ended is in memory for a while only.
-            state = self.state
-            if all(job in state.jobs or job in state.finished for job in request.jobs):
-                self._waiting.put((message, {}))
-            else:
-                self._outputs.append(LookUp(message, request.jobs))
-        elif isinstance(request, Label):
-            # Also of what lives: it may end before this is decided.
-            self._outputs.append(LookUpLabels(message, request.ids))
-        elif isinstance(request, RetryPipeline | CancelPipeline | DeletePipeline):
-            self._outputs.append(LookUpPipeline(message, request.pipeline))
-        elif isinstance(request, DeleteSweep):
-            self._outputs.append(LookUpSweep(message, request.sweep))
-        elif isinstance(request, PromoteModel):
-            self._outputs.append(LookUpModel(message, request.job, request.sweep))
-        else:
-            if isinstance(request, DeployService | RollBackService | StopService):
-                self._workers.look_again()
-            if absent := find_absent(self.state, specs_in(request)):
-                self._outputs.append(LookUpParents(absent, message))
-            else:
-                self._waiting.put(message)
-
-    def _on_call(self, message: Inbound, now: float) -> None:
-        try:
-            self._outputs.extend(self._calls.ask(message, self._answering.submitter(message), now))
-        except Refused as refused:
-            self._outputs.append(self._answering.refuse(message, refused.code, refused.message))
-
-    def _on_answers(self, message: Inbound, now: float) -> None:
-        outputs, logged = self._calls.answered(message, now)
-        self._outputs.extend(outputs)
-        for answered in logged:
-            # However full it is: somebody waits for it, and their number is bounded.
-            self._waiting.put(answered)
 
     def _offer(self, now: float) -> bool:
         books = self.books
