@@ -4,6 +4,7 @@ import ast
 import json
 import re
 from pathlib import Path
+from types import ModuleType
 from typing import Any, get_args
 
 import msgspec
@@ -257,9 +258,13 @@ def _structs() -> dict[str, list[str]]:
             pipelines,
         )
         for kind in vars(module).values()
-        if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and kind.__module__ == module.__name__
+        if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and _is_of(kind, module)
     ]
     return {kind.__name__: _fields(kind) for kind in kinds if kind.__name__ not in inside}
+
+
+def _is_of(kind: type, module: ModuleType) -> bool:
+    return f"{kind.__module__}.".startswith(f"{module.__name__}.")
 
 
 def _fields(kind: type[msgspec.Struct]) -> list[str]:
