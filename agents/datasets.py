@@ -26,14 +26,13 @@ from agents.blobs import BlobBroken, BlobRefused, Blobs, BlobUnavailable, Wait
 from agents.bundles import BundleUnreachable
 from agents.pack import PackTooBig, read_signature
 from agents.unpack import BundleBroken, Rules, unpack
-from schemas.paths import is_path_below
+from schemas.datasets import Reference, parse_reference
 
 QUOTA_BYTES = 20 * 1024**3
 _FILES_AT_MOST = 200_000
 #: Of the disk, what is left to its owner.
 _FREE_BYTES = 512 * 1024**2
 _PATIENCE_SECONDS = 15.0
-_REFERENCE = re.compile(r"data://([a-z0-9][a-z0-9._-]{0,62})(?:@([0-9a-f]{4,64}))?(?:/(.+))?")
 _BLOB = re.compile(r"blob://([0-9a-f]{64})/([0-9]{1,12})")
 
 
@@ -55,27 +54,16 @@ class Version(Struct, frozen=True):
     bytes: int
 
 
-class Reference(Struct, frozen=True):
-    """What a parameter asks for: `data://NAME@VERSION/PATH`, the last two where they are given."""
-
-    name: str
-    version: str = ""
-    path: str = ""
-
-
-def parse_reference(text: str) -> Reference:
+def read_dataset(text: str) -> Reference:
     """Return what a value that begins with `data://` asks for.
 
     Raises:
         DatasetFailure: If it cannot be understood.
     """
-    found = _REFERENCE.fullmatch(text)
-    if found is None or (found[3] and not is_path_below(found[3])):
-        raise DatasetFailure(
-            "dataset_missing",
-            f"{text[:200]!r} is no dataset: write data://NAME, data://NAME@VERSION or .../FILE",
-        )
-    return Reference(found[1], found[2] or "", found[3] or "")
+    try:
+        return parse_reference(text)
+    except ValueError as error:
+        raise DatasetFailure("dataset_missing", str(error)) from None
 
 
 def parse_blob(text: str) -> Version:
@@ -113,9 +101,10 @@ class DatasetStore:
         try:
             said = self._blobs.read_json(f"datasets/{reference.name}", self._patience_seconds, wait)
         except BlobRefused as error:
+            why = "" if " 404 " in str(error) else f" ({error})"
             raise DatasetFailure(
                 "dataset_missing",
-                f"there is no dataset {reference.name!r} ({error}). `idlehands data list` shows all",
+                f"there is no dataset {reference.name!r}{why}. `idlehands data list` shows all",
             ) from None
         except BlobUnavailable as error:
             raise BundleUnreachable(f"dataset {reference.name} could not be looked up: {error}") from None

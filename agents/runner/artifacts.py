@@ -41,19 +41,26 @@ def take_artifacts(workspace: Workspace, globs: Iterable[str]) -> Taken:
                 continue
             if not any(pattern.fullmatch(found.name) for pattern in patterns):
                 continue
-            if found.name in taken:
-                taken[f"{found.name} "] = "a file was saved under that name"
-            elif len(found.name) > _NAME_CHARACTERS or not is_path_below(found.name):
+            if len(found.name) > _NAME_CHARACTERS or not is_path_below(found.name):
                 taken[found.name] = "its name has characters that not every system takes, or is too long"
             else:
                 place = workspace.outgoing / f"_{number}"
                 workspace.outgoing.mkdir(parents=True, exist_ok=True, mode=0o700)
                 found.move(place)
                 is_file = stat.S_ISREG(place.lstat().st_mode)
-                taken[found.name] = place if is_file else "it is no plain file"
+                kept = taken.setdefault(found.name, place if is_file else "it is no plain file")
+                if kept is not place and is_file and not _is_same(kept, place):
+                    taken[f"{found.name} (by its glob)"] = "another file was saved under that name"
     except PackTooBig as error:
         taken["..."] = f"the working directory was not searched to its end: {error}"
     return taken
+
+
+def _is_same(kept: Path | str, other: Path) -> bool:
+    """Tell whether a file that matches is the one that the script saved."""
+    import filecmp
+
+    return not isinstance(kept, str) and filecmp.cmp(kept, other, shallow=False)
 
 
 def compile_glob(glob: str) -> re.Pattern[str]:

@@ -9,16 +9,17 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from agents.datasets import Reference, Version, link_file, link_tree, parse_blob, parse_reference
+from agents.datasets import DatasetFailure, Version, link_file, link_tree, parse_blob, read_dataset
 from agents.models import ModelFiles, choose_file, content_of, read_reference, resolve_model
 from agents.runner.site import Site
 from agents.runner.watch import StopRequest
 from agents.runner.workspace import Workspace
+from schemas.datasets import PREFIX as _PREFIX
+from schemas.datasets import Reference
 from schemas.facts import Artifact, ModelUse
 from schemas.registry import PREFIX as _MODEL
 from schemas.specs import JobSpec
 
-_PREFIX = "data://"
 _BLOB = "blob://"
 
 
@@ -28,7 +29,8 @@ class Inputs:
     def __init__(self, site: Site, workspace: Workspace, stop: StopRequest) -> None:
         self._site, self._workspace, self._stop = site, workspace, stop
         self._taken: list[str] = []
-        self._places: dict[Reference, Path] = {}
+        #: Where the script sees it, and where its content lies.
+        self._places: dict[Reference, tuple[Path, Path]] = {}
         self._blobs: dict[str, Path] = {}
         self._models: dict[str, tuple[Path, ModelFiles]] = {}
         #: Which version of each dataset is used.
@@ -65,12 +67,17 @@ class Inputs:
             return str(self._place_model(value, is_sandboxed))
         if not isinstance(value, str) or not value.startswith(_PREFIX):
             return value
-        reference = parse_reference(value)
+        reference = read_dataset(value)
         whole = replace(reference, path="")
         if whole not in self._places:
             self._places[whole] = self._take(whole, is_sandboxed)
-        place = self._places[whole]
-        return str(place / reference.path if reference.path else place)
+        place, content = self._places[whole]
+        if not reference.path:
+            return str(place)
+        if not (content / reference.path).exists():
+            has = "has no file" if content.is_dir() else "is one file, and has no"
+            raise DatasetFailure("dataset_missing", f"dataset {reference.name} {has} {reference.path!r}")
+        return str(place / reference.path)
 
     def _place_model(self, value: str, is_sandboxed: bool) -> Path:
         """Return the path of a model's one file, or of the folder with its files."""
@@ -102,16 +109,16 @@ class Inputs:
         version = parse_blob(value)
         if version.sha256 not in self._blobs:
             # A folder for each: their files are called by their hashes.
-            self._blobs[version.sha256] = self._show(version, f"blob-{version.sha256[:24]}", is_sandboxed)
+            self._blobs[version.sha256], _ = self._show(version, f"blob-{version.sha256[:24]}", is_sandboxed)
         return self._blobs[version.sha256]
 
-    def _take(self, reference: Reference, is_sandboxed: bool) -> Path:
+    def _take(self, reference: Reference, is_sandboxed: bool) -> tuple[Path, Path]:
         version = self._site.datasets.resolve(reference, self._stop.event.wait)
-        place = self._show(version, f"{version.name}-{version.sha256[:12]}", is_sandboxed)
+        shown = self._show(version, f"{version.name}-{version.sha256[:12]}", is_sandboxed)
         self.versions[version.name] = version.sha256
-        return place
+        return shown
 
-    def _show(self, version: Version, folder: str, is_sandboxed: bool) -> Path:
+    def _show(self, version: Version, folder: str, is_sandboxed: bool) -> tuple[Path, Path]:
         content = self._site.datasets.take(version, self._stop.event.wait)
         self._taken.append(version.sha256)
         place = self._workspace.private / "data" / folder
@@ -120,4 +127,4 @@ class Inputs:
             self._workspace.shown[place] = content
         elif not place.exists():
             link_tree(content, place)
-        return place / version.filename
+        return place / version.filename, content / version.filename

@@ -3,6 +3,7 @@
 Where it is not, it says so with None and the attempt gets a fresh interpreter.
 """
 
+import io
 import logging
 import marshal
 import os
@@ -71,6 +72,8 @@ class Started(Struct):
 class _Look(Struct):
     imports: Imports
     code: bytes | None
+    #: Why it cannot be compiled would be said in other words than `python script.py` has for it.
+    is_unreadable: bool
 
 
 class WarmLauncher:
@@ -101,7 +104,7 @@ class WarmLauncher:
             return None
         beside = names_beside(script.parent)
         look = self._look_at(request, script)
-        if any(
+        if look.is_unreadable or any(
             (script.parent / file).exists()
             for name in look.imports.heavy
             for file in READ_AT_IMPORT.get(name, ())
@@ -176,7 +179,9 @@ class WarmLauncher:
                 return found
             source = script.read_bytes()
             imports = find_imports(source, script.parent)
-            look = self._looks[key] = _Look(imports, self._compile(source, str(script)))
+            look = self._looks[key] = _Look(
+                imports, self._compile(source, str(script)), _is_unreadable(source)
+            )
             if len(self._looks) > _SCRIPTS_AT_MOST:
                 del self._looks[next(iter(self._looks))]
             return look
@@ -237,6 +242,17 @@ class WarmLauncher:
         return self._sandbox.enclose_warm(
             [*begin, "strict", has_own_users, room], folders=folders, network=shape.network
         )
+
+
+def _is_unreadable(source: bytes) -> bool:
+    """Tell whether it has zero bytes, or names an encoding that there is not."""
+    import tokenize
+
+    try:
+        tokenize.detect_encoding(io.BytesIO(source).readline)
+    except SyntaxError:
+        return True
+    return b"\0" in source
 
 
 def _is_plain(request: Request) -> bool:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from idlehands.cli import words
+from idlehands.cli.data_words import check_data
 from idlehands.cli.job_options import Placed, Template
 from idlehands.cli.script_arguments import check_arguments
 
@@ -41,7 +42,11 @@ def store_script(client: "Client", script: Path, given: Placed) -> "tuple[Script
 def build_job(
     client: "Client", script: Path, params: dict[str, Any], argv: Sequence[str], given: Template
 ) -> "JobSpec":
-    """Return the spec of a job, with the script stored. Raises as `store_script`."""
+    """Return the spec of a job, with the script stored.
+
+    Raises as `store_script`, and Stop if it names a dataset that the house has not.
+    """
+    check_data(client.rest, [*params.values(), *argv], force=given.force)
     fields = given.spec_fields()
     reference, source, fields["needs"] = store_script(client, script, given)
     return words.build_spec(reference, params=params, argv=argv, source=source, **fields)

@@ -323,7 +323,10 @@ def test_a_dataset_reaches_the_script_as_a_path_and_the_result_names_its_version
     assert added.stdout == f"table@{result['datasets']['table'][:12]}\n"
     assert "table.csv" in idlehands(work.house, tmp_path, "data", "show", "table").stdout
     assert idlehands(work.house, tmp_path, "data", "remove", "table").returncode == 0
-    gone = submit_and_wait(work, tmp_path, "sums.py", "--param", "table=data://table")
+    refused = idlehands(work.house, tmp_path, "submit", "sums.py", "--param", "table=data://table")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "there is no dataset table" in refused.stderr
+    gone = submit_and_wait(work, tmp_path, "sums.py", "--force", "--param", "table=data://table")
     assert gone["results"][0]["result"]["failure"]["kind"] == "dataset_missing"
 
 

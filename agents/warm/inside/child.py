@@ -9,7 +9,7 @@ import time
 from types import ModuleType
 from typing import Any
 
-from . import cradle, ending
+from . import cradle, ending, kernel
 from .importing import Importer
 from .serving import Order
 
@@ -39,9 +39,8 @@ def _become(received: Order) -> "tuple[Any, dict[str, Any], list[BaseException]]
     os.chdir(order["folder"])
     sys.argv[:] = order["argv"]
     sys.orig_argv[:] = [sys.orig_argv[0], *order["argv"]]
-    _write_down(
-        received.importer.arguments_room, b"".join([os.fsencode(word) + b"\0" for word in sys.orig_argv])
-    )
+    words = b"".join([os.fsencode(word) + b"\0" for word in sys.orig_argv])
+    _write_down(received.importer.layout, words, order["environment"])
     sys.path.insert(0, order["path"])
     _begin_anew(order["threads"], received.importer)
     path = order["script"]
@@ -96,13 +95,15 @@ def _replace_environment(block: bytes, importer: Importer) -> None:
     # Most are what they were; and the order is that of a process that was started with them.
     known.clear()
     known.update(wanted)
-    # Others read these of a process where the kernel put them, and so find whose script this is.
-    _write_down(importer.variables_room, block)
 
 
-def _write_down(room: "tuple[int, int]", content: bytes) -> None:
-    address, size = room
-    ctypes.memmove(address, content[: size - 1].ljust(size, b"\0"), size)
+def _write_down(layout: kernel.Layout, words: bytes, variables: bytes) -> None:
+    """Show both where others read them of a process, and so find whose script this is."""
+    lengths = []
+    for (address, size), content in ((layout.arguments, words), (layout.environment, variables)):
+        ctypes.memmove(address, content[: size - 1].ljust(size, b"\0"), size)
+        lengths.append(min(len(content), size))
+    layout.cut(*lengths)
 
 
 def _begin_anew(threads: int, importer: Importer) -> None:

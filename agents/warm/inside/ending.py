@@ -2,7 +2,8 @@
 
 Traceback or `SystemExit`, threads, `atexit`, streams, and the end of all that
 the script made, destructors included. What was there before the script
-stays untouched: to free it would copy all of its memory first.
+stays untouched: to free it would copy all of its memory first. What calls the
+script's own functions is hidden: they must not find it on their stack.
 """
 
 import atexit
@@ -14,6 +15,7 @@ import weakref
 from typing import Any
 
 from . import kernel
+from .hiding import hide
 
 _older: "dict[str, Any]" = {}
 _own: "list[str]" = []
@@ -36,6 +38,7 @@ def hide_own_modules() -> None:
         del sys.modules[name]
 
 
+@hide
 def finish(failed: "list[BaseException]") -> None:
     """Tell how the script ended and end the process; never returns."""
     code = 0
@@ -60,6 +63,7 @@ def finish(failed: "list[BaseException]") -> None:
     os._exit((code if is_flushed or code else 120) & 0xFF)
 
 
+@hide
 def _tell(error: BaseException) -> int:
     """Return the exit code for what the script raised, once its traceback is out."""
     if isinstance(error, SystemExit):
@@ -78,7 +82,8 @@ def _tell(error: BaseException) -> int:
     if isinstance(worse, SystemExit):
         return _leave(worse)
     if worse is not None:
-        worse.__traceback__ = worse.__traceback__.tb_next
+        if worse.__traceback__.tb_frame.f_globals is globals():
+            worse.__traceback__ = worse.__traceback__.tb_next
         worse.__context__ = None
         _say("Error in sys.excepthook:\n")
         sys.__excepthook__(type(worse), worse, worse.__traceback__)
@@ -111,11 +116,12 @@ def _say_ignored(error: BaseException, where: Any) -> None:
     sys.__excepthook__(type(error), error, error.__traceback__)
 
 
+@hide
 def _flush() -> bool:
     fine = True
     for stream in (sys.stdout, sys.stderr):
         try:
-            if stream is not None and not stream.closed:
+            if stream is not None and not _is_closed(stream):
                 stream.flush()
         except BaseException as error:
             fine = fine and stream is not sys.stdout
@@ -124,6 +130,15 @@ def _flush() -> bool:
     return fine
 
 
+def _is_closed(stream: Any) -> bool:
+    # Whatever a script put in a stream's place need not have all that a stream has.
+    try:
+        return bool(stream.closed)
+    except Exception:
+        return False
+
+
+@hide
 def _clear_modules() -> None:
     """Let go of all that the script brought, in the order in which an interpreter does."""
     for name in _CLEARED:
@@ -132,6 +147,8 @@ def _clear_modules() -> None:
     sys.stdin, sys.stdout, sys.stderr = sys.__stdin__, sys.__stdout__, sys.__stderr__
     left = []
     modules: dict[str, Any] = sys.modules
+    # An interpreter that ends has no modules any more, and so shows no lines of source.
+    modules["io"] = None
     for name in _find_newer(modules):
         try:
             left.append(weakref.ref(modules[name]))
@@ -163,6 +180,7 @@ def _find_newer(modules: "dict[str, Any]") -> "list[str]":
     return newer[::-1]
 
 
+@hide
 def _clear(namespace: "dict[str, Any]") -> None:
     for name in list(namespace):
         if isinstance(name, str) and name.startswith("_") and not name.startswith("__"):

@@ -14,6 +14,7 @@ import weakref
 from importlib import import_module
 from typing import Any
 
+from . import kernel
 from .first_uses import FirstUses
 
 TYPE_CHECKING = False
@@ -48,7 +49,8 @@ class Importer:
         #: Functions that take a number of threads.
         self.setters: list[Any] = []
         self._uses = FirstUses()
-        self.arguments_room, self.variables_room = _find_rooms()
+        #: Where the command line and the environment of a script are seen.
+        self.layout = _find_layout()
 
     def take(self, names: "list[str]") -> "dict[str, Any]":
         """Import modules and return the report for the agent."""
@@ -166,12 +168,8 @@ def _find_setters() -> "list[Any]":
     return found
 
 
-def _find_rooms() -> "list[tuple[int, int]]":
-    """Return where the kernel reads this process's command line and environment: addresses and lengths."""
-    with open("/proc/self/stat", "rb") as file:
-        line = file.read()
-    fields = line[line.rindex(b")") + 2 :].split()
+def _find_layout() -> kernel.Layout:
     # The C library still points there, so its variables get another place first.
     for name, value in os.environ.items():
         os.putenv(name, value)
-    return [(int(fields[at]), int(fields[at + 1]) - int(fields[at])) for at in (45, 47)]
+    return kernel.Layout()

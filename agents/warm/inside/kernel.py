@@ -59,6 +59,31 @@ def collapse(address: int, size: int) -> None:
     _check(libc.madvise(ctypes.c_void_p(address), ctypes.c_size_t(size), 25), "madvise")
 
 
+class Layout:
+    """Where the kernel reads a process's command line and environment, and all else that it keeps of it."""
+
+    def __init__(self) -> None:
+        with open("/proc/self/stat", "rb") as file:
+            line = file.read()
+        fields = line[line.rindex(b")") + 2 :].split()
+        #: Code, data, the heap's begin and end, stack, command line, environment: a `struct prctl_mm_map`.
+        self._places = [int(fields[at]) for at in (23, 24, 42, 43, 44, 44, 25, 45, 46, 47, 48)]
+        #: Addresses and lengths.
+        self.arguments = (self._places[7], self._places[8] - self._places[7])
+        self.environment = (self._places[9], self._places[10] - self._places[9])
+
+    def cut(self, arguments: int, environment: int) -> None:
+        """Let both end after so many bytes. A kernel that was built without that shows the rest too."""
+        places = [*self._places]
+        libc.sbrk.restype = ctypes.c_void_p
+        places[5] = libc.sbrk(0)
+        places[8] = places[7] + arguments
+        places[10] = places[9] + environment
+        told = (ctypes.c_uint64 * 13)(*places, 0, 0xFFFFFFFF << 32)
+        # 35, 14 is PR_SET_MM, PR_SET_MM_MAP; no auxiliary vector, and no other program file.
+        libc.prctl(35, 14, told, ctypes.sizeof(told), 0)
+
+
 def drop_rights() -> None:
     """Give up every capability for good, in this process and in all it will start. Raises OSError."""
     for number in range(64):

@@ -12,7 +12,8 @@ import pytest
 from agents import datasets as module
 from agents.blobs import Blobs
 from agents.bundles import BundleUnreachable
-from agents.datasets import DatasetFailure, DatasetStore, Reference, Version, link_tree, parse_reference
+from agents.datasets import DatasetFailure, DatasetStore, Version, link_tree, read_dataset
+from schemas.datasets import Reference
 from tests.unit.agents.runner.conftest import BlobServer, rest
 
 __all__ = ["rest"]
@@ -73,7 +74,7 @@ def gets(rest: BlobServer) -> int:
     ],
 )
 def test_a_reference_names_dataset_version_and_file(text: str, reference: Reference) -> None:
-    assert parse_reference(text) == reference
+    assert read_dataset(text) == reference
 
 
 @pytest.mark.parametrize(
@@ -81,7 +82,7 @@ def test_a_reference_names_dataset_version_and_file(text: str, reference: Refere
 )
 def test_what_cannot_be_understood_is_a_named_failure(text: str) -> None:
     with pytest.raises(DatasetFailure, match="is no dataset") as raised:
-        parse_reference(text)
+        read_dataset(text)
 
     assert raised.value.kind == "dataset_missing"
 

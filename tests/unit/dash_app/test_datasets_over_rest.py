@@ -6,6 +6,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from idlehands.cli.data_words import check_data
+from idlehands.cli.exits import Stop
 from idlehands.client.datasets import DatasetRefused, add_dataset
 from idlehands.client.files import get_file
 from tests.unit.dash_app.conftest import LittleHouse
@@ -105,3 +107,16 @@ def test_what_is_not_there_or_empty_is_no_dataset(reader: Reader, tmp_path: Path
     for path in (tmp_path / "nothing", tmp_path / "empty"):
         with pytest.raises(DatasetRefused):
             add_dataset(reader.rest, "wine", path)
+
+
+def test_a_job_is_refused_that_names_a_dataset_or_a_version_that_the_house_has_not(
+    reader: Reader, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("given")
+    version = add_dataset(reader.rest, "given", tmp_path / "file")["sha256"]
+
+    check_data(reader.rest, ["data://given", [f"data://given@{version[:6]}/a.csv", 3], "given@7", None])
+    for wrong in ("data://given@7", "data://Given", "data://nowhere", ["x", "data://given@77777777"]):
+        check_data(reader.rest, [wrong], force=True)
+        with pytest.raises(Stop, match="--force submits it all the same"):
+            check_data(reader.rest, [wrong])

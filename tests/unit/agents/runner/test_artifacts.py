@@ -58,6 +58,26 @@ def test_saved_files_and_what_the_globs_match_are_artifacts(
     assert [note.split(":")[0] for note in result.notes] == [f"saved {one.name}" for one in result.artifacts]
 
 
+def test_a_file_that_was_saved_and_matches_is_told_once_and_another_of_its_name_is_left_out(
+    bench: Bench, rest: BlobServer
+) -> None:
+    result = bench.run(
+        "import idlehands\n"
+        "for name in ('same', 'other'):\n"
+        "    open(name, 'w').write(name)\n"
+        "    idlehands.save(name, name)\n"
+        "open('other', 'w').write('later')\n",
+        artifacts=("same", "other"),
+    )
+
+    assert contents(result, rest) == {"same": b"same", "other": b"other"}
+    assert sorted(note.split(":")[0] for note in result.notes) == [
+        "saved 'other (by its glob)'",
+        "saved other",
+        "saved same",
+    ]
+
+
 def test_a_failed_attempt_leaves_its_artifacts_too(bench: Bench, rest: BlobServer) -> None:
     result = bench.run(WRITE + "sys.exit(3)\n", artifacts=("d.png",))
 

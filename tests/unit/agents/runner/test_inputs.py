@@ -118,7 +118,13 @@ def test_what_is_no_blob_is_a_named_failure(bench: Bench, named: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("named", "kind"), [("data://beer", "dataset_missing"), ("data://Wine!", "dataset_missing")]
+    ("named", "kind"),
+    [
+        ("data://beer", "dataset_missing"),
+        ("data://Wine!", "dataset_missing"),
+        # It is one file.
+        ("data://wine/red.csv", "dataset_missing"),
+    ],
 )
 def test_a_dataset_that_there_is_not_is_a_named_failure(bench: Bench, named: str, kind: str) -> None:
     result = bench.run(READ, params={"data": named})

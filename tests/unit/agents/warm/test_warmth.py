@@ -229,3 +229,11 @@ def test_secrets_never_come_into_a_shared_interpreter(tmp_path: Path) -> None:
         assert result.failure.kind == "secrets_missing"
     finally:
         bench.close()
+
+
+def test_a_script_that_cannot_be_read_gets_a_fresh_interpreter_whose_words_for_it_are_python_s(
+    runs: Runs,
+) -> None:
+    for source in ("# -*- coding: nonsense -*-\n", "print(1)\n\0"):
+        script = Script(source)
+        assert runs.fork(script, runs.make(script)) is None

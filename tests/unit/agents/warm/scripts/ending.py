@@ -137,6 +137,43 @@ ENDING = {
         import os, sys
         os.close(1)
         sys.exit(0)"""),
+    "stdout closed before the exit handlers": script("""
+        import atexit, sys, traceback
+
+        atexit.register(print, "late")
+        atexit.register(traceback.print_stack)
+        sys.stdout.close()
+    """),
+    "a stream of its own that cannot be flushed": script("""
+        import sys
+
+        class Stream:
+            def write(self, text):
+                return len(text)
+
+            def flush(self):
+                raise OSError("no")
+
+        sys.stdout = Stream()
+        print("lost")
+    """),
+    "a generator that does not end": script("""
+        def endless():
+            try:
+                yield
+            except GeneratorExit:
+                yield
+
+        waiting = endless()
+        next(waiting)
+    """),
+    "a destructor that fails": script("""
+        class Thing:
+            def __del__(self):
+                1 / 0
+
+        thing = Thing()
+    """),
     "coroutine never awaited": script("""
         async def f():
             pass

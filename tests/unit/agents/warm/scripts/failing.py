@@ -108,6 +108,12 @@ FAILING = {
         import sys
         sys.excepthook = lambda t, v, tb: print('hook', t, v, tb.tb_lineno, sys.exc_info())
         1 / 0"""),
+    "a hook that looks at the stack": script("""
+        import sys, traceback
+
+        sys.excepthook = lambda *_: traceback.print_stack()
+        1 / 0
+    """),
     "a hook that fails": script("""
         import sys
 

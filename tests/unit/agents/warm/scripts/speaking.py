@@ -55,6 +55,14 @@ SPEAKING = {
         c = ctypes.CDLL(None)
         c.getenv.restype = ctypes.c_char_p
         print(c.getenv(b'IDLEHANDS_JOB'), c.getenv(b'PATH'), c.getenv(b'IDLEHANDS_ROOM'))"""),
+    "the command line as others see it": script(
+        """
+        import psutil
+
+        print(psutil.Process().cmdline(), open("/proc/self/cmdline").read())
+        """,
+        argv=("one", "", "two words"),
+    ),
     "flags and streams": script("""
         import sys
         print(sys.flags, sys.stdin, sys.stdout, sys.stderr, sys.__stdout__ is sys.stdout)
