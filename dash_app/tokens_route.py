@@ -2,13 +2,11 @@
 
 import asyncio
 import time
-from collections import OrderedDict
 from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter
 from fastapi import Path as InPath
-from msgspec import Meta, Struct, json
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -21,23 +19,11 @@ from idlehands.house.tokens import FILE_NAME, StoredToken, TokenRole, add_token,
 
 #: Not called `token`: that is the secret, which has no place in a URL.
 OneToken = Annotated[str, InPath(alias="id", json_schema_extra={"pattern": "^[0-9a-f]{12}$"})]
-_REMEMBERED = 200
-_REMEMBERED_SECONDS = 3600.0
-
-
-class _Made(Struct, frozen=True):
-    """What a request with a key was answered; of a token nothing else remembers the secret."""
-
-    asked: bytes
-    answer: dict[str, Any]
-    at: Annotated[float, Meta(description="On the monotonic clock.")]
 
 
 def build_router(house: House) -> APIRouter:
     """Return the routes below the API's root."""
     router = APIRouter(tags=["tokens"])
-    made: OrderedDict[tuple[str, str], _Made] = OrderedDict()
-    one_at_a_time = asyncio.Lock()
 
     @router.get("/tokens")
     async def list_tokens() -> Response:
@@ -53,16 +39,10 @@ def build_router(house: House) -> APIRouter:
         """
         body: TokenBody = await read_body(request, TokenBody)
         by = principal_of(request).name
-        asked = json.encode(body)
-        async with one_at_a_time:
-            known = _find_made(made, by, idempotency_key)
-            if known is not None and known.asked != asked:
-                raise Problem(409, "key_reused", "This Idempotency-Key was used for another token.")
-            if known is None:
-                known = _Made(asked, await make_token(house, body, by), time.monotonic())
-                if idempotency_key is not None:
-                    made[by, idempotency_key] = known
-        return answer(known.answer, 201)
+        made = await house.repeats.once(
+            by, idempotency_key, "create_token", body, lambda: make_token(house, body, by)
+        )
+        return answer(made, 201)
 
     @router.delete("/tokens/{id}")
     async def revoke_token(identity: OneToken, request: Request) -> Response:
@@ -127,13 +107,6 @@ async def _change(house: House, change: Any) -> Any:
             "read_only",
             f"This server cannot use the tokens ({error.strerror}): `idlehands token` on the HQ host can.",
         ) from None
-
-
-def _find_made(made: OrderedDict[tuple[str, str], _Made], by: str, key: str | None) -> _Made | None:
-    now = time.monotonic()
-    while made and (len(made) > _REMEMBERED or now - next(iter(made.values())).at > _REMEMBERED_SECONDS):
-        made.popitem(last=False)
-    return None if key is None else made.get((by, key))
 
 
 def _show(one: StoredToken) -> dict[str, Any]:

@@ -22,7 +22,9 @@ from hq.log.port import LogUnreadable
 from hq.past import PastAsked, PastReader
 from hq.promoting import read_source
 from hq.read_models.models import JOBS, SWEEPS, change_of
+from hq.scripts import find_untaken
 from hq.series import SeriesAsked, read_series
+from schemas.spaces import Dimension
 from schemas.specs import JobSpec
 
 #: A job that ended a moment ago may not be in its read model yet.
@@ -135,6 +137,12 @@ class SpecLookUp:
             done(read_series(self._database, asked))
 
         self._requests.put(look_up)
+
+    def submit_script(
+        self, job: JobSpec, space: dict[str, Dimension], done: Callable[[tuple[str, ...]], None]
+    ) -> None:
+        """Call `done` with what the job's script would not take of a space; see `hq.scripts`."""
+        self._requests.put(lambda: done(find_untaken(self._database, job, space)))
 
     def submit_past(self, asked: PastAsked, done: Callable[[dict[str, Any]], None]) -> None:
         """Call `done` with trials of another time; see `hq.past`."""

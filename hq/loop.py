@@ -30,6 +30,7 @@ from hq.core.outputs import (
     LookUpParents,
     LookUpPast,
     LookUpPipeline,
+    LookUpScript,
     LookUpSeries,
     LookUpSweep,
     Output,
@@ -111,6 +112,13 @@ class PipelineFound(Struct, frozen=True):
 
     request: Inbound
     found: FoundPipeline
+
+
+class ScriptRead(Struct, frozen=True):
+    """The look-up: what a sweep's script would not take of another space."""
+
+    request: Inbound
+    problems: tuple[str, ...]
 
 
 class LabelsFound(Struct, frozen=True):
@@ -241,6 +249,8 @@ class Loop:
                 self._authority.found_pipeline(request, found)
             case LabelsFound(request=request, found=found):
                 self._authority.found_labels(request, found)
+            case ScriptRead(request=request, problems=problems):
+                self._authority.found_script(request, problems)
             case Tidy(jobs=jobs, sweeps=sweeps):
                 self._authority.tidy(jobs, sweeps)
             case Connected():
@@ -302,6 +312,10 @@ class Loop:
             case LookUpLabels(request=request, ids=ids):
                 self._specs.submit_labels(
                     ids, self._is_projected(), lambda found: self._inbox.put(LabelsFound(request, found))
+                )
+            case LookUpScript(request=request, job=job, space=space):
+                self._specs.submit_script(
+                    job, space, lambda found: self._inbox.put(ScriptRead(request, found))
                 )
             case LookUpPipeline(request=request, pipeline=pipeline):
                 self._specs.submit_pipeline(

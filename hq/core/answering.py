@@ -27,7 +27,7 @@ from hq.core.decide.requests import (
 )
 from hq.core.decide.schedules import SCHEDULE_REQUESTS, decide_schedule
 from hq.core.decide.services import decide_service
-from hq.core.decide.sweeps import CONTROLS, decide_control
+from hq.core.decide.sweeps import CONTROLS, FoundScript, check_script, decide_control
 from hq.core.dependents import Ended, FoundParents, FoundPipeline
 from hq.core.explain import explain
 from hq.core.outputs import Answer, Output, Publish, RecordProgress
@@ -66,7 +66,16 @@ from schemas.states import JobStatus, SweepStatus
 ON_BEHALF = "web"
 _AGENTS_SHOWN = 500
 #: What was looked up for a request: specs by job, a sweep's jobs, what is to be a model, parents, or nothing.
-Found = dict[str, JobSpec] | tuple[str, ...] | Source | FoundParents | FoundPipeline | FoundLabels | None
+Found = (
+    dict[str, JobSpec]
+    | tuple[str, ...]
+    | Source
+    | FoundParents
+    | FoundPipeline
+    | FoundLabels
+    | FoundScript
+    | None
+)
 #: One answer must fit one message.
 _SWEEPS_BYTES = 200 * 1024
 #: Some news of each sweep that is told: whoever asks gets on.
@@ -265,6 +274,7 @@ class Answering:
         elif isinstance(change, Prune):
             events, answer = decide_prune(self._state, message.names["client"], change)
         elif isinstance(change, CONTROLS):
+            check_script(found)
             events, answer = decide_control(self._state, submitter, change, recording.ids)
         elif isinstance(change, DeployService | RollBackService | StopService):
             check_secrets(change, self.read_secrets)

@@ -23,6 +23,7 @@ from hq.core.contact import Contact
 from hq.core.decide.deletion import decide_tidying
 from hq.core.decide.labels import FoundLabels
 from hq.core.decide.models import Source
+from hq.core.decide.sweeps import FoundScript
 from hq.core.decide.waiting import find_absent
 from hq.core.dependents import Ended, FoundParents, FoundPipeline
 from hq.core.dues import Dues
@@ -141,6 +142,10 @@ class Authority:
     def found_pipeline(self, request: Inbound, found: FoundPipeline) -> None:
         """Go on with a pipeline that was looked up."""
         self._waiting.put((request, found))
+
+    def found_script(self, request: Inbound, problems: tuple[str, ...]) -> None:
+        """Go on with a sweep's other space: what its script would not take of it was looked up."""
+        self._waiting.put((request, FoundScript(problems)))
 
     def found_series(self, request: Inbound, result: dict[str, Any]) -> None:
         """Answer a question about a sweep's values, which were looked up."""

@@ -7,6 +7,7 @@ from msgspec import Struct
 from bus.port import Inbound, Refusal
 from bus.topics import Topic
 from schemas.messages import Reply
+from schemas.spaces import Dimension
 from schemas.specs import JobSpec
 
 
@@ -63,6 +64,15 @@ class LookUpLabels(Struct, frozen=True):
     ids: tuple[str, ...]
 
 
+class LookUpScript(Struct, frozen=True):
+    """Read whether a sweep's script takes these parameters, then call `Authority.found_script`."""
+
+    request: Inbound
+    job: JobSpec
+    #: What is new of its space.
+    space: dict[str, Dimension]
+
+
 class Wake(Struct, frozen=True):
     """Send a machine that sleeps the packet that wakes it, to each of its network cards."""
 
@@ -111,6 +121,7 @@ Output = (
     | LookUpParents
     | LookUpLabels
     | LookUpPipeline
+    | LookUpScript
     | RecordProgress
     | Wake
 )

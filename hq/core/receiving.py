@@ -14,6 +14,7 @@ from hq.core.bookkeeping import Bookkeeping
 from hq.core.calls import Calls
 from hq.core.contact import Contact
 from hq.core.decide.refused import Refused
+from hq.core.decide.sweeps import find_new
 from hq.core.decide.waiting import find_absent, specs_in
 from hq.core.dues import Dues
 from hq.core.forgeries import Forgeries
@@ -25,6 +26,7 @@ from hq.core.outputs import (
     LookUpParents,
     LookUpPast,
     LookUpPipeline,
+    LookUpScript,
     LookUpSeries,
     LookUpSweep,
     Output,
@@ -39,6 +41,7 @@ from schemas.requests import (
     CHANGES,
     CallService,
     CancelPipeline,
+    ChangeSweep,
     Delete,
     DeletePipeline,
     DeleteSweep,
@@ -201,6 +204,8 @@ class Receiving:
             return LookUpLabels(message, request.ids)
         if isinstance(request, RetryPipeline | CancelPipeline | DeletePipeline):
             return LookUpPipeline(message, request.pipeline)
+        if isinstance(request, ChangeSweep) and (new := find_new(self._state, request)):
+            return LookUpScript(message, self._state.sweeps[request.sweep].spec.job, new)
         if isinstance(request, DeleteSweep):
             return LookUpSweep(message, request.sweep)
         if isinstance(request, PromoteModel):

@@ -79,6 +79,8 @@ class SweepChangeBody(Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     space: dict[ShortText, Dimension] | None = None
     #: In place of all its rules before.
     stop: StopRules | None = None
+    #: Also with parameters that the script does not seem to take.
+    force: bool = False
 
 
 class PromoteBody(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -26,6 +26,7 @@ from hq.rest.datasets import Datasets
 from hq.rest.endings import Endings
 from hq.rest.live import Live
 from hq.rest.problems import Problem
+from hq.rest.repeats import Repeats
 from hq.rest.tokens import Principal
 from hq.rest.uploads import Uploads
 
@@ -68,6 +69,7 @@ class House:
     requests: RequestCounts = field(default_factory=RequestCounts)
     importance: Importance = field(default_factory=Importance)
     endings: Endings = field(default_factory=Endings)
+    repeats: Repeats = field(default_factory=Repeats)
     _database: Database | None = None
     _blobs: Blobs | None = None
     _uploads: Uploads | None = None

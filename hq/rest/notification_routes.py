@@ -16,7 +16,7 @@ from hq.outside.sending import check_target
 from hq.outside.targets import Mqtt, Notification
 from hq.rest.bodies import NotificationBody, takes
 from hq.rest.house import House, answer, principal_of, read_body
-from hq.rest.parameters import OnePathSetting, checked_setting
+from hq.rest.parameters import IdempotencyKey, OnePathSetting, checked_setting
 from hq.rest.problems import Problem
 
 
@@ -32,10 +32,13 @@ def build_router(house: House) -> APIRouter:
         return answer({"notifications": shown, "unusable": outside.notifications.unusable})
 
     @router.post("/settings/notifications", status_code=201, openapi_extra=takes(NotificationBody))
-    async def put_notification(request: Request) -> Response:
+    async def put_notification(request: Request, idempotency_key: IdempotencyKey = None) -> Response:
         """Keep a notification, in place of the one with its name. Its secret stays if none is given."""
         body: NotificationBody = await read_body(request, NotificationBody)
-        shown = await keep(house, body, principal_of(request).name)
+        by = principal_of(request).name
+        shown = await house.repeats.once(
+            by, idempotency_key, "put_notification", body, lambda: keep(house, body, by)
+        )
         return answer(shown, 201)
 
     @router.get("/settings/notifications/{name}")

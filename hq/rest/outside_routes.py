@@ -16,7 +16,7 @@ from hq.outside.mapping import Hook, Taking, TopicJob, Unfit, check_taking
 from hq.rest.bodies import HookBody, HouseholdBody, TopicBody, takes
 from hq.rest.house import House, answer, principal_of, read_body
 from hq.rest.notification_routes import note, outside_of
-from hq.rest.parameters import OnePathSetting, checked_setting
+from hq.rest.parameters import IdempotencyKey, OnePathSetting, checked_setting
 from hq.rest.problems import Problem
 
 
@@ -31,10 +31,15 @@ def build_router(house: House) -> APIRouter:
         return answer({"hooks": [show_hook(house, one) for one in kept.all()], "unusable": kept.unusable})
 
     @router.post("/settings/hooks", status_code=201, openapi_extra=takes(HookBody))
-    async def put_hook(request: Request) -> Response:
+    async def put_hook(request: Request, idempotency_key: IdempotencyKey = None) -> Response:
         """Keep a webhook, in place of the one with its name. Its secret stays if none is given."""
         body: HookBody = await read_body(request, HookBody)
-        return answer(show_hook(house, await keep_hook(house, body, principal_of(request).name)), 201)
+        by = principal_of(request).name
+
+        async def keep() -> dict[str, Any]:
+            return show_hook(house, await keep_hook(house, body, by))
+
+        return answer(await house.repeats.once(by, idempotency_key, "put_hook", body, keep), 201)
 
     @router.get("/settings/hooks/{name}")
     async def get_hook(name: OnePathSetting) -> Response:
@@ -53,12 +58,17 @@ def build_router(house: House) -> APIRouter:
         return answer({"topics": [show_topic(house, one) for one in kept.all()], "unusable": kept.unusable})
 
     @router.post("/settings/topics", status_code=201, openapi_extra=takes(TopicBody))
-    async def put_topic(request: Request) -> Response:
+    async def put_topic(request: Request, idempotency_key: IdempotencyKey = None) -> Response:
         """Let a topic of the household's broker submit, in place of the one with its name."""
         topic: TopicJob = await read_body(request, TopicBody)
-        await keep_taking(house, outside_of(house).topics, topic, None, principal_of(request).name)
-        outside_of(house).household.wake()
-        return answer(show_topic(house, topic), 201)
+        by = principal_of(request).name
+
+        async def keep() -> dict[str, Any]:
+            await keep_taking(house, outside_of(house).topics, topic, None, by)
+            outside_of(house).household.wake()
+            return show_topic(house, topic)
+
+        return answer(await house.repeats.once(by, idempotency_key, "put_topic", topic, keep), 201)
 
     @router.get("/settings/topics/{name}")
     async def get_topic(name: OnePathSetting) -> Response:
@@ -78,18 +88,16 @@ def build_router(house: House) -> APIRouter:
         return answer(show_household(house))
 
     @router.post("/settings/household", status_code=201, openapi_extra=takes(HouseholdBody))
-    async def put_household(request: Request) -> Response:
+    async def put_household(request: Request, idempotency_key: IdempotencyKey = None) -> Response:
         """Connect to the household's own broker. The password stays if none is given."""
         body: HouseholdBody = await read_body(request, HouseholdBody)
-        given = {name: getattr(body, name) for name in Household.__struct_fields__ if name != "name"}
-        household = Household(**given)
-        outside = outside_of(house)
-        if any(one.startswith(("idlehands/", "homeassistant/")) for one in household.conditions):
-            raise Problem(422, "bad_topic", "conditions: none below idlehands/ or homeassistant/.")
-        await outside.households.put(house.database, household, body.secret)
-        note(house, "household.set", principal_of(request).name, f"{household.host}:{household.port}", "")
-        outside.household.wake()
-        return answer(show_household(house), 201)
+        by = principal_of(request).name
+
+        async def keep() -> dict[str, Any]:
+            await keep_household(house, body, by)
+            return show_household(house)
+
+        return answer(await house.repeats.once(by, idempotency_key, "put_household", body, keep), 201)
 
     @router.delete("/settings/household")
     async def delete_household(request: Request) -> Response:
@@ -101,6 +109,22 @@ def build_router(house: House) -> APIRouter:
         return answer({"household": None})
 
     return router
+
+
+async def keep_household(house: House, body: HouseholdBody, by: str) -> None:
+    """Keep where the household's own broker is, and connect to it.
+
+    Raises:
+        Problem: 422 if it reads what is the house's own.
+    """
+    given = {name: getattr(body, name) for name in Household.__struct_fields__ if name != "name"}
+    household = Household(**given)
+    outside = outside_of(house)
+    if any(one.startswith(("idlehands/", "homeassistant/")) for one in household.conditions):
+        raise Problem(422, "bad_topic", "conditions: none below idlehands/ or homeassistant/.")
+    await outside.households.put(house.database, household, body.secret)
+    note(house, "household.set", by, f"{household.host}:{household.port}", "")
+    outside.household.wake()
 
 
 async def keep_hook(house: House, body: HookBody, by: str) -> Hook:

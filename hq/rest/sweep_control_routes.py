@@ -47,6 +47,7 @@ def build_router(house: House) -> APIRouter:
             parallel=body.parallel,
             space=body.space,
             stop=body.stop,
+            force=body.force,
         )
         return answer(await house.asking.change(wanted))
 

@@ -103,6 +103,9 @@ def set_space(
     space: Annotated[
         list[str], typer.Option("--space", "-s", metavar="NAME=SPACE", help="As for a new sweep; all of it.")
     ],
+    force: Annotated[
+        bool, typer.Option("--force", help="Also with parameters that the script does not seem to take.")
+    ] = False,
     json: options.Json = False,
 ) -> None:
     """Let later trials be chosen from another space. Not for a grid.
@@ -113,7 +116,7 @@ def set_space(
     from schemas.requests import ChangeSweep
 
     wanted = parse_space(space)
-    _ask(sweep, lambda found: ChangeSweep(sweep=found, space=wanted), "has another space", json)
+    _ask(sweep, lambda found: ChangeSweep(sweep=found, space=wanted, force=force), "has another space", json)
 
 
 def add(

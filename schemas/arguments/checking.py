@@ -50,6 +50,15 @@ def find_problems(
     return found[:_SHOWN_AT_MOST]
 
 
+def find_untaken(script: Script, source: str, space: Mapping[str, Any], *, style: str = "flags") -> list[str]:
+    """Return a sentence for each dimension that the script would not take, whatever else it is given."""
+    if not script.framework or style != "flags":
+        return []
+    checker = _Checker(script, source)
+    found = [why for name, dimension in space.items() for why in checker.dimension(name, dimension)]
+    return found[:_SHOWN_AT_MOST]
+
+
 class _Checker:
     def __init__(self, script: Script, source: str) -> None:
         self._script, self._source = script, source

@@ -66,6 +66,8 @@ class ChangeSweep(Request, tag="change_sweep", kw_only=True, frozen=True):
     space: dict[ShortText, Dimension] | None = None
     #: In place of all its rules before.
     stop: StopRules | None = None
+    #: Also with parameters that the script does not seem to take.
+    force: bool = False
 
 
 class FinishSweep(Request, tag="finish_sweep", kw_only=True, frozen=True):

@@ -24,6 +24,7 @@ from hq.core.outputs import (
     LookUpModel,
     LookUpParents,
     LookUpPipeline,
+    LookUpScript,
     LookUpSweep,
     Publish,
     RecordProgress,
@@ -76,6 +77,8 @@ class WireHq:
         self.in_flight: tuple[Decision, ...] = ()
         #: Whether appends and pings succeed, so that HQ can prove that it leads.
         self.leads = True
+        #: Parameters that scripts do not take, with what is said of them.
+        self.untaken: dict[str, str] = {}
         self._specs: dict[str, JobSpec] = {}
         self._jobs: dict[str, Job] = {}
         #: Jobs with their results that count, and who ran them.
@@ -159,6 +162,10 @@ class WireHq:
                     self.step()
                 case LookUpLabels(request=request, ids=ids):
                     self.authority.found_labels(request, labels_in(self.log, ids))
+                    self.step()
+                case LookUpScript(request=request, space=space):
+                    untaken = tuple(self.untaken[name] for name in space if name in self.untaken)
+                    self.authority.found_script(request, untaken)
                     self.step()
                 case LookUpPipeline(request=request, pipeline=pipeline):
                     self.authority.found_pipeline(request, pipeline_in(self.log, pipeline))

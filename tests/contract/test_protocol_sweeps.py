@@ -89,6 +89,20 @@ def test_nothing_of_a_paused_sweep_begins_until_it_is_resumed() -> None:
     assert propose(hq, sweep, 1, first=1, changes=1)["ok"]
 
 
+@proves("P109")
+def test_a_space_with_a_parameter_that_the_script_does_not_take_is_refused_unless_forced() -> None:
+    hq = WireHq()
+    hq.untaken = {"los": "The script has no los. Did you mean loss?"}
+    sweep = submit(hq)
+    space = {"los": {"type": "float", "low": 0, "high": 1}}
+
+    refused = hq.ask("change_sweep", sweep=sweep, space=space)
+
+    assert refused["error"]["code"] == "bad_space"
+    assert "Did you mean loss?" in refused["error"]["message"]
+    assert hq.ask("change_sweep", sweep=sweep, space=space, force=True)["ok"]
+
+
 @proves("P88")
 def test_a_sweep_whose_rule_holds_stops_and_finishes_with_its_last_trial() -> None:
     hq = WireHq()

@@ -20,7 +20,7 @@ from bus.port import Inbound, Refusal
 from bus.router import route
 from bus.topics import Topic
 from hq import publishing
-from hq.core.outputs import Answer, LookUpPast, LookUpSeries, Publish
+from hq.core.outputs import Answer, LookUpPast, LookUpScript, LookUpSeries, Publish
 from hq.log.documents import decision_to_document, document_to_decision
 from hq.read_models.models import change_of, document_of, place_of
 from schemas.events import Decision
@@ -98,6 +98,8 @@ class FuzzedHouse(SmallHouse):
             elif isinstance(output, LookUpSeries | LookUpPast):
                 self.authority.found_series(output.request, {"trials": [], "more": False})
                 waiting += self.authority.take_outputs()
+            elif isinstance(output, LookUpScript):
+                self.authority.found_script(output.request, ())
             self.outputs.append(output)
 
     def store(self, batch: tuple[Decision, ...]) -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 from msgspec.structs import replace
 
 from hq.core.decide.requests import MAX_PROPOSAL_BYTES, Decided, Ids, Refused, check_sweep, describe_trial
@@ -20,11 +21,40 @@ from schemas.events import (
     TrialProposed,
 )
 from schemas.requests import AddTrials, ChangeSweep, FinishSweep, PauseSweep, ResumeSweep
-from schemas.spaces import FloatRange, IntRange
+from schemas.spaces import Dimension, FloatRange, IntRange
 from schemas.states import JobStatus, SweepStatus
 
 Control = PauseSweep | ResumeSweep | ChangeSweep | FinishSweep | AddTrials
 CONTROLS: tuple[type[Any], ...] = Control.__args__
+
+
+class FoundScript(Struct, frozen=True):
+    """What a sweep's script would not take of another space, as it was looked up."""
+
+    problems: tuple[str, ...]
+
+
+def find_new(state: State, request: ChangeSweep) -> dict[str, Dimension]:
+    """Return what of another space the script has not been given yet, if it is to be looked up."""
+    sweep = state.sweeps.get(request.sweep)
+    if sweep is None or request.space is None or request.force or sweep.spec.job.asked:
+        return {}
+    known = sweep.spec.space.keys() | sweep.spec.job.params.keys()
+    return {name: dimension for name, dimension in request.space.items() if name not in known}
+
+
+def check_script(found: object) -> None:
+    """Return if nothing was found that a sweep's script would not take.
+
+    Raises:
+        Refused: Naming each such parameter.
+    """
+    if isinstance(found, FoundScript) and found.problems:
+        said = " ".join(found.problems)
+        raise Refused(
+            "bad_space",
+            f"the script would not take this. {said} Nothing was changed; with `force` it is, as it is",
+        )
 
 
 def decide_control(state: State, submitter: str, request: Control, ids: Ids) -> Decided:

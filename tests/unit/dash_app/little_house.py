@@ -28,6 +28,7 @@ from hq.core.outputs import (
     LookUpModel,
     LookUpParents,
     LookUpPipeline,
+    LookUpScript,
     LookUpSweep,
     Publish,
 )
@@ -38,6 +39,7 @@ from hq.log.mongo import MongoLog
 from hq.promoting import read_source
 from hq.read_models.indexes import ensure_indexes
 from hq.read_models.writer import Changes, ReadModelWriter, read_checkpoint
+from hq.scripts import find_untaken
 from schemas.events import Decision, EpochBegan
 from schemas.facts import AttemptResult, Failure, MachineFacts
 from schemas.messages import (
@@ -138,6 +140,8 @@ class LittleHq:
                     self.authority.found_parents(output, read_ends(self._database, parents))
                 case LookUpLabels(request=request, ids=ids):
                     self.authority.found_labels(request, read_labels(self._database, ids))
+                case LookUpScript(request=request, job=job, space=space):
+                    self.authority.found_script(request, find_untaken(self._database, job, space))
                 case LookUpPipeline(request=request, pipeline=pipeline):
                     self.authority.found_pipeline(request, read_pipeline(self._database, pipeline))
                 case LookUpSweep():

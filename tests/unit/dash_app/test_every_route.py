@@ -36,10 +36,6 @@ NO_KEY = {
     "report_trial": "says how far a trial is",
     "test_notification": "sends a test each time",
     "take_hook": "has the delivery's own id",
-    "put_hook": "puts what has this name; twice is the same",
-    "put_topic": "puts what has this name; twice is the same",
-    "put_household": "there is one; twice is the same",
-    "put_notification": "puts what has this name; twice is the same",
 }
 #: Lists that are short by what they are of.
 NO_CURSOR = {

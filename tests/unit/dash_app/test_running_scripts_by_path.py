@@ -80,6 +80,8 @@ def test_a_deadline_names_the_job_and_a_repeat_with_its_key_waits_on(
     assert (first.status_code, problem["code"]) == (504, "deadline")
     assert operator.get(f"{API}/jobs/{problem['job']}").json()["status"] in ("queued", "running")
     assert again.json()["job"] == problem["job"]
+    other = run(operator, scripts, {"forever": 2}, headers=key)
+    assert (other.status_code, other.json()["code"]) == (409, "key_reused")
     operator.post(f"{API}/jobs/{problem['job']}/cancel")
     cancelled = run(operator, scripts, {"forever": 1}, headers=key)
     assert (cancelled.status_code, cancelled.json()["code"]) == (409, "cancelled")

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,6 +12,7 @@ from bus.memory_bus import MemoryBus
 from bus.port import Inbound
 from bus.topics import REPLY
 from hq.rest.weighing import weigh_trials
+from idlehands.bundle import build_bundle
 from schemas.requests import Propose
 from tests.unit.dash_app.conftest import LittleHouse
 from tests.unit.dash_app.little_house import eventually
@@ -186,6 +188,30 @@ def test_a_change_that_is_none_is_refused_in_words(operator: httpx.Client) -> No
     assert "trails" in answer.json()["detail"]
     assert operator.post(f"{API}/sweeps/{sweep}/finish", json={"live": "kill"}).status_code == 422
     operator.post(f"{API}/sweeps/{sweep}/cancel")
+
+
+def test_a_space_with_a_parameter_that_the_stored_script_does_not_have_is_refused(
+    operator: httpx.Client, tmp_path: Path
+) -> None:
+    script = tmp_path / "train.py"
+    script.write_text(
+        "import argparse\np = argparse.ArgumentParser()\np.add_argument('--rate')\np.parse_args()"
+    )
+    bundle = build_bundle(script)
+    assert operator.put(f"{API}/blobs/{bundle.sha256}", content=bundle.content).status_code == 201
+    job = {"script": {"bundle": bundle.sha256, "entry": "train.py"}}
+    space = {"rate": {"type": "float", "low": 0, "high": 1}}
+    wanted = {"job": job, "space": space, "trials": 4}
+    sweep = operator.post(f"{API}/sweeps", json=wanted).json()["sweep"]
+    path = f"{API}/sweeps/{sweep}"
+
+    answer = operator.post(f"{path}/change", json={"space": {"rote": space["rate"]}})
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "bad_space")
+    assert "The script has no rote. Did you mean rate?" in answer.json()["detail"]
+    forced = operator.post(f"{path}/change", json={"space": {"rote": space["rate"]}, "force": True})
+    assert forced.status_code == 200, forced.text
+    operator.post(f"{path}/cancel")
 
 
 def test_a_loop_of_ones_own_asks_and_tells(house: LittleHouse) -> None:

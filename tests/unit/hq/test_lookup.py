@@ -1,7 +1,9 @@
 """Looking up jobs that HQ has forgotten: what is found, what waits, and what a damaged document does."""
 
 import hashlib
+import io
 import queue
+import tarfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,7 +17,7 @@ from hq.log.connection import connect
 from hq.lookup import SpecLookUp
 from hq.past import PastAsked
 from hq.read_models.writer import Changes, ReadModelWriter
-from schemas.specs import JobSpec, PastTrial
+from schemas.specs import FloatRange, JobSpec, PastTrial, ScriptRef
 from tests.unit.hq.core.small_house import SmallHouse, spec, success
 
 Found = dict[str, JobSpec]
@@ -149,3 +151,48 @@ def test_a_past_that_cannot_be_used_says_why(
     answer = rig.found.get(timeout=60)
     assert name in answer["why"]
     assert answer["past"] == []
+
+
+SOURCE = b"""
+import argparse
+parser = argparse.ArgumentParser()
+parser.add_argument("--learning-rate", type=float)
+parser.parse_args()
+"""
+
+
+def bundled(source: bytes, entry: str = "train.py") -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w:gz") as tar:
+        member = tarfile.TarInfo(entry)
+        member.size = len(source)
+        tar.addfile(member, io.BytesIO(source))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "said"),
+    [
+        (bundled(SOURCE), "learning_rate", ()),
+        (bundled(SOURCE), "learnin_rate", ("The script has no learnin_rate. Did you mean learning_rate?",)),
+        (bundled(b"print(1)"), "learnin_rate", ()),
+        (bundled(b"def ("), "learnin_rate", ()),
+        (bundled(SOURCE, "other.py"), "learnin_rate", ()),
+        (bundled(SOURCE)[:60], "learnin_rate", ()),
+        (b"no bundle", "learnin_rate", ()),
+        (bundled(b"#" * 40_000_000 + SOURCE), "learnin_rate", ()),
+        (None, "learnin_rate", ()),
+    ],
+    ids=["fits", "misspelled", "no arguments", "no Python", "no entry", "cut", "no bundle", "huge", "gone"],
+)
+def test_what_a_stored_script_would_not_take_is_said_as_far_as_it_can_be_read(
+    rig: Rig, database: Database[dict[str, Any]], content: bytes | None, name: str, said: tuple[str, ...]
+) -> None:
+    bundle = hashlib.sha256(content or b"").hexdigest()
+    if content is not None:
+        gridfs.GridFSBucket(database, "blobs").upload_from_stream(bundle, content)
+
+    job = JobSpec(ScriptRef(bundle, "train.py"))
+    rig.look_up.submit_script(job, {name: FloatRange(0, 1)}, rig.found.put)
+
+    assert rig.found.get(timeout=10) == said

@@ -13,7 +13,16 @@ from bus.port import Inbound
 from bus.topics import Topic
 from hq.core.authority import Authority
 from hq.core.evolve import apply
-from hq.core.outputs import Answer, LookUp, LookUpLabels, LookUpParents, LookUpPipeline, Output, Publish
+from hq.core.outputs import (
+    Answer,
+    LookUp,
+    LookUpLabels,
+    LookUpParents,
+    LookUpPipeline,
+    LookUpScript,
+    Output,
+    Publish,
+)
 from hq.core.state import Change, Job, State, StoredResult
 from schemas.events import AnyEvent, Decision, EpochBegan
 from schemas.facts import AttemptResult, Checkpoint, Failure, GuestState, MachineFacts
@@ -77,6 +86,8 @@ class SmallHouse:
         self.decisions: list[Decision] = list(decisions)
         self.changes: list[Change] = []
         self.outputs: list[Output] = []
+        #: Parameters that scripts do not take, with what is said of them.
+        self.untaken: dict[str, str] = {}
         self._ids = count(1)
         self._seqs: dict[tuple[str, int], int] = {}
         self.restart(epoch)
@@ -228,6 +239,10 @@ class SmallHouse:
                 self.authority.found_parents(output, ends_in(self.decisions, output.parents))
             elif isinstance(output, LookUpLabels):
                 self.authority.found_labels(output.request, labels_in(self.decisions, output.ids))
+            elif isinstance(output, LookUpScript):
+                self.authority.found_script(
+                    output.request, tuple(self.untaken[name] for name in output.space if name in self.untaken)
+                )
             elif isinstance(output, LookUpPipeline):
                 self.authority.found_pipeline(output.request, pipeline_in(self.decisions, output.pipeline))
 

@@ -180,6 +180,32 @@ def test_a_change_that_makes_no_sense_changes_nothing(
     assert not house.of(SweepChanged)
 
 
+def test_a_space_with_a_parameter_that_the_script_does_not_have_is_refused_unless_forced(
+    house: SmallHouse,
+) -> None:
+    house.untaken = {"xx": "The script has no xx. Did you mean x?"}
+    sweep = submit(house)
+    space = {"x": FloatRange(0, 2), "xx": FloatRange(0, 1)}
+
+    reply = house.request(ChangeSweep(sweep=sweep, space=space))
+
+    assert reply.error is not None
+    assert reply.error.code == "bad_space"
+    assert "The script has no xx. Did you mean x?" in reply.error.message
+    assert not house.of(SweepChanged)
+    assert house.request(ChangeSweep(sweep=sweep, space=space, force=True)).ok
+    # Given once, it is no new one: nobody is asked about it again.
+    assert house.request(ChangeSweep(sweep=sweep, space={"xx": FloatRange(0, 3)})).ok
+
+
+def test_of_another_space_only_what_is_new_is_looked_up(house: SmallHouse) -> None:
+    house.untaken = {"x": "The script has no x.", "epochs": "The script has no epochs."}
+    sweep = submit(house)
+
+    space = {"x": FloatRange(0, 2), "epochs": FloatRange(1, 2), "depth": FloatRange(0, 1)}
+    assert house.request(ChangeSweep(sweep=sweep, space=space)).ok
+
+
 def test_a_grid_keeps_its_space_and_may_become_longer(house: SmallHouse) -> None:
     sweep = submit(house, sampler="grid")
 
