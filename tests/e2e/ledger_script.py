@@ -13,6 +13,7 @@ parser = argparse.ArgumentParser()
 parser.add_argument("--ledger", required=True, help="file to append to")
 parser.add_argument("--tag", required=True, help="what the submitter calls this job")
 parser.add_argument("--seconds", type=float, default=0.0, help="how long it works")
+parser.add_argument("--until", help="a file; it goes on until that is there")
 parser.add_argument("--code", type=int, default=0, help="its exit code")
 options = parser.parse_args()
 
@@ -62,6 +63,8 @@ over = time.monotonic() + options.seconds
 while (left := over - time.monotonic()) > 0:
     time.sleep(min(left, 0.1))
     print(json.dumps({"left": round(max(left, 0.0), 2)}))
+while options.until and not os.path.exists(options.until):
+    time.sleep(0.02)
 note("end")
 print(json.dumps({"tag": options.tag}))
 raise SystemExit(options.code)

@@ -8,7 +8,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from idlehands.house.components import AgentOptions
 from idlehands.house.running import RunningHouse, start_house
 from schemas.states import FINAL_STATUSES
 from tests.e2e.page.scripts import submit
+from tests.fixtures import commands
 from tests.fixtures.broker import eventually
 from tests.permissions.line import Line
 
@@ -74,7 +74,7 @@ def jobs(client: Client, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 def printed(house: RunningHouse, *words: str) -> str:
     """Return all that a command prints."""
     done = subprocess.run(
-        [sys.executable, "-P", "-m", "idlehands", *words],
+        [*commands.idlehands(), *words],
         env=os.environ | {"IDLEHANDS_HOME": str(house.home.path), "PYTHONIOENCODING": "utf-8"},
         capture_output=True,
         timeout=60,

@@ -34,6 +34,7 @@ from idlehands.house.running import RunningHouse, start_house
 from schemas.events import LOG_VERSION, Decision, EpochBegan
 from schemas.specs import Needs
 from tests.e2e.workplace import Workplace, at_work
+from tests.fixtures import commands
 from tests.fixtures.broker import eventually
 
 pytestmark = pytest.mark.process
@@ -42,7 +43,9 @@ OPTIONS = AgentOptions(count=1, slots=2)
 
 def command(home: Path, *words: str, **more: Any) -> subprocess.CompletedProcess[str]:
     """Run a command of `idlehands` for the house in `home`."""
-    argv = [sys.executable, "-P", "-m", "idlehands", *words]
+    # What is set before a program begins holds for that process.
+    begin = (sys.executable, "-P", "-m", "idlehands") if more else commands.idlehands()
+    argv = [*begin, *words]
     environment = os.environ | {"IDLEHANDS_HOME": str(home)}
     return subprocess.run(argv, env=environment, capture_output=True, text=True, check=False, **more)
 

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.workplace import Workplace, is_gone
+from tests.fixtures import commands
 from tests.fixtures.broker import eventually
 
 pytestmark = pytest.mark.process
@@ -40,7 +40,7 @@ class Shell:
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-P", "-m", "idlehands", *words],
+            [*commands.idlehands(), *words],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -23,6 +23,7 @@ from schemas.events import CheckpointStored, JobClaimed
 from schemas.samplers import SamplerOptions
 from schemas.specs import FloatRange, JobSpec, Needs, ScriptRef, SweepSpec
 from tests.e2e.workplace import Workplace, at_work
+from tests.fixtures import commands
 from tests.fixtures.broker import eventually
 from tests.fixtures.wheels import only_from, write_wheel
 
@@ -175,7 +176,7 @@ def idlehands(house: RunningHouse, folder: Path, *argv: str) -> subprocess.Compl
     """Run a command in this house and return what it printed."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("IDLEHANDS_")}
     return subprocess.run(
-        [sys.executable, "-P", "-m", "idlehands", *argv],
+        [*commands.idlehands(), *argv],
         cwd=folder,
         env={**kept, "IDLEHANDS_HOME": str(house.home.path)},
         capture_output=True,

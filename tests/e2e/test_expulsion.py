@@ -4,7 +4,6 @@ import json
 import queue
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +20,7 @@ from idlehands.house.components import AgentOptions
 from idlehands.house.login import login_link
 from idlehands.house.running import RunningHouse, start_house
 from idlehands.house.tokens import TokenRole
+from tests.fixtures import commands
 from tests.fixtures.broker import eventually
 
 pytestmark = pytest.mark.process
@@ -36,7 +36,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHouse]:
 def idlehands(house: RunningHouse, *argv: str) -> subprocess.CompletedProcess[str]:
     """Run the command line of this house."""
     done = subprocess.run(
-        [sys.executable, "-P", "-m", "idlehands", *argv],
+        [*commands.idlehands(), *argv],
         env={"IDLEHANDS_HOME": str(house.home.path), "PATH": "/usr/bin:/bin:/usr/sbin"},
         capture_output=True,
         text=True,

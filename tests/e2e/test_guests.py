@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ from idlehands.house.components import AgentOptions
 from idlehands.house.home import COMMAND_LINE, Home
 from idlehands.house.running import start_house
 from schemas.specs import JobSpec, ScriptRef
+from tests.fixtures import commands
 from tests.permissions.line import Line, Will
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]
@@ -50,7 +50,7 @@ def settings_of(home: Home) -> BusSettings:
 
 def idlehands(home: Home, *words: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-P", "-m", "idlehands", *words],
+        [*commands.idlehands(), *words],
         env=os.environ | {"IDLEHANDS_HOME": str(home.path)},
         capture_output=True,
         text=True,

@@ -29,13 +29,14 @@ def cut_power(house: RunningHouse, work: Workplace, jobs: list[str]) -> None:
 
 
 def test_every_accepted_job_ends_after_the_power_is_back(tmp_path: Path) -> None:
-    folder, ledger = tmp_path / "house", tmp_path / "ledger"
+    folder, ledger, go = tmp_path / "house", tmp_path / "ledger", tmp_path / "go"
     house = start_house(folder, TWO_AGENTS, wait_seconds=120)
     try:
         with at_work(house, ledger) as work:
-            long = work.submit(4, 2.0, tag="long", priority=1)
+            # Half of the slots hold jobs that run until they are killed; the last others never end either.
+            long = work.submit(2, 0.0, tag="long", priority=1, until=go)
             work.wait_begun(long)
-            short = [work.spec(f"short-{number}") for number in range(60)]
+            short = [work.spec(f"short-{number}", until=go if number >= 50 else None) for number in range(60)]
             queued = list(work.client.submit(short, key="short").jobs)
             eventually(lambda: len(work.entries("end", queued)) >= 5, 60)
             cut_power(house, work, long + queued)
@@ -43,6 +44,7 @@ def test_every_accepted_job_ends_after_the_power_is_back(tmp_path: Path) -> None
         house.stop()
     ended_before = {entry.job for entry in work.entries("end", long + queued)}
     assert len(ended_before) < len(long + queued)
+    go.touch()
 
     with start_house(folder, TWO_AGENTS, wait_seconds=120) as again, at_work(again, ledger) as back:
         assert set(back.wait_final(long + queued, 120).values()) == {"succeeded"}

@@ -16,6 +16,7 @@ from pymongo import MongoClient
 from agents.runner.isolation import find_isolations
 from idlehands.house.running import RunningHouse
 from tests.e2e.mosquitto import watching
+from tests.fixtures import commands
 from tests.fixtures.broker import eventually
 
 pytestmark = pytest.mark.process
@@ -49,7 +50,7 @@ class Line:
 
     def __call__(self, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-P", "-m", "idlehands", *words],
+            [*commands.idlehands(), *words],
             cwd=self.folder, env=self.environment, input=stdin, capture_output=True, text=True, timeout=90,
         )  # fmt: skip
 

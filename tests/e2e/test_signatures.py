@@ -8,7 +8,6 @@ certificate.
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,6 +30,7 @@ from schemas.specs import JobSpec, Needs, ScriptRef
 from schemas.states import Outcome
 from schemas.trust import TrustList
 from tests.e2e.workplace import Workplace
+from tests.fixtures import commands
 from tests.fixtures.broker import eventually
 
 MARK = 'import pathlib, sys\npathlib.Path(sys.argv[1]).write_text("ran")\nprint("{}")\n'
@@ -69,7 +69,7 @@ def refusals(work: Workplace, agent: str) -> dict[str, int]:
 def cli(house: RunningHouse, *words: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
     """Run a command of the command line on the HQ host."""
     done = subprocess.run(
-        [sys.executable, "-P", "-m", "idlehands", *words],
+        [*commands.idlehands(), *words],
         env={**os.environ, "IDLEHANDS_HOME": str(house.home.path)},
         capture_output=True,
         text=True,

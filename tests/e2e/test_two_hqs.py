@@ -42,14 +42,16 @@ def count_step_downs(house: RunningHouse) -> int:
 
 
 def test_a_standby_takes_over_and_the_old_leader_steps_down_for_good(
-    house: RunningHouse, work: Workplace, standby: subprocess.Popen[bytes]
+    house: RunningHouse, work: Workplace, standby: subprocess.Popen[bytes], tmp_path: Path
 ) -> None:
     before = work.client.status()["epoch"]
-    jobs = work.submit(4, 3.0, tag="shift")
+    go = tmp_path / "go"
+    jobs = work.submit(4, 0.0, tag="shift", until=go)
     work.wait_begun(jobs)
 
     with work.frozen("hq"):
         eventually(lambda: max(read_epochs(work)) > before, 60)
+        go.touch()
         assert set(work.wait_final(jobs).values()) == {"succeeded"}
         led_by_second = max(read_epochs(work))
 

@@ -89,9 +89,20 @@ class Workplace:
             script.write_bytes(SCRIPT.read_bytes() + b"# %d\n" % number)
             self._scripts.append(self._store(script))
 
-    def spec(self, tag: str, seconds: float = 0.0, *, code: int = 0, script: int = 0, **more: Any) -> JobSpec:
-        """Return the spec of a job that notes its begin and end under `tag`."""
+    def spec(
+        self,
+        tag: str,
+        seconds: float = 0.0,
+        *,
+        until: Path | None = None,
+        code: int = 0,
+        script: int = 0,
+        **more: Any,
+    ) -> JobSpec:
+        """Return the spec of a job that notes its begin and end under `tag`, once there is a file `until`."""
         params: dict[str, Any] = {"ledger": str(self.ledger), "tag": tag, "seconds": seconds, "code": code}
+        if until is not None:
+            params["until"] = str(until)
         return JobSpec(self._scripts[script % len(self._scripts)], params, name=tag, **more)
 
     def submit(self, count: int, seconds: float, *, tag: str = "job", **more: Any) -> list[str]:

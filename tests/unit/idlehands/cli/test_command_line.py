@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from importlib import metadata
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from msgspec.structs import replace
 from idlehands.house.files import locked
 from idlehands.house.home import open_home
 from idlehands.house.status import HouseStatus, write_status
+from tests.fixtures import commands
 
 COMMANDS = (
     "up status hq web agent run submit sweep jobs job logs cancel hold release retry agents results cert "
@@ -23,7 +23,7 @@ COMMANDS = (
 def idlehands(*argv: str, home: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("IDLEHANDS_")}
     return subprocess.run(
-        [sys.executable, "-P", "-m", "idlehands", *argv],
+        [*commands.idlehands(), *argv],
         capture_output=True,
         text=True,
         timeout=60,

@@ -6,7 +6,6 @@ import pty
 import re
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ from idlehands.cli import completing
 from idlehands.house.components import AgentOptions
 from idlehands.house.running import RunningHouse, start_house
 from tests.contract.bus_worlds import eventually
+from tests.fixtures import commands
 
 pytestmark = pytest.mark.process
 
@@ -55,7 +55,7 @@ class Line:
         return name
 
     def start(self, *argv: str, **more: Any) -> subprocess.Popen[str]:
-        command = [sys.executable, "-P", "-m", "idlehands", *argv]
+        command = [*commands.idlehands(), *argv]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | more
         return subprocess.Popen(command, cwd=self.folder, env=self.environment, **pipes)
 
