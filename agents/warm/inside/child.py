@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from . import cradle, ending, kernel
-from .importing import Importer
+from .importing import STATE_BYTES, Importer
 from .serving import Order
 
 _READ_BYTES = 1 << 20
@@ -111,7 +111,11 @@ def _begin_anew(threads: int, importer: Importer) -> None:
     # Never all of them: to look at a module is to copy the memory that it lies in.
     modules: dict[str, Any] = sys.modules
     ending.hide_own_modules()
-    if "numpy.random" in modules:
+    if importer.state_of_numpy:
+        # As after `seed()`: all words are used up, so the next number makes new ones of them.
+        drawn = os.urandom(STATE_BYTES - 4) + (STATE_BYTES // 4 - 1).to_bytes(4, sys.byteorder)
+        ctypes.memmove(importer.state_of_numpy, drawn, STATE_BYTES)
+    elif "numpy.random" in modules:
         modules["numpy.random"].seed()
     if "torch" in modules:
         modules["torch"].default_generator.seed()

@@ -38,6 +38,10 @@ _SETTERS = (
 )
 
 
+#: Of numpy's own random numbers.
+STATE_BYTES = 625 * 4
+
+
 class Importer:
     """What this interpreter has imported for its scripts."""
 
@@ -48,6 +52,8 @@ class Importer:
         self.variables: dict[bytes, bytes] = {}
         #: Functions that take a number of threads.
         self.setters: list[Any] = []
+        #: Where numpy's own random numbers have their state, 0 where that is not known.
+        self.state_of_numpy = 0
         self._uses = FirstUses()
         #: Where the command line and the environment of a script are seen.
         self.layout = _find_layout()
@@ -59,6 +65,8 @@ class Importer:
         self.descriptors |= _read_descriptors() - before
         self.setters = _find_setters()
         _keep_libraries()
+        _forget_sources()
+        self.state_of_numpy = _find_state_of_numpy() if "numpy.random" in sys.modules else 0
         return {
             "names": sorted({name.partition(".")[0] for name in sys.modules} - {"inside", "__main__"}),
             "spoiled": spoiled,
@@ -107,10 +115,57 @@ class Importer:
         return why or _find_threads() or _find_cuda()
 
 
+class _Finalizers(dict):  # type: ignore[type-arg]
+    """The finalizers there are. Who lists them, at the end of a script, finds those of the script alone.
+
+    To look at each of the others would copy the memory that they lie in.
+    """
+
+    older: "frozenset[Any]" = frozenset()
+
+    def items(self) -> "Any":
+        """Return what came after the imports, oldest first. It is at the end."""
+        newer = []
+        for finalizer in reversed(self):
+            if finalizer in self.older:
+                break
+            newer.append((finalizer, self[finalizer]))
+        return newer[::-1]
+
+
 def _keep_libraries() -> None:
     """Let no child take apart, at its end, what was there before it: that takes long, and is not its own."""
-    for finalizer in list(weakref.finalize._registry):  # type: ignore[attr-defined]
+    registry: Any = weakref.finalize._registry  # type: ignore[attr-defined]
+    for finalizer in list(registry):
         finalizer.atexit = False
+    kept = _Finalizers(registry)
+    kept.older = frozenset(registry)
+    weakref.finalize._registry = kept  # type: ignore[attr-defined]
+
+
+def _forget_sources() -> None:
+    """Forget the lines that libraries have read of their own code: children would, at a page a line."""
+    linecache = sys.modules.get("linecache")
+    if linecache is not None:
+        linecache.clearcache()
+
+
+def _find_state_of_numpy() -> int:
+    """Return where numpy's own random numbers have their state, 0 where that is not known.
+
+    It is 624 words and then how many of them are used up. `numpy.random.seed()` would run much code for the
+    first time in each child, a millisecond and 120 pages of it.
+    """
+    random: Any = sys.modules.get("numpy.random")
+    try:
+        random.seed()
+        generator = random.mtrand._rand._bit_generator
+        state, address = generator.state["state"], int(generator.ctypes.state_address)
+        shown = ctypes.string_at(address, STATE_BYTES)
+        expected = state["key"].tobytes() + int(state["pos"]).to_bytes(4, sys.byteorder)
+        return address if generator.state["bit_generator"] == "MT19937" and shown == expected else 0
+    except Exception:
+        return 0
 
 
 def _find_threads() -> str:
