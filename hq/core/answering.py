@@ -10,23 +10,19 @@ from bus import topics
 from bus.port import Inbound, Refusal
 from hq.core.bookkeeping import Bookkeeping
 from hq.core.decide.asking import decide_ask, decide_tell, find_asked
+from hq.core.decide.decided import Decided
 from hq.core.decide.deletion import decide_deletion, decide_sweep_deletion
 from hq.core.decide.labels import FoundLabels, LatestLabels, decide_labels
 from hq.core.decide.models import Source, decide_model
 from hq.core.decide.pipeline_ends import decide_pipeline_cancel, decide_pipeline_deletion
 from hq.core.decide.pipelines import choose_kept
 from hq.core.decide.pruning import decide_prune
-from hq.core.decide.requests import (
-    MAX_RETRY_BYTES,
-    Decided,
-    Refused,
-    check_secrets,
-    decide_request,
-    digest_of,
-    submit_pipeline,
-)
+from hq.core.decide.refused import Refused
+from hq.core.decide.requests import MAX_RETRY_BYTES, decide_request, digest_of
 from hq.core.decide.schedules import SCHEDULE_REQUESTS, decide_schedule
+from hq.core.decide.secrets import check_secrets
 from hq.core.decide.services import decide_service
+from hq.core.decide.submissions import submit_pipeline
 from hq.core.decide.sweeps import CONTROLS, FoundScript, check_script, decide_control
 from hq.core.dependents import Ended, FoundParents, FoundPipeline
 from hq.core.explain import explain

@@ -21,8 +21,10 @@ from bus import topics
 from bus.port import Inbound
 from hq.core.bookkeeping import Bookkeeping
 from hq.core.call_figures import Figures
-from hq.core.decide.requests import MAX_SPEC_BYTES, Refused, digest_of
+from hq.core.decide.refused import Refused
+from hq.core.decide.requests import digest_of
 from hq.core.decide.services import find_service
+from hq.core.decide.specs import MAX_SPEC_BYTES
 from hq.core.leases import AttemptKey
 from hq.core.outputs import Answer, Output, Publish
 from hq.core.sightings import Sighting

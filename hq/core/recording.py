@@ -7,8 +7,8 @@ from bus.port import Inbound
 from bus.topics import Topic
 from hq.core.bookkeeping import Bookkeeping
 from hq.core.decide.attempts import decide_death
+from hq.core.decide.ids import Ids
 from hq.core.decide.pruning import decide_pruned
-from hq.core.decide.requests import Ids
 from hq.core.decide.stopping import decide_stop, find_rule
 from hq.core.decide.sweeps import holder_of
 from hq.core.dependents import end_of_job, end_with_history

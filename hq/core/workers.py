@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from hq.core.bookkeeping import Bookkeeping
 from hq.core.calls import Calls
-from hq.core.decide.requests import Ids
+from hq.core.decide.ids import Ids
 from hq.core.decide.services import build_worker
 from hq.core.sightings import Sighting
 from hq.core.state import Job, Service

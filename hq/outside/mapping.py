@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from hq.core.decide.refused import Refused
-from hq.core.decide.requests import check_spec, check_sweep
+from hq.core.decide.specs import check_spec, check_sweep
 from schemas.names import Name, ShortText
 from schemas.specs import JobSpec, SweepSpec
 

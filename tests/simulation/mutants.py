@@ -20,7 +20,7 @@ from bus import topics
 from hq.core import authority, contact, evolve_job, leases, recording, telling
 from hq.core.authority import Authority
 from hq.core.bookkeeping import Bookkeeping
-from hq.core.decide import attempts, requests
+from hq.core.decide import attempts, submissions
 from hq.core.dependents import Dependents
 from hq.core.leases import Leases
 from hq.core.outputs import Answer, Publish
@@ -315,7 +315,7 @@ def what_was_claimed_ahead_counts_as_begun() -> None:
 
 @mutant
 def dependents_begin_at_once() -> None:
-    requests.parents_of = lambda spec: ()  # type: ignore[attr-defined]
+    submissions.parents_of = lambda spec: ()  # type: ignore[attr-defined]
 
 
 @mutant

@@ -15,8 +15,10 @@ from typing import Any
 import msgspec
 
 from hq.core.decide.attempts import decide_result
+from hq.core.decide.decided import Decided
 from hq.core.decide.pruning import decide_pruned
-from hq.core.decide.requests import MAX_SPEC_BYTES, Decided, Refused
+from hq.core.decide.refused import Refused
+from hq.core.decide.specs import MAX_SPEC_BYTES
 from hq.core.leases import AttemptKey
 from hq.core.state import Attempt, Job, State, Sweep
 from schemas.asking import TELL_SECONDS

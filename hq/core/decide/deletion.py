@@ -7,7 +7,8 @@ nothing of it lives.
 
 from collections.abc import Collection, Sequence
 
-from hq.core.decide.requests import Decided, Refused
+from hq.core.decide.decided import Decided
+from hq.core.decide.refused import Refused
 from hq.core.state import State
 from schemas.events import AnyEvent, JobDeleted, SweepDeleted
 

@@ -3,7 +3,8 @@
 import msgspec
 from msgspec import Struct
 
-from hq.core.decide.requests import Decided, Refused
+from hq.core.decide.decided import Decided
+from hq.core.decide.refused import Refused
 from hq.core.state import Job, Model, State, Sweep
 from schemas.events import ModelRegistered, ModelRemoved, ModelStaged
 from schemas.facts import Artifact, AttemptResult

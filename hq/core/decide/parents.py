@@ -6,7 +6,7 @@ import msgspec
 from msgspec.structs import replace
 
 from hq.core.decide.arguments import why_not_signed, why_space_not_signed
-from hq.core.decide.requests import MAX_SPEC_BYTES, MAX_SWEEP_JOB_BYTES
+from hq.core.decide.specs import MAX_SPEC_BYTES, MAX_SWEEP_JOB_BYTES
 from hq.core.dependents import Ended
 from hq.core.state import Job, Sweep
 from schemas.events import AnyEvent, JobCancelled, JobFailed, ParentEnded, SweepCancelled, SweepParentEnded

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
+from hq.core.decide.decided import Decided
 from hq.core.decide.deletion import MAX_DELETED
-from hq.core.decide.requests import Decided, Refused
+from hq.core.decide.refused import Refused
 from hq.core.state import Pipeline, State
 from schemas.events import AnyEvent, JobCancelled, JobDeleted, PipelineDeleted, SweepCancelled, SweepDeleted
 

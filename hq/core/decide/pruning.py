@@ -6,7 +6,9 @@
 Once decided it stays so: no result makes it succeed, and it is never started again.
 """
 
-from hq.core.decide.requests import SEARCH, Decided, Refused
+from hq.core.decide.decided import Decided
+from hq.core.decide.proposals import SEARCH
+from hq.core.decide.refused import Refused
 from hq.core.state import Job, State
 from schemas.events import JobCancelled, JobEvent, JobPruned, PruneDecided
 from schemas.facts import AttemptResult

@@ -7,16 +7,13 @@ anew, each time fires once or is skipped once.
 import msgspec
 from msgspec.structs import replace
 
-from hq.core.decide.requests import (
-    Decided,
-    Ids,
-    Refused,
-    check_spec,
-    check_sweep,
-    decide_request,
-    jobs_of,
-    submit_pipeline,
-)
+from hq.core.decide.decided import Decided
+from hq.core.decide.ids import Ids
+from hq.core.decide.refused import Refused
+from hq.core.decide.requests import decide_request
+from hq.core.decide.secrets import jobs_of
+from hq.core.decide.specs import check_spec, check_sweep
+from hq.core.decide.submissions import submit_pipeline
 from hq.core.decide.waiting import parents_of
 from hq.core.state import Schedule, State
 from hq.core.times import TimesUnusable, check_times, count_due, last_due, next_due

@@ -3,7 +3,9 @@
 import msgspec
 from msgspec.structs import replace
 
-from hq.core.decide.requests import Decided, Refused, check_spec
+from hq.core.decide.decided import Decided
+from hq.core.decide.refused import Refused
+from hq.core.decide.specs import check_spec
 from hq.core.decide.waiting import check_alone
 from hq.core.state import Service, State
 from schemas.events import ServiceDeployed, ServiceRolledBack, ServiceStopped

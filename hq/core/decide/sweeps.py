@@ -6,7 +6,11 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from hq.core.decide.requests import MAX_PROPOSAL_BYTES, Decided, Ids, Refused, check_sweep, describe_trial
+from hq.core.decide.decided import Decided
+from hq.core.decide.ids import Ids
+from hq.core.decide.proposals import MAX_PROPOSAL_BYTES, describe_trial
+from hq.core.decide.refused import Refused
+from hq.core.decide.specs import check_sweep
 from hq.core.decide.stopping import ASKED, decide_stop
 from hq.core.state import State, Sweep
 from schemas.events import (

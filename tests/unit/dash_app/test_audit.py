@@ -171,7 +171,9 @@ def test_only_admins_see_them_also_among_the_events(place: Premises, role: str) 
 
 
 def test_nobody_but_the_server_writes_into_the_log(place: Premises) -> None:
-    from hq.core.decide.requests import Ids, Refused, decide_request
+    from hq.core.decide.ids import Ids
+    from hq.core.decide.refused import Refused
+    from hq.core.decide.requests import decide_request
     from hq.core.state import State
     from schemas.requests import Audit
 
