@@ -19,6 +19,7 @@ from bus.port import Inbound, Refusal
 from hq.core.answering import Answering
 from hq.core.bookkeeping import LONGEST_SLEEP, Bookkeeping
 from hq.core.calls import Answered, Calls
+from hq.core.changing import Changing
 from hq.core.contact import Contact
 from hq.core.decide.deletion import decide_tidying
 from hq.core.decide.labels import FoundLabels
@@ -78,7 +79,8 @@ class Authority:
         self.books = Bookkeeping(state, now, wall, ahead_seconds)
         self._instance = instance
         self._contact = Contact(self.books)
-        self._answering = Answering(self.books, version)
+        self._changing = Changing(self.books)
+        self._answering = Answering(self.books, self._changing, version)
         self._calls = Calls(self.books, instance)
         self._workers = Workers(self.books, self._calls)
         self._waiting = Waiting()
@@ -162,7 +164,7 @@ class Authority:
 
     def know_secrets(self, read: Callable[[], Collection[str]]) -> None:
         """Let jobs ask for the secrets whose names `read` returns; without it there are none."""
-        self._answering.read_secrets = read
+        self._changing.read_secrets = read
 
     def note_log_alive(self, at: float) -> None:
         """Note that at `at` this HQ was the leader: an append or a ping sent then succeeded."""

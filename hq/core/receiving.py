@@ -34,6 +34,7 @@ from hq.core.outputs import (
     RecordProgress,
 )
 from hq.core.showing_services import read_services
+from hq.core.submitters import submitter_of
 from hq.core.waiting import Waiting
 from hq.core.workers import Workers
 from schemas.messages import Presence, Reply
@@ -172,7 +173,7 @@ class Receiving:
 
     def _on_call(self, message: Inbound, now: float) -> Iterable[Output]:
         try:
-            return self._calls.ask(message, self._answering.submitter(message), now)
+            return self._calls.ask(message, submitter_of(message), now)
         except Refused as refused:
             return (self._answering.refuse(message, refused.code, refused.message),)
 

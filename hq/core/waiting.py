@@ -10,8 +10,8 @@ from msgspec import Struct
 
 from bus import topics
 from bus.port import Inbound
-from hq.core.answering import Found
 from hq.core.calls import Answered
+from hq.core.changing import Found
 
 #: From here on, what is repeated or made good by its sender is refused.
 MAX_WAITING = 20_000

@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from hq.core.answering import MAX_RETRY_BYTES
 from hq.core.decide.ids import Ids
+from hq.core.decide.requests import MAX_RETRY_BYTES
 from hq.core.decide.specs import MAX_SPEC_BYTES
 from hq.core.state import IDEMPOTENCY_SECONDS
 from schemas.events import JobCancelled, JobHeld, JobReleased, JobSubmitted
