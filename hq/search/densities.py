@@ -21,9 +21,14 @@ from optuna.samplers._tpe.probability_distributions import (
     _MixtureOfProductDistribution,
 )
 
+from hq.search import normal
+
 
 class QuickParzenEstimator(_ParzenEstimator):
     """A density over trials' parameters."""
+
+    def sample(self, rng: np.random.RandomState, size: int) -> dict[str, np.ndarray]:
+        return self._untransform(_sample(self._mixture_distribution, rng, size))
 
     def log_pdf(self, samples_dict: dict[str, np.ndarray]) -> np.ndarray:
         return _log_pdf(self._mixture_distribution, self._transform(samples_dict))
@@ -80,7 +85,7 @@ def _log_pdf(mixture: _MixtureOfProductDistribution, x: np.ndarray) -> np.ndarra
     for index, one in enumerate(mixture.distributions):
         values = x[:, index]
         if isinstance(one, _BatchedCategoricalDistributions):
-            summed += np.log(one.weights).T[values.astype(np.int64)]
+            summed += np.log(one.weights).T.take(values.astype(np.int64), axis=0)
         elif one.step == 0.0:
             continuous.append((one, np.log(values) if one.is_log else values))
         else:
@@ -103,12 +108,10 @@ def _add_stepped(summed: np.ndarray, one: Any, values: np.ndarray) -> None:
     left, right = some - half, some + half
     if one.is_log:
         left, right = np.log(left), np.log(right)
-    mass = probability_distributions._log_gauss_mass_unique(
-        (left[:, np.newaxis] - mus) / sigmas, (right[:, np.newaxis] - mus) / sigmas
-    )
+    mass = _unique_mass((left[:, np.newaxis] - mus) / sigmas, (right[:, np.newaxis] - mus) / sigmas)
     # By rows first, which are few: to take both at once is slower.
-    summed += mass[:, whose][which]
-    summed -= _mass((one.adapted_low - mus) / sigmas, (one.adapted_high - mus) / sigmas)[whose]
+    summed += mass.take(whose, axis=1).take(which, axis=0)
+    summed -= normal.log_mass((one.adapted_low - mus) / sigmas, (one.adapted_high - mus) / sigmas)[whose]
 
 
 def _continuous(dimensions: list[tuple[Any, np.ndarray]]) -> np.ndarray:
@@ -117,20 +120,49 @@ def _continuous(dimensions: list[tuple[Any, np.ndarray]]) -> np.ndarray:
     low = (np.asarray([one.adapted_low for one, _ in dimensions]) - mus) / sigmas
     high = (np.asarray([one.adapted_high for one, _ in dimensions]) - mus) / sigmas
     x = (np.asarray([values for _, values in dimensions]).T[:, np.newaxis, :] - mus) / sigmas
-    outside = (x < low) | (x > high)
-    density = -(x**2) / 2.0
+    density = x**2
+    np.negative(density, out=density)
+    density /= 2.0
     density -= _truncnorm._norm_pdf_logC
-    density -= _mass(low, high)
+    density -= normal.log_mass(low, high)
     density -= np.log(sigmas)
-    if outside.any():
-        density[outside] = -np.inf
+    # Rounding keeps the order, so nothing within the range comes to lie outside of it.
+    if any(
+        (values < one.adapted_low).any() or (values > one.adapted_high).any() for one, values in dimensions
+    ):
+        density[(x < low) | (x > high)] = -np.inf
     return np.asarray(density[..., 0] if density.shape[-1] == 1 else density.sum(axis=-1))
 
 
-def _mass(low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Return the logarithm of the normal distribution's mass between two bounds."""
-    if (high <= 0).any() or (low > 0).any():
-        return np.asarray(_truncnorm._log_gauss_mass(low, high))
-    return np.asarray(np.log1p(-_truncnorm._ndtr(low.ravel()) - _truncnorm._ndtr(-high.ravel()))).reshape(
-        low.shape
-    )
+def _unique_mass(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    lows, highs, which = probability_distributions._unique_inverse_2d(low.ravel(), high.ravel())
+    return np.asarray(normal.log_mass(lows, highs)[which].reshape(low.shape))
+
+
+def _sample(mixture: _MixtureOfProductDistribution, rng: np.random.RandomState, size: int) -> np.ndarray:
+    # What is random is drawn in Optuna's order: first of categories, then all numbers together.
+    active = rng.choice(len(mixture.weights), p=mixture.weights, size=size)
+    drawn = np.empty((size, len(mixture.distributions)), dtype=float)
+    numbers: list[tuple[int, Any]] = []
+    for index, one in enumerate(mixture.distributions):
+        if isinstance(one, _BatchedCategoricalDistributions):
+            quantile = rng.rand(size)
+            sums = np.cumsum(one.weights[active, :], axis=-1)
+            sums[:, -1] = 1
+            drawn[:, index] = np.sum(sums < quantile[:, np.newaxis], axis=-1)
+        else:
+            numbers.append((index, one))
+    if not numbers:
+        return drawn
+    mus = np.asarray([one.mu[active] for _, one in numbers])
+    sigmas = np.asarray([one.sigma[active] for _, one in numbers])
+    low = (np.asarray([one.adapted_low for _, one in numbers])[:, np.newaxis] - mus) / sigmas
+    high = (np.asarray([one.adapted_high for _, one in numbers])[:, np.newaxis] - mus) / sigmas
+    shares = rng.uniform(low=0, high=1, size=low.shape)
+    found = normal.quantiles(shares, low, high) * sigmas + mus
+    for (index, one), values in zip(numbers, found, strict=True):
+        values = np.exp(values) if one.is_log else values
+        if one.step != 0.0:
+            values = np.clip(one.low + np.round((values - one.low) / one.step) * one.step, one.low, one.high)
+        drawn[:, index] = values
+    return drawn
