@@ -9,6 +9,8 @@ from bus.settings import BusSettings
 from idlehands.bundle import build_bundle
 from idlehands.client import Client, connect
 from idlehands.client.datasets import add_dataset
+from idlehands.client.house import connect as connect_house
+from idlehands.house.home import Home
 from idlehands.house.running import RunningHouse
 from schemas.requests import CallService, DeployService, ReadServices
 from schemas.specs import Choice, FloatRange, IntRange, JobSpec, Limits, ScriptRef, ServiceSpec, SweepSpec
@@ -90,14 +92,15 @@ def set_the_scene(house: RunningHouse) -> dict[str, str]:
             time.sleep(0.2)
         add_dataset(client.rest, "wine", _wine(house.home.path))
         _offer_services(client, house.home.path)
+        shipped = _run_shipped(house.home)
         submitted = client.submit(_long_jobs(script))
         job = submitted.jobs[0]
         _wait_until_running(client, job, submitted.position)
-    return addresses(job, sweep, time.time())
+    return {**addresses(job, sweep, time.time()), **shipped}
 
 
 def addresses(job: str, sweep: str, now: float) -> dict[str, str]:
-    """Return the address of every page, by the name that its picture gets."""
+    """Return the address of every page of these, by the name that its picture gets."""
     return {
         "house": "/",
         "jobs": "/jobs",
@@ -105,7 +108,13 @@ def addresses(job: str, sweep: str, now: float) -> dict[str, str]:
         "sweep": f"/sweeps/{sweep}",
         "sweeps": "/sweeps",
         "new": "/new?script=train_digits.py",
+        "compare": f"/sweeps/{sweep}?tab=contour&x=learning_rate&y=layers&compare=3,7,11",
+        "importance": f"/sweeps/{sweep}?tab=importance",
         "results": f"/results?sweep={sweep}",
+        "facets": f"/results?sweep={sweep}&x=params.learning_rate&y=accuracy&color=params.layers"
+        "&facet=params.optimizer",
+        "pivot": f"/results?sweep={sweep}&by=params.optimizer&across=params.layers&of=accuracy",
+        "grouped": "/jobs?group=script",
         "data": "/data",
         "dataset": "/data/wine",
         "services": "/services",
@@ -114,6 +123,32 @@ def addresses(job: str, sweep: str, now: float) -> dict[str, str]:
         "replay": f"/events?from={int(now) - 240}&to={int(now)}",
         "settings": "/settings",
     }
+
+
+def _run_shipped(home: Home) -> dict[str, str]:
+    """Run the scripts that Idlehands brings along; return the addresses of what they leave behind."""
+    root = Path(__file__).parents[1]
+    with connect_house(home.broker_address, home.client("cli")) as house:
+        runs = {"regression": {"model": "ridge"}, "classification": {"example": "breast_cancer"}}
+        jobs = {name: _submit_shipped(house.client, root / f"scripts/{name}.py", runs[name]) for name in runs}
+        for job in jobs.values():
+            for _ in house.client.follow(job):
+                pass
+        house.promote(jobs["classification"], "tumours", note="Logistic, all columns")
+        house.promote(jobs["classification"], "tumours", stage="production")
+        house.promote(jobs["regression"], "diabetes", stage="staging")
+        pipeline = house.pipeline(root / "docs/examples/pipeline.yaml")
+        pipeline.wait()
+    shown = {name: f"/jobs/{job}" for name, job in jobs.items()}
+    more = {"models": "/models", "model": "/models/tumours", "pipelines": "/pipelines"}
+    return {**shown, **more, "pipeline": f"/pipelines/{pipeline.id}"}
+
+
+def _submit_shipped(client: Client, file: Path, params: dict[str, Any]) -> str:
+    bundle = build_bundle(file)
+    client.put_blob(bundle.content)
+    script = ScriptRef(bundle.sha256, bundle.entry, file.stem)
+    return client.submit([JobSpec(script, params, name=file.stem, artifacts=("predictions.csv",))]).jobs[0]
 
 
 def _offer_services(client: Client, folder: Path) -> None:

@@ -170,6 +170,13 @@ TOKEN_ROLE = "token-role"  # noqa: S105 - of a field
 TOKEN_DAYS = "token-days"  # noqa: S105 - of a field
 TOKEN_ADD = "token-add"  # noqa: S105 - of a button
 INCOMING = "incoming"
+TOLD_ABOUT = "told-about"
+#: In the order in which callbacks take and give them.
+TOLD_FIELDS = (TOLD_KIND, TOLD_NAME, TOLD_WHERE, TOLD_SECRET, TOLD_HOST, TOLD_SENDER, TOLD_ABOUT)
+USERS = "users"
+KEPT = "kept"
+KEPT_SAVE = "kept-save"
+KEPT_FIELDS = ("kept-finished", "kept-logs", "kept-grace", "kept-compact")
 
 
 MODEL_NAME = "model-name"
@@ -207,6 +214,26 @@ def token(identity: str) -> dict[str, str]:
 def tokens_all(every: Any) -> dict[str, Any]:
     """Return the pattern of all of these buttons."""
     return {"token": every}
+
+
+def user(name: str) -> dict[str, str]:
+    """Return the id of the button that logs a user out."""
+    return {"user": name}
+
+
+def users_all(every: Any) -> dict[str, Any]:
+    """Return the pattern of all of these buttons."""
+    return {"user": every}
+
+
+def told_edited(name: str) -> dict[str, str]:
+    """Return the id of the button that brings a notification into the form."""
+    return {"edited": name}
+
+
+def told_edit(every: Any) -> dict[str, Any]:
+    """Return the pattern of all of these buttons."""
+    return {"edited": every}
 
 
 def told(name: str, do: str) -> dict[str, str]:

@@ -13,6 +13,7 @@ from dash_app import (
     callbacks,
     data_route,
     docs_route,
+    keeping_callbacks,
     login_routes,
     palette_route,
     previews_route,
@@ -31,6 +32,7 @@ from dash_app.automating import Automating
 from dash_app.background import in_background
 from dash_app.changing import Changing
 from dash_app.checked_calls import CheckedCalls
+from dash_app.keeping import Keeping
 from dash_app.live import events_route
 from dash_app.live.feeds import feeds_of
 from dash_app.live.hearing import Hearing
@@ -119,6 +121,7 @@ class Page:
         reaching = Reaching(self._house)
         automating, accessing = Automating(self._house, reaching), Accessing(self._house)
         reaching_callbacks.register(dash, reaching, automating, accessing)
+        keeping_callbacks.register(dash, Keeping(self._house))
         registering_callbacks.register(dash, Registering(self._house))
         sweep_callbacks.register(dash, SweepLooking(self._house), Changing(self._house))
         # By itself Dash looks for its assets at the first request for "/" or of its own: whoever came to

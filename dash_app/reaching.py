@@ -59,15 +59,19 @@ class Reaching:
             return [note(problem.detail)]
 
     async def add(
-        self, kind: Any, name: Any, where: Any, secret: Any, host: Any, sender: Any
+        self, kind: Any, name: Any, where: Any, secret: Any, host: Any, sender: Any, about: Any
     ) -> tuple[Any, Any]:
-        """Add a notification; return the panel and a note."""
+        """Add a notification, or change the one with its name; return the panel and a note.
+
+        What the form has no field for stays as it was, and so does the secret where none is given.
+        """
         try:
             by = admin().name
-            target = _target(str(kind), _text(where), _text(host), _text(sender), has_secret=bool(secret))
-            body: NotificationBody = msgspec.convert(
-                {"name": _text(name), "to": target, "secret": _text(secret) or None}, NotificationBody
-            )
+            target = read_target(str(kind), _text(where), _text(host), _text(sender), has_secret=bool(secret))
+            old = self._known(_text(name))
+            chosen = {"name": _text(name), "secret": _text(secret) or None, "on": about or []}
+            given = {**old, **chosen, "to": with_old(target, old.get("to", {}))}
+            body: NotificationBody = msgspec.convert(given, NotificationBody)
             await keep(self._house, body, by)
         except msgspec.ValidationError as error:
             return no_update, note(f"This cannot be added: {error}.")
@@ -91,6 +95,21 @@ class Reaching:
             return no_update, note(f"The test was not taken: {why}.")
         return no_update, note("The test was taken. Look whether it arrived.", "done")
 
+    async def fill(self, name: str) -> Any:
+        """Return what the form's fields hold of a notification that is to be changed."""
+        admin()
+        found = self._known(name)
+        if not found:
+            raise PreventUpdate
+        return words.filled(found)
+
+    def _known(self, name: str) -> dict[str, Any]:
+        for one in outside_of(self._house).notifications.all():
+            if one.name == name:
+                known: dict[str, Any] = msgspec.to_builtins(one)
+                return known
+        return {}
+
     async def change_schedule(self, name: str, do: str) -> tuple[Any, Any]:
         """Run, pause, resume or remove a schedule; return the panel and a note."""
         if do not in _SCHEDULES:
@@ -103,15 +122,33 @@ class Reaching:
         return await self.schedules(), note(said, "done")
 
 
+def with_old(target: dict[str, Any], old: dict[str, Any]) -> dict[str, Any]:
+    """Return a target with what the form cannot say of one of its kind as it was."""
+    kept = {"mail": ("security", "user"), "mqtt": ("broker",)}.get(target["kind"], ())
+    return {**{name: old[name] for name in kept if old.get("kind") == target["kind"]}, **target}
+
+
+def _server(text: str) -> tuple[str, str]:
+    """Return host and port, "" where none is named, of `host`, `host:port`, `[::1]:port` or `::1`."""
+    if text.startswith("["):
+        host, _, port = text[1:].partition("]")
+        return host, port.removeprefix(":")
+    if text.count(":") > 1:
+        return text, ""
+    host, _, port = text.partition(":")
+    return host, port
+
+
 def _text(given: Any) -> str:
     return str(given or "").strip()
 
 
-def _target(kind: str, where: str, host: str, sender: str, *, has_secret: bool) -> dict[str, Any]:
+def read_target(kind: str, where: str, host: str, sender: str, *, has_secret: bool) -> dict[str, Any]:
+    """Return where to as the form's fields say it."""
     match kind:
         case "mail":
             to = [one.strip() for one in where.split(",") if one.strip()]
-            server, _, port = host.partition(":")
+            server, port = _server(host)
             login = {"user": sender} if has_secret else {}
             more = {"port": int(port)} if port.isdecimal() else {}
             return {"kind": kind, "host": server, "sender": sender, "to": to, **login, **more}

@@ -89,13 +89,21 @@ def register(app: Dash, reaching: Reaching, automating: Automating, accessing: A
         State(ids.TOLD_SECRET, "value"),
         State(ids.TOLD_HOST, "value"),
         State(ids.TOLD_SENDER, "value"),
+        State(ids.TOLD_ABOUT, "value"),
         prevent_initial_call=True,
     )
-    async def add_notification(
-        clicks: int | None, kind: Any, name: Any, where: Any, secret: Any, host: Any, sender: Any
-    ) -> tuple[Any, Any]:
+    async def add_notification(clicks: int | None, *fields: Any) -> tuple[Any, Any]:
         clicked(clicks)
-        return await reaching.add(kind, name, where, secret, host, sender)
+        return await reaching.add(*fields)
+
+    @app.callback(
+        *[Output(identity, "value", allow_duplicate=True) for identity in ids.TOLD_FIELDS],
+        Input(ids.told_edit(ALL), "n_clicks"),
+        prevent_initial_call=True,
+    )
+    async def edit_notification(_: Any) -> Any:
+        identity = pressed()
+        return await reaching.fill(identity["edited"])
 
     @app.callback(
         Output(ids.TOLD, "children", allow_duplicate=True),

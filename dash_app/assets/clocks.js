@@ -40,11 +40,42 @@
     return at.getFullYear() + "-" + two(at.getMonth() + 1) + "-" + two(at.getDate()) + " " + time;
   }
 
+  // How far each job was when its bar was first seen here: what it does from then on is its pace.
+  const seen = {};
+
+  function remaining(job, percent, began, now) {
+    if (!(percent > 0) || percent >= 100 || !(began > 0) || now - began < 3) {
+      return "";
+    }
+    const known = seen[job] && seen[job].began === began ? seen[job] : { began: began, at: now, percent: percent };
+    seen[job] = known;
+    if (known.last !== percent) {
+      // One that went on from a checkpoint did not do all of it since it began.
+      const isKnown = percent - known.percent >= 2 && now > known.at;
+      const pace = isKnown ? (percent - known.percent) / (now - known.at) : percent / (now - began);
+      known.last = percent;
+      known.until = now + (100 - percent) / pace;
+    }
+    const minutes = Math.ceil((known.until - now) / 60);
+    const words = minutes <= 1 ? "less than a minute" : minutes < 90 ? "about " + minutes + " min" :
+      minutes < 2880 ? "about " + Math.round(minutes / 60) + " h" : "about " + Math.round(minutes / 1440) + " d";
+    return ", " + Math.floor(percent) + " %, " + words + " left";
+  }
+
   function tick() {
     const now = Date.now() / 1000;
     for (const element of document.querySelectorAll("[data-since]")) {
       const began = Number(element.dataset.since);
       const text = began > 0 ? duration(Math.max(1, Math.floor(now - began))).replace(".0", "") : "";
+      if (element.textContent !== text) {
+        element.textContent = text;
+      }
+    }
+    for (const element of document.querySelectorAll("[data-left]")) {
+      const job = element.dataset.left;
+      const bar = document.querySelector('.bar[data-bar="' + CSS.escape(job) + '"]:not(.is-unknown)');
+      const percent = bar ? parseFloat(bar.firstElementChild.style.width) : 0;
+      const text = remaining(job, percent, Number(element.dataset.began), now);
       if (element.textContent !== text) {
         element.textContent = text;
       }

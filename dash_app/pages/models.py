@@ -10,6 +10,7 @@ from dash_app.presenters import pieces, registry
 from dash_app.presenters.job import parameters
 from dash_app.presenters.plain import plain
 from dash_app.presenters.previews import BYTES_READ, preview
+from dash_app.presenters.result_charts import result_charts, without_charts
 from hq.rest.database import Document
 from hq.rest.house import House
 from hq.rest.models import list_models, read_model
@@ -55,6 +56,7 @@ async def page(house: House, name: str, wanted: str, may_change: bool) -> list[A
     if shown is None:
         raise not_found("model", f"{name}@{wanted}")
     came = shown["lineage"]
+    metrics = came.get("metrics") or {}
     left = [
         html.Div(
             registry.versions(model, shown["version"], may_change),
@@ -62,7 +64,12 @@ async def page(house: House, name: str, wanted: str, may_change: bool) -> list[A
             **pieces.attributes(data_model=name),
         ),
         *await _card(house, shown),
-        pieces.panel("Result", registry.values(came.get("metrics"), "It is too large to be shown here.")),
+        pieces.panel("Result", registry.values(without_charts(metrics), "It is too large to be shown here.")),
+        *(
+            [pieces.panel("What came out", *drawn, kind="charts")]
+            if (drawn := result_charts(metrics))
+            else []
+        ),
     ]
     right = [
         pieces.panel(f"Files of version {shown['version']}", registry.files(shown)),

@@ -281,6 +281,7 @@ def _figure_panel(points: list[scatter.Point], axes: scatter.Axes, asked: Asked,
     else:
         what = charts.chart(ids.RESULTS_FIGURE, scatter.figure(points, axes, _box(asked)), 380)
     name = f"{results.title(axes.y)} over {results.title(axes.x)}" if axes.y else results.title(axes.x)
+    name += f", by {results.title(axes.facet)}" if axes.facet else ""
     return pieces.panel(name, what, aside=html.Span(said, className="quiet"))
 
 

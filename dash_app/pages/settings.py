@@ -3,17 +3,15 @@
 What it shows while a computer is being added comes by a callback.
 """
 
-import asyncio
 from typing import Any
 
-import msgspec
 from dash import dcc, html
 
 from dash_app import component_ids as ids
 from dash_app.accessing import Accessing
+from dash_app.keeping import Keeping
 from dash_app.presenters import access, audit, pieces
 from dash_app.reaching import Reaching
-from hq.housekeeping.settings import SettingsUnusable, read_settings
 from hq.rest.audit import read_audit
 from hq.rest.house import House
 from hq.rest.house_routes import read_house
@@ -41,9 +39,10 @@ async def page(house: House, is_admin: bool) -> list[Any]:
                 schedules,
                 pieces.panel("Being told", await reaching.notifications(), id=ids.TOLD),
                 pieces.panel("From outside", await reaching.incoming(), id=ids.INCOMING),
+                pieces.panel("Users", await Keeping(house).users(), id=ids.USERS),
                 pieces.panel("Tokens", await Accessing(house).tokens(), id=ids.TOKENS),
                 await _rules(house),
-                pieces.panel("What is kept", await asyncio.to_thread(_kept, house)),
+                pieces.panel("What is kept", await Keeping(house).kept(), id=ids.KEPT),
                 pieces.panel("Who got in, and who tried to", audit.table(noted["entries"]), id=ids.AUDIT),
             ],
             className="stack",
@@ -55,12 +54,3 @@ async def page(house: House, is_admin: bool) -> list[Any]:
 
 async def _rules(house: House) -> Any:
     return pieces.panel("What owners allow", access.rules(await read_house(house)))
-
-
-def _kept(house: House) -> list[Any]:
-    folder = house.tokens_folder
-    try:
-        found = read_settings(None if folder is None else folder / "retention.json")
-    except SettingsUnusable as error:
-        return access.retention(None, str(error))
-    return access.retention(msgspec.to_builtins(found), "")

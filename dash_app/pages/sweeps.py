@@ -78,12 +78,17 @@ async def page(
         dcc.Store(id=ids.SWEEP_COMPARED, data=list(state.compare)),
         html.Div(
             [
-                html.Div([pieces.panel("Curves of all trials", id=ids.SWEEP_CURVES)], className="column"),
+                html.Div(
+                    [
+                        pieces.panel("Curves of all trials", id=ids.SWEEP_CURVES),
+                        label_words.panel(found, "sweeps", may_change),
+                    ],
+                    className="column",
+                ),
                 html.Div(
                     [
                         pieces.panel("Best so far", sweep.best(found, trials), id=ids.SWEEP_BEST),
                         *pipelines.panel(await read_of_step(house, found["spec"]["job"]), identity),
-                        label_words.panel(found, "sweeps", may_change),
                     ],
                     className="column",
                 ),

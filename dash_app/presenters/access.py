@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import dash_mantine_components as dmc
 from dash import html
 from dash.development.base_component import Component
 
@@ -46,7 +47,9 @@ def tokens(found: Sequence[Document], made: Document | None = None) -> list[Any]
                 className="actions",
             )
         )
-    table = _table(("For", "Role", "Made", "Until", "State", "Change"), rows) if rows else _none("No token.")
+    table = (
+        in_table(("For", "Role", "Made", "Until", "State", "Change"), rows) if rows else _none("No token.")
+    )
     rest = html.P(
         [
             "What REST can do, to read and to try: ",
@@ -83,41 +86,55 @@ def rules(agents: Sequence[Document]) -> list[Any]:
         ["Its owner chooses, at the machine: ", pieces.code("idlehands agent policy --preset when-idle")],
         className="quiet",
     )
-    table = _table(("Machine", "Preset", "Now"), rows) if rows else _none("No machine yet.")
+    table = in_table(("Machine", "Preset", "Now"), rows) if rows else _none("No machine yet.")
     return [table, html.Div(meaning, className="presets"), how]
 
 
 def retention(kept: Document | None, trouble: str) -> list[Any]:
-    """Return how long things are kept, and how that is changed."""
+    """Return how long things are kept as a form, or what is wrong with what says so."""
     if kept is None:
-        return [html.P(plain(trouble, 500), className="failure")]
-    compact = kept["compact_above_mb"]
-    rows = [
-        ("Finished jobs and sweeps", _days(kept["finished_jobs_days"])),
-        ("Logs and metrics", _days(kept["logs_days"])),
-        (
-            "At most",
-            f"{kept['logs_per_job']:,} pieces of log and {kept['progress_per_job']:,} points of a job",
-        ),
-        ("Files that nothing refers to", f"{kept['blobs_grace_hours']:g} hours"),
-        ("Event log", "whole" if compact is None else f"compacted above {compact:,} MB"),
+        again = html.P(
+            ["Correct it on the HQ host, or remove it: nothing is deleted meanwhile."], className="quiet"
+        )
+        return [html.P(plain(trouble, 500), className="failure"), again]
+    fields = [
+        _amount(ids.KEPT_FIELDS[0], "Finished jobs and sweeps, days", kept["finished_jobs_days"], "for ever"),
+        _amount(ids.KEPT_FIELDS[1], "Logs and metrics, days", kept["logs_days"], "for ever"),
+        _amount(ids.KEPT_FIELDS[2], "Files that nothing refers to, hours", kept["blobs_grace_hours"], "24"),
+        _amount(ids.KEPT_FIELDS[3], "Compact the event log above, MB", kept["compact_above_mb"], "never"),
     ]
-    how = html.P(
-        ["In ", pieces.code("retention.json"), " of the house; ", pieces.code("idlehands clean --help")],
-        className="quiet",
+    rows = [
+        ("At most, of one job", _most(kept["logs_per_job"], kept["progress_per_job"])),
+        ("At most, of all jobs", _most(kept["logs_in_all"], kept["progress_in_all"])),
+    ]
+    how = html.Span(
+        "What is older is deleted within the hour, for ever, results included.", className="quiet"
     )
-    return [pieces.facts(rows), how]
+    save = html.Button("Save", id=ids.KEPT_SAVE, className="button is-plain")
+    more = html.P(["These by terminal: ", pieces.code("idlehands hq keep --help")], className="quiet")
+    return [
+        html.Div(fields, className="fields"),
+        html.Div([save, how], className="actions"),
+        html.Div([pieces.facts(rows), more], className="presets"),
+    ]
 
 
-def _days(value: float | None) -> str:
-    return "for ever" if value is None else f"{value:g} days"
+def _amount(identity: str, label: str, value: float | None, empty: str) -> Any:
+    return dmc.NumberInput(
+        id=identity, label=label, value="" if value is None else value, min=0, placeholder=empty
+    )
+
+
+def _most(logs: int, points: int) -> str:
+    return f"{logs:,} pieces of log and {points:,} points of metrics"
 
 
 def _none(words: str) -> Component:
     return html.P(words, className="quiet")
 
 
-def _table(heads: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> Component:
+def in_table(heads: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> Component:
+    """Return rows below their heads, which scroll sideways where they must."""
     body = [html.Tr([html.Td(cell) for cell in row]) for row in rows]
     head = html.Thead(html.Tr([html.Th(name) for name in heads]))
     return pieces.sideways(html.Table([head, html.Tbody(body)], className="numbers is-list"))

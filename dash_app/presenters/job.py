@@ -49,7 +49,13 @@ def _sentence(job: Document, why: str) -> list[Any]:
         took = words.duration(job["ended_at"] - job["claimed_at"])
     match job["status"]:
         case "running":
-            return ["on ", html.Bdi(machine), " for ", pieces.since(job.get("claimed_at"))]
+            return [
+                "on ",
+                html.Bdi(machine),
+                " for ",
+                pieces.since(job.get("claimed_at")),
+                pieces.left(job["id"], job.get("claimed_at")),
+            ]
         case "succeeded":
             return [f"in {took} on {machine}" if took else f"on {machine}"]
         case "queued" | "held":

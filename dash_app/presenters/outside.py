@@ -11,6 +11,7 @@ from dash_app import component_ids as ids
 from dash_app.presenters import pieces
 from dash_app.presenters.plain import plain
 from dash_app.presenters.taking import remove_button, schedule_form, taking_form
+from hq.outside.targets import USUAL, Ntfy
 
 _KINDS = [
     {"value": "ntfy", "label": "ntfy, on phones"},
@@ -18,6 +19,8 @@ _KINDS = [
     {"value": "webhook", "label": "Webhook"},
     {"value": "mqtt", "label": "MQTT topic"},
 ]
+#: Of who names a topic alone.
+_NTFY = Ntfy(topic="any").server
 _WORDS = {
     "job_failed": "failed jobs",
     "job_dead": "jobs given up",
@@ -38,18 +41,23 @@ def notifications(found: Sequence[dict[str, Any]]) -> list[Any]:
             ", ".join(_WORDS.get(what, what) for what in one["on"]),
             _moment(one["last_sent"]),
             f"{one['waiting']} wait: {one['trouble']}" if one["trouble"] else str(one["waiting"] or ""),
-            _buttons(one["name"], (("test", "Test"), ("remove", "Remove")), ids.told),
+            _told_buttons(one["name"]),
         )
         for one in found
     ]
     return [
         *_table(("Name", "Where", "About", "Last", "Waits", "Change"), rows, "Nobody is told anything yet."),
         html.Div(_form(), className="fields"),
+        html.Div(_about(), className="told-about"),
         html.Div(
             [
-                html.Button("Add", id=ids.TOLD_ADD, className="button"),
+                html.Button("Save", id=ids.TOLD_ADD, className="button"),
                 html.Span(
-                    ["More, by terminal: ", pieces.code("idlehands notify add --help")], className="quiet"
+                    [
+                        "A name that there is already is changed. More, by terminal: ",
+                        pieces.code("idlehands notify add --help"),
+                    ],
+                    className="quiet",
                 ),
             ],
             className="actions",
@@ -82,6 +90,33 @@ def _form() -> list[Any]:
             id=ids.TOLD_SENDER, label="Mail: from", placeholder="hq@example.org", value="", inputProps=quiet
         ),
     ]
+
+
+def _about() -> Any:
+    return dmc.MultiSelect(
+        id=ids.TOLD_ABOUT,
+        label="About",
+        data=[{"value": what, "label": words} for what, words in _WORDS.items()],
+        value=list(USUAL),
+    )
+
+
+def filled(one: dict[str, Any]) -> tuple[str, str, str, str, str, str, list[str]]:
+    """Return what the form's fields hold of a notification, in their order: its secret is never told."""
+    to = one["to"]
+    match to["kind"]:
+        case "mail":
+            where = ", ".join(to["to"])
+        case "webhook":
+            where = to["url"]
+        case "ntfy":
+            where = to["topic"] if to["server"] == _NTFY else f"{to['server']}/{to['topic']}"
+        case _:
+            where = to["topic"]
+    host = ""
+    if to["kind"] == "mail":
+        host = f"[{to['host']}]:{to['port']}" if ":" in to["host"] else f"{to['host']}:{to['port']}"
+    return to["kind"], one["name"], where, "", host, to.get("sender", ""), list(one["on"])
 
 
 def schedules(found: Sequence[dict[str, Any]], may_change: bool) -> list[Any]:
@@ -202,6 +237,17 @@ def _buttons(name: str, which: tuple[tuple[str, str], ...], identity: Any) -> An
         ],
         className="actions",
     )
+
+
+def _told_buttons(name: str) -> Any:
+    edit = html.Button(
+        "Edit",
+        id=ids.told_edited(name),
+        className="button is-plain",
+        **pieces.attributes(aria_label=f"Edit {name}"),
+    )
+    rest = _buttons(name, (("test", "Test"), ("remove", "Remove")), ids.told)
+    return html.Div([edit, *rest.children], className="actions")
 
 
 def _where(target: dict[str, Any]) -> str:

@@ -42,6 +42,11 @@ def since(moment: float | None) -> Component:
     return html.Span(className="since", **attributes(data_since=f"{moment or 0:.3f}"))
 
 
+def left(job: str, began: float | None) -> Component:
+    """Return how far a job's bar is and how long it will take on, which the browser reckons and writes."""
+    return html.Span(className="left", **attributes(data_left=job, data_began=f"{began or 0:.3f}"))
+
+
 def clock(moment: float | None) -> Component:
     """Return a time of day, in the zone of whoever looks."""
     return html.Span(className="clock", **attributes(data_clock=f"{moment or 0:.3f}"))

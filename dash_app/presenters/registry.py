@@ -100,7 +100,7 @@ def versions(model: Document, shown: int, may_change: bool) -> Component:
                 className="name",
             ),
             html.Td(_STAGE_WORDS[one["stage"]]),
-            html.Td(metrics(one["lineage"].get("metrics"))),
+            html.Td(metrics(one["lineage"].get("metrics")), className="in-words"),
             html.Td(
                 html.A(one["lineage"]["job"], href=addresses.of_job(one["lineage"]["job"]), className="mono")
             ),

@@ -42,7 +42,15 @@ def choose(asked: Asked, known: Sequence[Column], metric: str) -> Choice:
         for name, usual in (("x", x), ("y", y), ("color", ""), ("facet", ""), ("by", by))
     }
     across = "" if asked.across == NONE else asked.across
-    return Choice(**said, of=asked.of or said["y"] or y, across=across)
+    chosen = {**said, "of": asked.of or said["y"] or y, "across": across}
+    names = {one.name for one in known}
+    # People write what a script printed by its name alone; the choices call it in full.
+    return Choice(
+        **{
+            name: PRINTED + one if one not in names and PRINTED + one in names else one
+            for name, one in chosen.items()
+        }
+    )
 
 
 def _first(columns: Sequence[Column], otherwise: str) -> str:

@@ -95,6 +95,7 @@ def confusion(counts: list[list[int]], classes: list[str]) -> Figure:
         "ygap": 2,
         "hovertemplate": "%{text} of the actual class, %{z:.0%}<extra></extra>",
     }
+    ticks |= {"showgrid": False}
     axes = _axes("predicted", "actual", xaxis=ticks, yaxis={**ticks, "autorange": "reversed"})
     return {"data": [cells], "layout": axes}
 

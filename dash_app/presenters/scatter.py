@@ -191,10 +191,11 @@ def _layout(
         more[f"xaxis{number}"] = {**plain["xaxis"], **x}
         more[f"yaxis{number}"] = {**plain["yaxis"], **y}
         if axes.facet:
-            text = f"{axes.title(axes.facet)} {label(words.value(facet))}"
+            # The figure's title says of what; there is little room on a phone.
+            text = f"{label(words.value(facet))[: 48 // len(facets)]}"
             notes.append(
                 {"text": text, "x": start + width / 2, "y": 1.0, "xref": "paper", "yref": "paper"}
-                | {"yanchor": "bottom", "showarrow": False, "font": {"size": 11}}
+                | {"xanchor": "center", "yanchor": "bottom", "showarrow": False, "font": {"size": 11}}
             )
     selections = []
     if box and kind in ("points", "line") and {"x", "y"} <= box.keys():

@@ -1,9 +1,10 @@
-"""`python -m hq.housekeeping clean|compact --mongodb-file FILE`: housekeeping by hand, beside HQ or without.
+"""`python -m hq.housekeeping clean|compact|keep`: housekeeping by hand, beside HQ or without.
 
 Jobs that are too old are not deleted here: that is a decision of HQ.
 """
 
 import argparse
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from pymongo.errors import PyMongoError
 from hq.housekeeping.ageing import delete_old_records, find_old_jobs
 from hq.housekeeping.blobs import sweep_blobs
 from hq.housekeeping.compaction import compact
-from hq.housekeeping.settings import Keeping, SettingsUnusable, read_settings
+from hq.housekeeping.settings import Keeping, SettingsUnusable, change_settings, read_settings
 from hq.log.connection import check_server, connect, explain
 from hq.log.mongo import MongoLog
 from hq.log.port import LogUnavailable, LogUnreadable
@@ -29,6 +30,8 @@ _MANY = 100_000
 def main(argv: list[str] | None = None) -> int:
     """Do it, say what was done, and return the exit code."""
     options = _parse(argv)
+    if options.chore == "keep":
+        return _keep(options)
     try:
         database = connect(Path(options.mongodb_file).read_text().strip())
     except (OSError, LogUnreadable) as error:
@@ -51,6 +54,38 @@ def main(argv: list[str] | None = None) -> int:
     else:
         _say("\n".join(sentences))
     return 0
+
+
+def _keep(options: argparse.Namespace) -> int:
+    given = dict(one.partition("=")[::2] for one in options.setting)
+    try:
+        changes = {name: _number(name, text) for name, text in given.items()}
+        keeping = change_settings(options.retention, changes) if given else read_settings(options.retention)
+    except SettingsUnusable as error:
+        return _fail(str(error))
+    document = msgspec.to_builtins(keeping)
+    lines = [f"{name} = {'never' if value is None else f'{value:g}'}" for name, value in document.items()]
+    if options.json:
+        _print({**document, "said": lines})
+    else:
+        _say("\n".join(lines))
+    return 0
+
+
+def _number(name: str, text: str) -> float | int | None:
+    if name not in Keeping.__struct_fields__:
+        raise SettingsUnusable(
+            f"There is no setting {name[:40]!r}. There are {', '.join(Keeping.__struct_fields__)}."
+        )
+    if text in ("", "never", "default"):
+        return None
+    try:
+        number = int(text) if text.isdecimal() else float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise SettingsUnusable(f"{name}: {text[:40]!r} is no number, and not `never` either.")
+    return number
 
 
 def _clean(database: Database[dict[str, Any]], keeping: Keeping, *, dry_run: bool) -> tuple[Any, ...]:
@@ -110,7 +145,10 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     compact.add_argument(
         "--keep", type=int, default=Keeping().compact_keep, metavar="N", help="decisions that stay"
     )
-    for chore in (clean, compact):
+    keep = chores.add_parser("keep", help="say or change how long things are kept")
+    keep.add_argument("--retention", type=Path, required=True, metavar="FILE", help="retention.json")
+    keep.add_argument("setting", nargs="*", metavar="NAME=NUMBER", help="`never` takes it out")
+    for chore in (clean, compact, keep):
         chore.add_argument("--json", action="store_true", help="on standard output, in JSON lines")
     return parser.parse_args(argv)
 

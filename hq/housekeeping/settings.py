@@ -1,12 +1,16 @@
-"""How long things are kept: `retention.json` of the house. Without it nothing that counts is deleted."""
+"""How long things are kept: `retention.json` of the house. Without it nothing that counts is deleted.
+
+Written by hand, by the page and by `idlehands hq keep`; HQ reads it before every round of its housekeeping.
+"""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct
 
 from hq.read_models.retention import Retention
+from trust.private_files import write_private
 
 Days = Annotated[float, Meta(gt=0)]
 
@@ -59,3 +63,26 @@ def read_settings(file: Path | None) -> Keeping:
     except msgspec.DecodeError as error:
         names = ", ".join(Keeping.__struct_fields__)
         raise SettingsUnusable(f"{file} cannot be understood: {error}. It may set {names}.") from None
+
+
+def change_settings(file: Path, changes: dict[str, Any]) -> Keeping:
+    """Put these settings into the file, whole or not at all, leave the others, and return all of them.
+
+    A setting that is None is taken out: its default holds again.
+
+    Raises:
+        SettingsUnusable: If the file cannot be read, understood or written, or a value cannot be.
+    """
+    given = {**msgspec.to_builtins(read_settings(file)), **changes}
+    default = msgspec.to_builtins(Keeping())
+    chosen = {
+        name: value for name, value in given.items() if value is not None and value != default.get(name)
+    }
+    try:
+        keeping = msgspec.convert(chosen, Keeping)
+        write_private(file, msgspec.json.format(msgspec.json.encode(chosen)) + b"\n")
+    except msgspec.ValidationError as error:
+        raise SettingsUnusable(f"This cannot be kept: {error}.") from None
+    except OSError as error:
+        raise SettingsUnusable(f"{file} cannot be written: {error.strerror}.") from None
+    return keeping

@@ -26,6 +26,7 @@ def register(app: typer.Typer) -> None:
     hq.command("rebuild")(hq_rebuild)
     hq.command("clean")(hq_clean)
     hq.command("compact")(hq_compact)
+    hq.command("keep")(hq_keep)
     app.add_typer(hq, name="hq")
     app.command("web")(web)
     app.command("optuna-dashboard")(optuna_dashboard)
@@ -220,6 +221,24 @@ def hq_compact(
     from idlehands.house.home import read_home
 
     run_chore(housekeeping_command(read_home(), "compact", "--keep", str(keep)), "compacting", json)
+
+
+def hq_keep(
+    settings: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME=NUMBER]...", help="What to change; `NAME=never` takes it out."),
+    ] = None,
+    json: options.Json = False,
+) -> None:
+    """Say how long things are kept, and change that: retention.json, which HQ reads every hour.
+
+    Example: idlehands hq keep finished_jobs_days=180 logs_days=60
+    """
+    from idlehands.cli.chores import run_chore
+    from idlehands.house.components import keeping_command
+    from idlehands.house.home import read_home
+
+    run_chore(keeping_command(read_home(), *(settings or ())), "keeping", json)
 
 
 def web() -> None:

@@ -89,6 +89,12 @@ def housekeeping_command(home: Home, chore: str, *flags: str) -> tuple[str, ...]
     return (sys.executable, "-P", "-m", "hq.housekeeping", chore, "--mongodb-file", file, *flags)
 
 
+def keeping_command(home: Home, *settings: str) -> tuple[str, ...]:
+    """Return the command line that says how long things are kept, and changes what `settings` name."""
+    program = (sys.executable, "-P", "-m", "hq.housekeeping", "keep")
+    return (*program, "--retention", str(home.retention_file), *settings)
+
+
 def rebuild_command(home: Home) -> tuple[str, ...]:
     """Return the command line that makes the read models again."""
     file = str(database_uri_file(home))

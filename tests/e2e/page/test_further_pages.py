@@ -1,6 +1,7 @@
 """Scripts from the browser, models, colours, the pivot and the forms of Settings, as people use them."""
 
 import io
+import json
 import re
 import zipfile
 from pathlib import Path
@@ -162,6 +163,54 @@ def test_an_admin_adds_what_submits_by_itself_and_a_token(
     visitor.context.close()
 
 
+def test_an_admin_logs_somebody_out_and_changes_what_is_kept_and_who_is_told(
+    browser: Browser, house: RunningHouse
+) -> None:
+    guest = log_in(browser, house.home, role=TokenRole.VIEWER, name="a-guest")
+    shown = guest.open("/").page
+    visitor = log_in(browser, house.home, role=TokenRole.ADMIN)
+    page = visitor.open("/settings").page
+    expect(page.locator("#users tbody")).to_contain_text("a-guest")
+    page.get_by_role("button", name="Log out a-guest everywhere").click()
+    expect(page.locator("#note")).to_contain_text("a-guest is logged out everywhere")
+    expect(page.locator("#users tbody")).not_to_contain_text("a-guest")
+    guest.pages[-1].while_down = True
+    shown.reload()
+    expect(shown.locator("body")).to_contain_text("idlehands login")
+    guest.context.close()
+
+    page.locator("#kept-finished").fill("180")
+    page.locator("#kept-compact").fill("2000")
+    page.click("#kept-save")
+    expect(page.locator("#note")).to_contain_text("Kept like this from now on")
+    file = house.home.retention_file
+    assert json.loads(file.read_text()) == {"finished_jobs_days": 180, "compact_above_mb": 2000}
+    page.reload()
+    expect(page.locator("#kept-finished")).to_have_value("180")
+    page.locator("#kept-finished").fill("")
+    page.locator("#kept-compact").fill("")
+    page.click("#kept-save")
+    expect(page.locator("#note")).to_contain_text("Kept like this from now on")
+    assert json.loads(file.read_text()) == {}
+
+    page.locator("#told-kind").click()
+    page.get_by_role("option", name="MQTT topic").click()
+    page.locator("#told-name").fill("phone")
+    page.locator("#told-where").fill("home/one")
+    page.click("#told-add")
+    expect(page.locator("#told tbody")).to_contain_text("home/one (house)")
+    page.get_by_role("button", name="Edit phone").click()
+    expect(page.locator("#told-where")).to_have_value("home/one")
+    page.locator("#told-where").fill("home/other")
+    page.click("#told-add")
+    expect(page.locator("#told tbody")).to_contain_text("home/other (house)")
+    fits_and_is_clear(page)
+    page.get_by_role("button", name="Remove phone").click()
+    expect(page.locator("#told")).to_contain_text("Nobody is told anything yet")
+    visitor.check()
+    visitor.context.close()
+
+
 def test_a_viewer_has_no_button_that_would_be_refused(
     browser: Browser, house: RunningHouse, client: Client, done: tuple[str, str], tmp_path: Path
 ) -> None:
@@ -179,7 +228,7 @@ def test_a_viewer_has_no_button_that_would_be_refused(
         (f"/sweeps/{done[1]}", "#sweep-actions button"),
         ("/data", "#data-add"),
         ("/models", ".actions button"),
-        ("/settings", "#schedules button, #tokens, #told"),
+        ("/settings", "#schedules button, #tokens, #told, #users, #kept"),
         ("/new", "#submit, #script-file"),
     ):
         page.goto(house.home.web_url + path)

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from plotly.io.json import to_json_plotly
 
-from dash_app.presenters import access, outside
+from dash_app.presenters import access, outside, users
 from dash_app.presenters.taking import Unread, read_parameters
+from dash_app.reaching import read_target, with_old
 
 
 def shown(component: Any) -> str:
@@ -68,13 +69,14 @@ def test_what_owners_allow_is_named_with_what_it_means() -> None:
 def test_retention_says_how_long_or_what_is_wrong() -> None:
     kept = {
         "finished_jobs_days": None, "logs_days": 30, "logs_per_job": 2000, "progress_per_job": 10,
-        "blobs_grace_hours": 24, "compact_above_mb": None,
+        "blobs_grace_hours": 24, "compact_above_mb": None, "logs_in_all": 5, "progress_in_all": 6,
     }  # fmt: skip
 
     text = shown(access.retention(kept, ""))
 
-    assert "for ever" in text
-    assert "30 days" in text
+    assert '"placeholder":"for ever"' in text
+    assert '"value":30' in text
+    assert "2,000 pieces of log and 10 points of metrics" in text
     assert "cannot be understood" in shown(access.retention(None, "retention.json cannot be understood"))
 
 
@@ -96,3 +98,50 @@ def test_a_webhook_can_be_removed() -> None:
     assert '"taken":"hook"' in text
     assert "Remove hook push" in text
     assert "taking-add" in text
+
+
+def test_users_are_logged_out_by_others_only() -> None:
+    one = {"name": "olga", "roles": ["admin", "viewer"], "sessions": 2, "links": 1, "tokens": 0, "until": 5.0}
+
+    text = shown(users.table([one], "kitchen"))
+
+    assert "2 browsers, 1 unused link" in text
+    assert "admin, viewer" in text
+    assert "Log out olga everywhere" in text
+    assert "Button" not in shown(users.table([one], "olga"))
+    assert "Button" not in shown(users.table([{**one, "sessions": 0, "links": 0, "tokens": 1}], "kitchen"))
+
+
+@pytest.mark.parametrize(
+    ("to", "fields"),
+    [
+        (
+            {"kind": "mail", "to": ["a@b.c", "d@e.f"], "host": "::1", "port": 25, "sender": "hq@b.c"},
+            ("a@b.c, d@e.f", "[::1]:25", "hq@b.c"),
+        ),
+        ({"kind": "ntfy", "server": "https://ntfy.sh", "topic": "t"}, ("t", "", "")),
+        ({"kind": "ntfy", "server": "https://own:1", "topic": "t"}, ("https://own:1/t", "", "")),
+        ({"kind": "webhook", "url": "https://a"}, ("https://a", "", "")),
+        ({"kind": "mqtt", "topic": "home/a", "broker": "house"}, ("home/a", "", "")),
+    ],
+)
+def test_a_notification_comes_back_into_the_form_and_out_of_it_as_it_was(
+    to: dict[str, Any], fields: tuple[str, str, str]
+) -> None:
+    one = {"name": "phone", "to": to, "on": ["job_failed"]}
+
+    kind, name, where, secret, host, sender, about = outside.filled(one)
+
+    assert (where, host, sender) == fields
+    assert (kind, name, secret, about) == (to["kind"], "phone", "", ["job_failed"])
+    again = {"server": "https://ntfy.sh", **read_target(kind, where, host, sender, has_secret=False)}
+    assert {**again, **{name: to[name] for name in ("broker",) if name in to}}.items() >= to.items()
+
+
+def test_what_the_form_cannot_say_of_a_target_stays() -> None:
+    old = {"kind": "mail", "security": "tls", "user": "hq", "port": 465}
+
+    assert with_old({"kind": "mail", "host": "a"}, old) == {
+        "kind": "mail", "host": "a", "security": "tls", "user": "hq",
+    }  # fmt: skip
+    assert with_old({"kind": "webhook", "url": "b"}, old) == {"kind": "webhook", "url": "b"}
