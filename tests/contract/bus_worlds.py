@@ -45,7 +45,7 @@ class Recorder:
     def of(self, kind: type[T]) -> list[T]:
         return [what for what in self.seen if isinstance(what, kind)]
 
-    def wait(self, kind: type[T], count: int = 1, seconds: float = 10.0) -> list[T]:
+    def wait(self, kind: type[T], count: int = 1, seconds: float = 60.0) -> list[T]:
         """Return all of a kind once there are `count`."""
         eventually(lambda: len(self.of(kind)) >= count, seconds)
         return self.of(kind)

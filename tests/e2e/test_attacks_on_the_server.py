@@ -265,7 +265,7 @@ def test_a_body_that_never_comes_holds_up_nobody_else(server: Premises) -> None:
         with server.connected() as other:
             assert server.ask(other, "GET", "/healthz", {}).status == 200
             assert server.ask(other, "GET", JOBS, server.as_token("viewer")).status == 200
-        assert time.monotonic() - began < 20
+        assert time.monotonic() - began < 50
     finally:
         for connection in waiting:
             connection.close()

@@ -70,9 +70,6 @@ class Shell:
         job: str = self.json("submit", *words, script)["jobs"][0]
         return job
 
-    def status(self, job: str) -> str:
-        return str(self.json("job", job)["status"])
-
     def wait_status(self, job: str, status: str) -> None:
         # Not by the command line: a new process for each look would keep a small machine busy.
         eventually(lambda: self.client.job(job)["status"] == status, 60)
@@ -200,7 +197,7 @@ def test_ctrl_c_cancels_the_job(shell: Shell, tmp_path: Path) -> None:
 
     assert process.returncode == 130, error
     assert f"{job} was cancelled" in error
-    assert shell.status(job) == "cancelled"
+    shell.wait_status(job, "cancelled")
 
 
 # --- scripts that are no good ----------------------------------------------------------------
@@ -363,11 +360,11 @@ def test_a_queued_job_is_held_released_and_says_why_it_waits(shell: Shell) -> No
 
     held = shell.run("hold", job)
     assert held.returncode == 0
-    assert shell.status(job) == "held"
+    shell.wait_status(job, "held")
     assert shell.json("release", job)["jobs"] == [job]
-    assert shell.status(job) == "queued"
+    shell.wait_status(job, "queued")
     assert shell.run("cancel", job[:9]).returncode == 0
-    assert shell.status(job) == "cancelled"
+    shell.wait_status(job, "cancelled")
     again = shell.run("cancel", job)
     assert again.returncode == 1
     assert again.stderr.startswith("Error: ")

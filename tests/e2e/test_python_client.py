@@ -46,6 +46,12 @@ class Thing:
         self.size = size
 
 
+def wait_for(file: Path) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not file.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
 def square(x: float) -> float:
     return x * x
 
@@ -235,12 +241,15 @@ def test_an_executor_does_what_those_of_the_standard_library_do(
 
 def test_calls_that_are_cancelled_never_run(home: House, tmp_path: Path) -> None:
     pool = Executor(max_workers=1, house=home)
-    first = pool.submit(time.sleep, 1)
+    go = tmp_path / "go"
+    first = pool.submit(wait_for, go)
     others = [pool.submit((tmp_path / str(number)).touch) for number in range(20)]
     # What does not run yet is cancelled too, on a busy machine also the first.
     eventually(lambda: first.running() or first.done(), seconds=SECONDS)
 
-    pool.shutdown(cancel_futures=True)
+    pool.shutdown(wait=False, cancel_futures=True)
+    go.touch()
+    pool.shutdown()
 
     assert first.result(0) is None
     assert any(future.cancelled() for future in others)
@@ -278,13 +287,18 @@ def test_cpythons_own_tests_of_executors_pass(home: House) -> None:
     assert printed.returncode == 0, printed.stderr[-5000:]
 
 
-def test_joblib_uses_every_machine_of_the_house(home: House) -> None:
+def test_joblib_uses_every_machine_of_the_house(home: House, tmp_path: Path) -> None:
     joblib = pytest.importorskip("joblib")
     import idlehands.joblib  # noqa: F401 - it makes the name known
 
     def where(number: int) -> str:
-        time.sleep(0.3)
-        return os.getcwd().split("/agents/")[1].split("/")[0]
+        machine = os.getcwd().split("/agents/")[1].split("/")[0]
+        (tmp_path / machine).touch()
+        # Whoever is fast does not take all of them.
+        deadline = time.monotonic() + SECONDS
+        while len(os.listdir(tmp_path)) < 2 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return machine
 
     with joblib.parallel_config("idlehands", house=home, n_jobs=-1):
         assert joblib.effective_n_jobs(-1) == 4
@@ -356,7 +370,7 @@ def test_who_closes_the_house_leaves_nobody_waiting(house: RunningHouse, home: H
     eventually(lambda: futures[0].job is not None, SECONDS)
     mine.close()
 
-    assert [type(future.exception(5)) for future in futures] == [HqUnreachable, HqUnreachable]
+    assert [type(future.exception(SECONDS)) for future in futures] == [HqUnreachable, HqUnreachable]
     pool.shutdown()
     home.client.cancel([futures[0].job or ""])
 

@@ -88,30 +88,38 @@ def run(server: Premises, folder: Path, seconds: int, *words: str) -> Report:
     return Report(done, report)
 
 
+def ask_all(server: Premises, folder: Path, seconds: int, *words: str) -> Report:
+    """Run it, and anew for longer where a busy machine did not come to every operation; check each run."""
+    for number, budget in enumerate((seconds, 4 * seconds, 12 * seconds)):
+        place = folder / str(number)
+        place.mkdir()
+        report = run(server, place, budget, *words)
+        report.check()
+        if operations(server) <= set(report.statuses()):
+            return report
+    raise AssertionError("an operation was never asked for")
+
+
 def operations(server: Premises) -> set[tuple[str, str]]:
     paths = server.app.openapi()["paths"]
     return {(method.upper(), path) for path, methods in paths.items() for method in methods}
 
 
-@pytest.mark.parametrize("seconds", [30, pytest.param(240, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seconds", [20, pytest.param(240, marks=pytest.mark.slow)])
 def test_rest_keeps_what_its_document_says(server: Premises, tmp_path: Path, seconds: int) -> None:
     token = server.tokens["admin"]
 
-    report = run(server, tmp_path, seconds, "-H", f"Authorization: Bearer {token}", "--checks", "all")
+    report = ask_all(server, tmp_path, seconds, "-H", f"Authorization: Bearer {token}", "--checks", "all")
 
-    report.check()
     asked = report.statuses()
-    assert operations(server) <= set(asked), "an operation was never asked for"
     did = {key for key, statuses in asked.items() if statuses & {200, 201}}
     assert {("POST", "/api/v1/jobs"), ("POST", "/api/v1/sweeps"), ("GET", "/api/v1/jobs")} <= did
 
 
-@pytest.mark.parametrize("seconds", [20, pytest.param(60, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seconds", [10, pytest.param(60, marks=pytest.mark.slow)])
 def test_without_a_token_every_operation_is_refused(server: Premises, tmp_path: Path, seconds: int) -> None:
-    report = run(server, tmp_path, seconds, "--checks", "not_a_server_error,content_type_conformance")
+    report = ask_all(server, tmp_path, seconds, "--checks", "not_a_server_error,content_type_conformance")
 
-    report.check()
-    assert operations(server) <= set(report.statuses()), "an operation was never asked for"
     for (method, path), statuses in report.statuses().items():
         if path not in OPEN:
             assert statuses <= {400, 401, 429}, (method, path, statuses)

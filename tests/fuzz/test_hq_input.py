@@ -243,8 +243,8 @@ def test_messages_that_are_refused_take_no_memory() -> None:
 
     tracemalloc.start()
     try:
-        before, position = refuse(1_000), house.authority.state.position
-        after = refuse(3_000)
+        before, position = refuse(500), house.authority.state.position
+        after = refuse(1_500)
     finally:
         tracemalloc.stop()
 

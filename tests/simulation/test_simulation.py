@@ -1,4 +1,7 @@
-"""RELIABILITY, layers 1 and 2: the production core in a thousand houses in trouble, and with known bugs."""
+"""RELIABILITY, layers 1 and 2: the production core in hundreds of houses in trouble, and with known bugs.
+
+IDLEHANDS_SEEDS says how many; `./run test-slow` tries thousands, and `./run simulate` what is asked for.
+"""
 
 import os
 
@@ -7,14 +10,15 @@ import pytest
 from tests.simulation.mutants import MUTANTS
 from tests.simulation.runner import run_mutants, run_seeds
 
-SEEDS = int(os.environ.get("IDLEHANDS_SEEDS", "1000"))
+SEEDS = int(os.environ.get("IDLEHANDS_SEEDS", "400"))
 PROCESSES = os.cpu_count() or 1
 
 
-def test_every_invariant_holds_in_a_thousand_houses_in_trouble() -> None:
+@pytest.mark.parametrize("seeds", [SEEDS, pytest.param(4000, marks=pytest.mark.slow)])
+def test_every_invariant_holds_in_many_houses_in_trouble(seeds: int) -> None:
     failed = [
         f"{why}\n  replay: ./run simulate --seed {seed}"
-        for seed, why in run_seeds(range(SEEDS), PROCESSES)
+        for seed, why in run_seeds(range(seeds), PROCESSES)
         if why
     ]
     assert not failed, "\n".join(failed)

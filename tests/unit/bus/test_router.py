@@ -74,13 +74,13 @@ def test_every_topic_is_found_by_its_name() -> None:
         assert (found.topic, found.reason) == (topic, "not_json")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.text(max_size=60), st.binary(max_size=200))
 def test_any_name_and_any_bytes_are_refused_without_an_exception(name: str, payload: bytes) -> None:
     assert isinstance(route(name, payload), Refusal)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     st.sampled_from(ALL_TOPICS),
     st.recursive(

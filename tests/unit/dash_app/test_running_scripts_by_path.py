@@ -90,7 +90,8 @@ def test_a_deadline_names_the_job_and_a_repeat_with_its_key_waits_on(
 def test_a_client_that_goes_cancels_its_job(house: LittleHouse, scripts: Path) -> None:
     mark = uuid4().hex
     with house.client("operator") as leaving:
-        leaving.timeout = httpx.Timeout(0.5)
+        # Long enough for the job to be submitted, also on a busy machine.
+        leaving.timeout = httpx.Timeout(1.5)
         with pytest.raises(httpx.ReadTimeout):
             run(leaving, scripts, {"forever": mark})
 

@@ -218,7 +218,8 @@ def test_a_stop_ends_a_build_at_once_and_leaves_nothing(make_bench: MakeBench, s
     bench.runner.stop("jaaaaaaaaaaaa", token)
     bench.wait_stopped(token)
 
-    assert time.monotonic() - asked < 10
+    # The build would sleep for ten minutes.
+    assert time.monotonic() - asked < 60
     assert not is_alive(pid)
     assert built(bench) == []
 

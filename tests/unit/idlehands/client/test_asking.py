@@ -103,10 +103,10 @@ def test_what_hq_cannot_do_just_now_is_asked_again(ends: Ends) -> None:
 
 
 def test_what_hq_cannot_do_until_the_deadline_is_told_in_its_words(ends: Ends) -> None:
-    ends.hq.errors = [RequestError("unavailable", "the database does not answer")] * 5
+    ends.hq.errors = [RequestError("unavailable", "the database does not answer")] * 500
 
     with pytest.raises(RequestRefused, match="the database does not answer"):
-        ends.asking.ask(Cancel(jobs=(JOB,)), 0.5)
+        ends.asking.ask(Cancel(jobs=(JOB,)), 1.0)
 
 
 def test_silence_until_the_deadline_is_told_with_the_reason(ends: Ends) -> None:
@@ -118,7 +118,7 @@ def test_silence_until_the_deadline_is_told_with_the_reason(ends: Ends) -> None:
 
 def test_a_connection_that_comes_back_is_used_at_once(ends: Ends) -> None:
     ends.hub.go_down()
-    waiting = threading.Thread(target=lambda: ends.asking.ask(Ping(), 10))
+    waiting = threading.Thread(target=lambda: ends.asking.ask(Ping(), 60))
     waiting.start()
     began = time.monotonic()
 
@@ -126,7 +126,7 @@ def test_a_connection_that_comes_back_is_used_at_once(ends: Ends) -> None:
     waiting.join(60)
 
     assert not waiting.is_alive()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
     assert ends.hq.seen
 
 
