@@ -14,7 +14,7 @@ from benchmarks.setting import TINY, Effort
 NAMES = (
     *("latency", "throughput", "batches", "idle_agent", "append", "drain", "signatures", "reconnect"),
     *("guest", "warm", "optuna_storage", "services", "search_overhead", "search_quality", "early_stopping"),
-    *("search_parallel", "results_page"),
+    *("search_parallel", "results_page", "jobs_page"),
 )
 
 

@@ -27,6 +27,8 @@ def register(app: Dash, pages: Pages, changing: Changing, submitting: Submitting
         Output(ids.NAVIGATION, "children"),
         Input(ids.URL, "pathname"),
         Input(ids.URL, "search"),
+        # The first page comes with the frame.
+        prevent_initial_call=True,
     )
     async def show_page(path: str | None, query: str | None) -> tuple[Any, Any]:
         view = parse(path, query)

@@ -14,6 +14,7 @@ from dash_app import (
     data_route,
     docs_route,
     keeping_callbacks,
+    layout_route,
     login_routes,
     palette_route,
     previews_route,
@@ -32,6 +33,7 @@ from dash_app.automating import Automating
 from dash_app.background import in_background
 from dash_app.changing import Changing
 from dash_app.checked_calls import CheckedCalls
+from dash_app.first_document import FirstDocument
 from dash_app.keeping import Keeping
 from dash_app.live import events_route
 from dash_app.live.feeds import feeds_of
@@ -95,7 +97,9 @@ class Page:
         replay_route.add_routes(app, self._house)
         docs_route.add_routes(app)
         upload_route.add_routes(app, self._house, self._uploaded)
-        dash = Dash(
+        pages = Pages(self._house, self._hearing, self._folders, self._uploaded)
+        layout_route.add_route(app, pages)
+        dash = FirstDocument(
             __name__,
             server=app,  # type: ignore[arg-type]  # its words for types know Flask only
             title="Idlehands",
@@ -113,7 +117,7 @@ class Page:
         dash.layout = shell.layout()
         callbacks.register(
             dash,
-            Pages(self._house, self._hearing, self._folders, self._uploaded),
+            pages,
             Changing(self._house),
             Submitting(self._house, self._folders, self._uploaded),
             self._pairing,

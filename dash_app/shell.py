@@ -27,16 +27,24 @@ _FURTHER = (
 _LIVE = "Live: this page shows what happens as it happens."
 
 
-def layout() -> Any:
-    """Return the frame; the page itself comes by a callback on the address."""
+def layout(shown: tuple[str, str, View, list[Any]] | None = None) -> Any:
+    """Return the frame.
+
+    Args:
+        shown: Path and query as the browser has them, what they mean, and the page. Without it the page
+            comes by a callback on the address.
+    """
+    path, query, view, page = shown if shown is not None else (None, None, None, None)
+    address = {} if path is None else {"pathname": path, "search": query}
     frame = html.Div(
         [
-            dcc.Location(id=component_ids.URL, refresh="callback-nav"),
+            dcc.Location(id=component_ids.URL, refresh="callback-nav", **address),
             html.A("Skip to content", href="#page", className="skip"),
             html.Header(
                 [
                     html.A([html.Span(className="mark"), "Idlehands"], href="/", className="brand"),
                     html.Nav(
+                        None if view is None else navigation(view),
                         id=component_ids.NAVIGATION,
                         className="navigation",
                         **pieces.attributes(aria_label="Pages"),
@@ -46,7 +54,7 @@ def layout() -> Any:
                 className="top",
             ),
             # Focus comes here from the link that skips the way to the pages.
-            html.Main(id=component_ids.PAGE, className="page", tabIndex="-1"),
+            html.Main(page, id=component_ids.PAGE, className="page", tabIndex="-1"),
             html.Div(id=component_ids.NOTE, className="note", role="status"),
         ],
         className="frame",

@@ -18,7 +18,7 @@ from dash_app.live.hearing import Changes, Hearing
 from dash_app.live.push import Push
 from hq.rest.problems import Problem
 
-#: Changes of this moment travel together.
+#: Changes that follow another this soon travel together.
 COALESCE_SECONDS = 0.02
 #: A page that was told to ask again waits for about a second first.
 AGAIN = '{"again":true}'
@@ -137,9 +137,10 @@ class Hub:
         self._hearing.attach(asyncio.get_running_loop(), self._wake)
         while True:
             await self._wake.wait()
-            await asyncio.sleep(COALESCE_SECONDS)
             self._wake.clear()
+            # The first of a burst goes at once, and the rest of it together.
             self._spread(self._hearing.take())
+            await asyncio.sleep(COALESCE_SECONDS)
 
     def _spread(self, changes: Changes) -> None:
         if changes.everything:

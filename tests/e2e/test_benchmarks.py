@@ -14,7 +14,7 @@ pytestmark = pytest.mark.process
 _SLOW = (
     *("batches", "append", "drain", "signatures", "reconnect", "guest", "warm", "optuna_storage"),
     *("search_overhead", "search_quality", "search_parallel"),
-    *("early_stopping", "services", "idle_agent", "results_page"),
+    *("early_stopping", "services", "idle_agent", "results_page", "jobs_page"),
 )
 
 

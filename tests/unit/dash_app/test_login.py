@@ -141,6 +141,33 @@ def test_the_first_page_that_a_new_server_gives_is_whole(mongod_server: MongodSe
     assert "assets/style.css" in page
 
 
+def test_the_first_document_loads_the_tables_script_only_where_there_is_a_table(door: Door) -> None:
+    with door.browser(cookie=door.cookie()) as browser:
+        page = browser.get("/").text
+        scripts = re.findall(r'<script src="([^"]+)"', page)
+        assert scripts[0].startswith("/assets/early.js?m=")
+        assert sum("early.js" in one for one in scripts) == 1
+        assert not [one for one in scripts if "dash_ag_grid" in one or "dash_table" in one]
+        table = re.search(r'data-table="([^"]+)"', page)
+        assert table is not None
+        assert browser.get(table[1]).status_code == 200
+
+
+def test_the_frame_comes_with_the_page_of_the_address_in_it(door: Door) -> None:
+    with door.browser(cookie=door.cookie()) as browser:
+        given = {"path": "/jobs", "query": "?status=failed"}
+        answer = browser.get("/_dash-layout", params=given)
+        assert answer.headers["content-type"] == "application/json"
+        assert '"id":"jobs-grid"' in answer.text
+        frame = answer.json()["props"]["children"]["props"]["children"]
+        assert (frame[0]["props"]["pathname"], frame[0]["props"]["search"]) == ("/jobs", "?status=failed")
+        nowhere = browser.get("/_dash-layout", params={"path": "/no/such/page"}).text
+        assert "There is no such page" in nowhere
+        # Whoever gives no address is brought the page by a callback.
+        assert '"jobs-grid"' not in browser.get("/_dash-layout").text
+        assert browser.get("/_dash-layout", params={"path": "/" * 20_000}).status_code == 422
+
+
 def test_a_session_opens_the_page_and_nothing_of_the_api(door: Door) -> None:
     with door.browser(cookie=door.cookie("admin")) as browser:
         assert browser.get("/").status_code == 200
