@@ -72,7 +72,8 @@ def _systemd(home: Path, argv: list[str], environment: dict[str, str]) -> Servic
         "",
         "[Service]",
         "Type=exec",
-        f"ExecStart={' '.join(_quoted(word) for word in argv)}",
+        # Only there are variables put in.
+        f"ExecStart={' '.join(_quoted(word).replace('$', '$$') for word in argv)}",
         *(f"Environment={_quoted(f'{name}={value}')}" for name, value in sorted(environment.items())),
         # Its jobs end with it, in their own way: first the agent is asked alone.
         "KillMode=mixed",
@@ -97,8 +98,8 @@ def _systemd(home: Path, argv: list[str], environment: dict[str, str]) -> Servic
 
 
 def _quoted(word: str) -> str:
-    """Return a word as systemd reads it back: in quotes, without specifiers and variables."""
-    plain = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+    """Return a word as systemd reads it back: in quotes, without specifiers."""
+    plain = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
     return f'"{plain}"'
 
 
@@ -133,14 +134,17 @@ def _task(home: Path, argv: list[str], environment: dict[str, str]) -> Service:
     # A task has no environment of its own: the shell sets it, and is then the agent's parent.
     words = " ".join(f'"{word}"' for word in argv)
     settings = "".join(f'set "{name}={value}" && ' for name, value in sorted(environment.items()))
+    # A log-in of anybody is for administrators to wait for; one's own is not.
+    user = "\\".join(name for name in (os.environ.get("USERDOMAIN"), os.environ.get("USERNAME")) if name)
+    whose = f"<UserId>{escape(user)}</UserId>" if user else ""
     command = "cmd.exe" if settings else argv[0]
     arguments = f'/d /c "{settings}{words}"' if settings else " ".join(f'"{word}"' for word in argv[1:])
     xml = f"""<?xml version="1.0" encoding="UTF-16"?>
 <Task version="1.2" xmlns="http://schemas.microsoft.com/windows/2004/02/mit/task">
   <RegistrationInfo><Description>Idlehands agent</Description></RegistrationInfo>
-  <Triggers><LogonTrigger><Enabled>true</Enabled></LogonTrigger></Triggers>
+  <Triggers><LogonTrigger><Enabled>true</Enabled>{whose}</LogonTrigger></Triggers>
   <Principals><Principal id="Author">
-    <LogonType>InteractiveToken</LogonType><RunLevel>LeastPrivilege</RunLevel>
+    {whose}<LogonType>InteractiveToken</LogonType><RunLevel>LeastPrivilege</RunLevel>
   </Principal></Principals>
   <Settings>
     <MultipleInstancesPolicy>IgnoreNew</MultipleInstancesPolicy>

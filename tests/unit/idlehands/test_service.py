@@ -47,6 +47,14 @@ def test_systemd_finds_nothing_to_complain_about(tmp_path: Path, environment: di
     assert "idlehands" not in done.stderr, done.stderr
 
 
+def test_systemd_puts_variables_into_commands_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/opt/$x/100%/python")
+    lines = build_service(system="linux", user_home=tmp_path, environment=ODD).content.decode().splitlines()
+
+    assert any(line.startswith('ExecStart="/opt/$$x/100%%/python" ') for line in lines)
+    assert 'Environment="IDLEHANDS_HOME=/home/o\'neill/100%% \\"mine\\"/$x"' in lines
+
+
 def test_launchd_reads_what_was_meant(tmp_path: Path) -> None:
     read = plistlib.loads(build_service(system="darwin", user_home=tmp_path, environment=ODD).content)
 
@@ -55,7 +63,9 @@ def test_launchd_reads_what_was_meant(tmp_path: Path) -> None:
     assert read["ProcessType"] == "Background"
 
 
-def test_windows_reads_what_was_meant(tmp_path: Path) -> None:
+def test_windows_reads_what_was_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("USERDOMAIN", "ATTIC")
+    monkeypatch.setenv("USERNAME", "anna & co")
     name = "{http://schemas.microsoft.com/windows/2004/02/mit/task}"
     service = build_service(system="win32", user_home=tmp_path, environment={"IDLEHANDS_HOME": "C:\\A & B"})
 
@@ -66,3 +76,6 @@ def test_windows_reads_what_was_meant(tmp_path: Path) -> None:
     assert arguments is not None
     assert 'set "IDLEHANDS_HOME=C:\\A & B"' in arguments
     assert arguments.endswith('"-m" "idlehands" "agent""')
+    # Of anybody's log-in only administrators may make a task.
+    assert root.findtext(f".//{name}LogonTrigger/{name}UserId") == "ATTIC\\anna & co"
+    assert root.findtext(f".//{name}Principal/{name}UserId") == "ATTIC\\anna & co"
