@@ -55,4 +55,6 @@ def _energy(kwh: float) -> str:
 
 
 def _amount(cost: float) -> str:
+    if 0 < cost < 0.0001:
+        return "under 0.0001"
     return f"{cost:.2f}" if cost >= 0.1 or cost == 0 else f"{cost:.1g}"

@@ -60,6 +60,7 @@ class Gate(Struct, frozen=True):
         severity: What is done about jobs that run.
         calm_seconds: How long `opens` must hold without a break.
         only_gpu: It is about jobs that need a GPU.
+        over: What to tell when it could open and waits for `calm_seconds`.
     """
 
     name: str
@@ -69,3 +70,4 @@ class Gate(Struct, frozen=True):
     severity: Literal["hold", "freeze", "vacate"] = "freeze"
     calm_seconds: float = 20.0
     only_gpu: bool = False
+    over: str = ""

@@ -9,6 +9,8 @@ cannot be told never counts as "nobody there".
 import math
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from agents.guest.calendar import is_inside
 from agents.guest.conditions import describe, is_met, parse_condition
 from agents.guest.decision import Action, Decision, Gate, Memory
@@ -48,7 +50,7 @@ def decide(settings: Settings, readings: Readings, now: float, memory: Memory) -
         still = _still_shut(gate, now, memory)
         if still is not None:
             shut[gate.name] = still[0]
-            blocking.append(gate)
+            blocking.append(gate if still[0] is None else _when_calm(gate))
     for_all = sorted((g for g in blocking if not g.only_gpu), key=lambda g: -_WORST[g.severity])
     for_gpu = [*for_all, *(g for g in blocking if g.only_gpu)]
     cpu = _action(for_all)
@@ -95,7 +97,14 @@ def _gates(settings: Settings, readings: Readings, memory: Memory) -> Iterator[G
             # No value that wavers, but none: as soon as there is one, it counts.
             yield Gate(f"unheard {condition.topic}", True, False, words, calm_seconds=0)
         else:
-            yield Gate(f"condition {condition.topic}", not met, met, words, calm_seconds=_CALM_TOPIC_SECONDS)
+            yield Gate(
+                f"condition {condition.topic}",
+                not met,
+                met,
+                words,
+                calm_seconds=_CALM_TOPIC_SECONDS,
+                over=f"{condition} again",
+            )
 
 
 def _presence_gates(settings: Settings, readings: Readings, memory: Memory) -> Iterator[Gate]:
@@ -124,7 +133,7 @@ def _power_gates(settings: Settings, readings: Readings) -> Iterator[Gate]:
             words = "this computer runs on battery"
         # Limits that nobody chose let pass what cannot be told, or some machines would never run a job.
         fine = readings.on_mains is True or (readings.on_mains is None and settings.on_mains is None)
-        yield Gate("mains", not fine, fine, words)
+        yield Gate("mains", not fine, fine, words, over="this computer is not on battery any more")
     over = settings.chosen("battery_over")
     if over and readings.has_battery is not False and not readings.battery_rests:
         percent = readings.battery_percent
@@ -134,10 +143,12 @@ def _power_gates(settings: Settings, readings: Readings) -> Iterator[Gate]:
         passes = percent is None and settings.battery_over is None
         opens = passes if percent is None else percent > over
         shuts = not passes if percent is None else percent <= over - BATTERY_BAND
-        yield Gate("battery", shuts, opens, words)
+        over_words = words if percent is None else f"the battery is at {percent:.0f} %"
+        yield Gate("battery", shuts, opens, words, over=over_words)
     if settings.lid_open:
         words = "the lid is closed" if readings.lid_closed else "it cannot be told whether the lid is closed"
-        yield Gate("lid", readings.lid_closed is not False, readings.lid_closed is False, words)
+        is_open = readings.lid_closed is False
+        yield Gate("lid", not is_open, is_open, words, over="the lid is open again")
 
 
 def _heat_gates(settings: Settings, readings: Readings) -> Iterator[Gate]:
@@ -152,7 +163,8 @@ def _heat_gates(settings: Settings, readings: Readings) -> Iterator[Gate]:
             words = f"the {part} is at {celsius:.0f} °C, and jobs run again at {cap - CELSIUS_BAND:g} °C"
         shuts = celsius is None or celsius >= cap
         opens = celsius is not None and celsius <= cap - CELSIUS_BAND
-        yield Gate(name, shuts, opens, words, only_gpu=name == "heat of GPU")
+        over = f"the {part} is at {celsius or 0:.0f} °C"
+        yield Gate(name, shuts, opens, words, only_gpu=name == "heat of GPU", over=over)
 
 
 def _load_gates(settings: Settings, readings: Readings) -> Iterator[Gate]:
@@ -164,7 +176,8 @@ def _load_gates(settings: Settings, readings: Readings) -> Iterator[Gate]:
         if load is not None:
             words = f"other programs take {load:.0f} % of the processor, and jobs run only up to {limit:g} %"
         opens = load is not None and load <= limit
-        yield Gate("foreign load", load is None or load > limit, opens, words)
+        over = f"other programs take {load or 0:.0f} % of the processor"
+        yield Gate("foreign load", load is None or load > limit, opens, words, over=over)
     share = settings.memory if is_away else settings.memory_in_use
     if share is not None:
         used = readings.job_memory
@@ -173,25 +186,30 @@ def _load_gates(settings: Settings, readings: Readings) -> Iterator[Gate]:
             words = f"jobs take {used:.0f} % of the memory, and may take up to {share:g} %"
         # What stands still keeps its memory.
         opens = used is not None and used <= max(0.0, share - PERCENT_BAND)
-        yield Gate("memory", used is None or used > share, opens, words, "vacate")
+        over = f"jobs take {used or 0:.0f} % of the memory"
+        yield Gate("memory", used is None or used > share, opens, words, "vacate", over=over)
 
 
 def _program_gates(settings: Settings, readings: Readings) -> Iterator[Gate]:
     # Desktops that do not tell would else never run a job: this one limit lets the unknown pass.
     if settings.chosen("full_screen"):
         full = readings.full_screen is True
-        yield Gate("full screen", full, not full, "a program fills the whole screen")
+        over = "no program fills the whole screen any more"
+        yield Gate("full screen", full, not full, "a program fills the whole screen", over=over)
     if settings.exclusive_programs:
         # The kernel keeps fifteen bytes of a name.
         wanted = {name.casefold()[:15] for name in settings.exclusive_programs}
         running = readings.programs
         found = sorted(wanted & {name.casefold() for name in running or ()})
         words = f"{' and '.join(found)} runs" if found else "it cannot be told which programs run"
-        yield Gate("program", running is None or bool(found), running is not None and not found, words)
+        is_free = running is not None and not found
+        over = f"no {' or '.join(sorted(settings.exclusive_programs))} runs any more"
+        yield Gate("program", not is_free, is_free, words, over=over)
     if settings.chosen("gpu_alone"):
         others = readings.gpu_programs or ()
         words = f"{others[0] if others else 'another program'} uses the graphics card"
-        yield Gate("use of GPU", bool(others), not others, words, "vacate", only_gpu=True)
+        over = "no other program uses the graphics card any more"
+        yield Gate("use of GPU", bool(others), not others, words, "vacate", only_gpu=True, over=over)
 
 
 def _store_gates(settings: Settings, readings: Readings) -> Iterator[Gate]:
@@ -203,14 +221,17 @@ def _store_gates(settings: Settings, readings: Readings) -> Iterator[Gate]:
         if free is not None:
             words = f"only {free:.1f} GB of the disk are free, and jobs begin only with {least:g} GB"
         opens = free is not None and free >= least + DISK_BAND_GB
-        yield Gate("disk", free is None or free < least, opens, words, "hold")
+        over = f"{free or 0:.1f} GB of the disk are free"
+        yield Gate("disk", free is None or free < least, opens, words, "hold", over=over)
     if settings.unmetered:
         words = (
             "the network is metered"
             if readings.metered
             else "it cannot be told whether the network is metered"
         )
-        yield Gate("metered", readings.metered is not False, readings.metered is False, words, "hold")
+        is_free = readings.metered is False
+        over = "the network is not metered any more"
+        yield Gate("metered", not is_free, is_free, words, "hold", over=over)
 
 
 def _wish_gates(wish: Wish | None, readings: Readings) -> Iterator[Gate]:
@@ -255,6 +276,11 @@ def _still_shut(gate: Gate, now: float, memory: Memory) -> tuple[float | None] |
     if calm_since is None:
         calm_since = now
     return None if now - calm_since >= gate.calm_seconds else (calm_since,)
+
+
+def _when_calm(gate: Gate) -> Gate:
+    """Return a gate that could open and waits, in words that are true by now."""
+    return replace(gate, words=f"{gate.over}, and jobs run when that has lasted {span(gate.calm_seconds)}")
 
 
 def _action(gates: list[Gate]) -> Action:

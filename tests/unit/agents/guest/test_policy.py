@@ -220,6 +220,45 @@ def test_heat_must_go_well_below_its_cap(celsius: float, accepting: bool) -> Non
     assert machine.look(20, cpu_celsius=celsius).accepting == accepting
 
 
+@pytest.mark.parametrize(
+    ("settings", "shut", "over", "told"),
+    [
+        ({}, {"on_mains": False}, {"on_mains": True}, "this computer is not on battery any more"),
+        ({}, {"full_screen": True}, {"full_screen": False}, "no program fills the whole screen any more"),
+        ({"lid_open": True}, {"lid_closed": True}, {"lid_closed": False}, "the lid is open again"),
+        ({"unmetered": True}, {"metered": True}, {"metered": False}, "the network is not metered any more"),
+        ({"cpu_celsius": 80}, {"cpu_celsius": 90}, {"cpu_celsius": 60}, "the processor is at 60 °C"),
+        ({"foreign_cpu": 50}, {"foreign_cpu": 80.0}, {"foreign_cpu": 9.0}, "other programs take 9 % of"),
+        ({"memory": 90}, {"job_memory": 95.0}, {"job_memory": 1.0}, "jobs take 1 % of the memory"),
+        ({}, {"free_disk_gb": 0.5}, {"free_disk_gb": 9.0}, "9.0 GB of the disk are free"),
+        (
+            {"exclusive_programs": ("obs", "steam")},
+            {"programs": frozenset({"obs"})},
+            {"programs": frozenset()},
+            "no obs or steam runs any more",
+        ),
+        (
+            {"only_while": ("home/film == off",)},
+            {"topics": {"home/film": "on"}},
+            {"topics": {"home/film": "off"}},
+            "home/film == off again",
+        ),
+    ],
+)
+def test_while_it_waits_for_calm_the_reason_says_what_is_true_by_now(
+    settings: dict[str, Any], shut: dict[str, Any], over: dict[str, Any], told: str
+) -> None:
+    machine = Machine(**settings)
+    assert machine.look(**shut).reason
+
+    waiting = machine.look(3.0, **over)
+
+    assert not waiting.accepting
+    assert waiting.reason.startswith(told)
+    assert " when that has lasted " in waiting.reason
+    assert machine.look(61.0).reason == ""
+
+
 @pytest.mark.parametrize(("seconds", "accepting"), [(19.0, False), (20.0, True), (21.0, True)])
 def test_a_load_must_be_gone_for_twenty_seconds(seconds: float, accepting: bool) -> None:
     machine = Machine(foreign_cpu=50)
