@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from idlehands.client.client import Changed
+from idlehands.client.requesting import Changed
 from tests.e2e.workplace import Workplace, is_gone
 from tests.fixtures.broker import eventually
 
