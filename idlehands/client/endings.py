@@ -9,13 +9,14 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from bus.port import Connected, Inbound
 from bus.topics import JOB_EVENT, JOB_LOG
 from idlehands.client.errors import ClientError, RequestRefused
+from idlehands.client.watchable import Watchable
 from schemas.events import (
     AttemptFailed,
     AttemptInterrupted,
@@ -30,9 +31,6 @@ from schemas.events import (
 from schemas.facts import AttemptResult
 from schemas.messages import JobLog, JobNotice
 from schemas.states import JobStatus
-
-if TYPE_CHECKING:
-    from idlehands.client.client import Client
 
 _QUIET_SECONDS = 5.0
 _LONG_SECONDS = 30.0
@@ -57,7 +55,7 @@ LineListener = Callable[[str, str, tuple[str, ...]], None]
 class Endings:
     """Who waits for which job. Start it once; every method from any thread."""
 
-    def __init__(self, client: "Client", on_lines: LineListener | None = None) -> None:
+    def __init__(self, client: Watchable, on_lines: LineListener | None = None) -> None:
         """Subscribe; also to what jobs print, if somebody wants it.
 
         Raises:

@@ -7,7 +7,7 @@ log lines their number, so a gap is noticed, and REST fills it.
 
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -15,13 +15,11 @@ from bus.port import Inbound
 from bus.topics import JOB_EVENT, JOB_LOG, JOB_PROGRESS
 from idlehands.client.errors import HqUnreachable
 from idlehands.client.feed import Feed
+from idlehands.client.watchable import Watchable
 from schemas.events import JobClaimed, JobFailed
 from schemas.facts import MetricPoint
 from schemas.messages import JobLog, JobNotice, JobProgress
 from schemas.states import JobStatus
-
-if TYPE_CHECKING:
-    from idlehands.client.client import Client
 
 #: Without news for so long, REST is asked: the last notice may have been lost.
 QUIET_SECONDS = 5.0
@@ -59,7 +57,7 @@ class LogUpdate(msgspec.Struct, frozen=True):
 Update = StatusUpdate | ProgressUpdate | LogUpdate
 
 
-def follow_job(client: "Client", job: str) -> Iterator[Update]:
+def follow_job(client: Watchable, job: str) -> Iterator[Update]:
     """Yield updates of a job until its status is final.
 
     Raises:
@@ -74,7 +72,7 @@ def follow_job(client: "Client", job: str) -> Iterator[Update]:
 
 
 class _Follower:
-    def __init__(self, client: "Client", job: str, feed: Feed) -> None:
+    def __init__(self, client: Watchable, job: str, feed: Feed) -> None:
         self._client = client
         self._job = job
         self._feed = feed

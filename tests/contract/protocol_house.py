@@ -312,7 +312,7 @@ def inbound(name: str, data: dict[str, Any]) -> Inbound:
     return found
 
 
-#: Sentence of docs/protocol.md -> tests of test_protocol.py that refer to it.
+#: Sentence of docs/protocol.md -> tests of tests/contract that refer to it.
 PROVEN: dict[str, list[str]] = {}
 
 

@@ -1,20 +1,14 @@
-"""docs/protocol.md: envelope, topics and watching; and that every numbered sentence has a test."""
+"""docs/protocol.md: fields, topics and requests are those of the code; every numbered sentence has a test."""
 
 import ast
-import json
 import re
 from pathlib import Path
 from types import ModuleType
-from typing import Any, get_args
+from typing import get_args
 
 import msgspec
-import pytest
 
 from bus import topics
-from bus.codec import MAX_MESSAGE_BYTES, decode
-from bus.memory_bus import MemoryBus, MemoryHub
-from bus.port import BusInput, Inbound
-from hq.publishing import publish
 from schemas import (
     audit,
     early_stopping,
@@ -30,8 +24,6 @@ from schemas import (
     specs,
     trials,
 )
-from schemas.names import JOB_PATTERN, NAME_PATTERN, SWEEP_PATTERN
-from schemas.states import JobStatus
 from tests.contract import (  # noqa: F401 - they note what they prove
     test_protocol_asking,
     test_protocol_boots,
@@ -39,6 +31,7 @@ from tests.contract import (  # noqa: F401 - they note what they prove
     test_protocol_claims,
     test_protocol_dependencies,
     test_protocol_duties,
+    test_protocol_envelopes,
     test_protocol_leases,
     test_protocol_models,
     test_protocol_requests,
@@ -47,15 +40,13 @@ from tests.contract import (  # noqa: F401 - they note what they prove
     test_protocol_services,
     test_protocol_sweeps,
     test_protocol_unwilling,
+    test_protocol_watching,
     test_signatures,
 )
-from tests.contract.bus_worlds import eventually
-from tests.contract.protocol_house import PROVEN, WireAgent, WireHq, envelope, job_spec, proves
+from tests.contract.protocol_house import PROVEN
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "protocol.md").read_text()
-OLGA = "client/olga/up/request"
-JOB = "j" + "a" * 12
 
 _IDENTITY = "tests/e2e/test_broker_identity.py"
 #: Sentences that tests elsewhere cover, on the real broker or the real server.
@@ -307,299 +298,3 @@ def test_every_kind_of_request_is_documented() -> None:
 
 
 # --- the envelope ------------------------------------------------------------------------------
-
-
-@proves("P7")
-@pytest.mark.parametrize(
-    ("changed", "reason"),
-    [
-        (
-            {
-                "subject": "s",
-                "time": "2026-01-01T00:00:00Z",
-                "traceparent": "t",
-                "datacontenttype": "d",
-                "more": 1,
-            },
-            "",
-        ),
-        ({"source": "somebody else"}, ""),
-        ({"id": "i" * 128}, ""),
-        ({"id": ""}, "not_an_envelope"),
-        ({"id": "i" * 129}, "not_an_envelope"),
-        ({"id": 7}, "not_an_envelope"),
-        ({"specversion": "0.3"}, "unknown_version"),
-        ({"type": "idlehands.claim"}, "wrong_type"),
-    ],
-)
-def test_what_an_envelope_is(changed: dict[str, Any], reason: str) -> None:
-    hq = WireHq()
-    hq.put(OLGA, envelope(OLGA, {"kind": "ping"}, **changed))
-
-    (reply,) = hq.take("client/olga/down/reply")
-    assert (reply.get("error") or {}).get("code", "") == reason
-
-
-@proves("P7")
-@pytest.mark.parametrize("missing", ["specversion", "id", "source", "type", "data"])
-def test_what_an_envelope_needs(missing: str) -> None:
-    hq = WireHq()
-    whole = json.loads(envelope(OLGA, {"kind": "ping"}))
-    del whole[missing]
-    hq.put(OLGA, json.dumps(whole).encode())
-
-    (reply,) = hq.take("client/olga/down/reply")
-    assert reply["error"]["code"] == "not_an_envelope"
-    assert hq.refused() == {"not_an_envelope": 1}
-
-
-@proves("P8", "P9", "P12")
-@pytest.mark.parametrize(
-    ("payload", "reason"),
-    [
-        (envelope(OLGA, {"kind": "ping"}) + b" " * MAX_MESSAGE_BYTES, "too_big"),
-        (b"\xff" + envelope(OLGA, {"kind": "ping"}), "not_utf8"),
-        (b"submit!", "not_json"),
-        (b"[]", "not_an_envelope"),
-        (envelope(OLGA, {"kind": "ping", "more": 1}), "bad_data"),
-        (envelope(OLGA, {"kind": "cancel", "jobs": ["j1"]}), "bad_data"),
-        (envelope(OLGA, {"kind": "submit", "jobs": [job_spec(params={"x": 10**30})]}), "bad_number"),
-        (envelope(OLGA, {"kind": "submit", "jobs": [job_spec(params={"x": float("nan")})]}), "not_json"),
-        (envelope(OLGA, {"kind": "submit", "jobs": [job_spec(params={"a\0": 1})]}), "bad_key"),
-    ],
-)
-def test_a_refused_request_is_counted_answered_and_changes_nothing(payload: bytes, reason: str) -> None:
-    hq = WireHq()
-    before = len(hq.log)
-
-    hq.put(OLGA, payload)
-
-    (reply,) = hq.take("client/olga/down/reply")
-    assert reply["error"]["code"] == reason
-    assert hq.refused() == {reason: 1}
-    assert len(hq.log) == before
-
-
-@proves("P12")
-def test_other_refused_messages_are_only_counted() -> None:
-    hq = WireHq()
-    hq.sent.clear()
-    hq.put("agent/attic/up/heartbeat", b"{}")
-    hq.put("agent/attic/up/nonsense", b"{}")
-    hq.put("client/UPPER/up/request", envelope(OLGA, {"kind": "ping"}))
-
-    assert hq.sent == []
-    assert hq.refused() == {"not_an_envelope": 1, "unknown_topic": 1, "bad_name": 1}
-
-
-@proves("P61")
-def test_what_the_broker_repeats_is_not_heard_again() -> None:
-    hq = WireHq()
-    hq.put(OLGA, envelope(OLGA, {"kind": "submit", "jobs": [job_spec()]}), retained=True)
-
-    assert hq.events(events.JobSubmitted) == []
-    assert hq.refused() == {"retained": 1}
-
-
-@proves("P9")
-def test_the_page_names_every_reason() -> None:
-    text = (ROOT / "bus" / "codec.py").read_text() + (ROOT / "bus" / "router.py").read_text()
-    reasons = set(re.findall(r'(?:MalformedMessage\(\s*|Refusal\((?:None|topic), {}, )"(\w+)"', text))
-
-    assert len(reasons) == 12
-    assert all(f"`{reason}`" in PAGE for reason in reasons)
-
-
-@proves("P10")
-def test_unknown_fields_are_ignored_in_messages_and_refused_in_requests() -> None:
-    hq = WireHq()
-    agent = WireAgent(hq)
-
-    assert agent.beat(news="of the next version")["seq"] == 0
-    assert hq.ask("ping", news=1)["error"]["code"] == "bad_data"
-    assert hq.ask("submit", jobs=[job_spec(prio=1)])["error"]["code"] == "bad_data"
-
-
-@proves("P11")
-def test_what_is_left_out_has_its_default() -> None:
-    hq = WireHq()
-    agent = WireAgent(hq)
-    job, token = agent.begin()
-
-    spec = next(e.spec for e in hq.events(events.JobSubmitted))  # type: ignore[union-attr]
-    assert (spec.arguments, spec.max_starts, spec.priority) == ("flags", 3, 0)
-    assert set(agent.beat((job, token, "running"))) == {"epoch", "boot", "seq", "orders"}
-    assert set(hq.ask("ping")) == {"request", "ok", "position", "result"}
-
-
-@proves("P13")
-def test_names_and_ids_are_as_the_page_says() -> None:
-    assert {p.replace(r"(?!\n)", "") for p in (NAME_PATTERN, JOB_PATTERN, SWEEP_PATTERN)} == set(
-        re.findall(r"`(\^[^`]+)`", PAGE.split("**P13**")[1].split("\n\n")[0])
-    )
-    hq = WireHq()
-    (job,) = hq.submit()
-    assert re.fullmatch(r"j[a-z2-7]{12}", job)
-
-
-# --- watching ------------------------------------------------------------------------------------
-
-
-@proves("P14")
-def test_hq_says_its_state_when_it_begins_and_every_three_seconds() -> None:
-    hq = WireHq()
-    said = {"online": True, "epoch": 7, "version": "1", "rest": "http://127.0.0.1:1"}
-    assert hq.take("hq/state") == [said]
-
-    hq.later(9)
-
-    assert len(hq.take("hq/state")) == 3
-    hq.authority.greet(hq.now)
-    hq.step()
-    assert len(hq.take("hq/state")) == 1
-
-
-@proves("P15", "P16", "P17")
-def test_notices_number_a_jobs_events_without_gaps_until_its_end() -> None:
-    hq = WireHq()
-    agent = WireAgent(hq)
-    job, token = agent.begin()
-    agent.beat((job, token, "running"))
-    agent.result(job, token)
-    agent.result(job, token + 5)
-
-    notices = hq.take(f"job/{job}/event")
-    assert [notice["event"]["type"] for notice in notices] == ["JobSubmitted", "JobClaimed", "JobSucceeded"]
-    assert [notice["revision"] for notice in notices] == [1, 2, 3]
-    assert [notice["status"] for notice in notices] == ["queued", "running", "succeeded"]
-    where = [(notice["position"], notice["index"]) for notice in notices]
-    assert where == sorted(set(where))
-    for notice in notices:
-        stored = hq.log[notice["position"] - 1].events[notice["index"]]
-        assert msgspec.to_builtins(stored) == notice["event"]
-
-
-@proves("P17")
-def test_a_late_result_is_stored_and_changes_nothing() -> None:
-    hq = WireHq()
-    agent = WireAgent(hq)
-    job, token = agent.begin()
-    hq.ask("cancel", jobs=[job])
-
-    assert agent.result(job, token) == {"job": job, "token": token, "verdict": "superseded"}
-
-    assert [notice["status"] for notice in hq.take(f"job/{job}/event")][-1] == "cancelled"
-    assert len(hq.events(events.ResultSuperseded)) == 1
-
-
-class Listener:
-    """Keeps what arrives on a bus."""
-
-    def __init__(self, hub: MemoryHub, topic: topics.Topic) -> None:
-        self.got: list[Inbound] = []
-        self.bus = MemoryBus(hub, "olga")
-        self.bus.subscribe(topic)
-        self.bus.start(self._note)
-
-    def _note(self, what: BusInput) -> None:
-        if isinstance(what, Inbound):
-            self.got.append(what)
-
-
-@proves("P18")
-def test_a_notice_that_would_not_fit_comes_without_its_bulk() -> None:
-    hub = MemoryHub()
-    listener, hq = Listener(hub, topics.JOB_EVENT), MemoryBus(hub, "hq")
-    hq.start(lambda _: None)
-    points = tuple(facts.MetricPoint(n, 0.0, {"loss": 0.1}) for n in range(9000))
-    result = facts.AttemptResult(JOB, 1, facts.Outcome.SUCCEEDED, result={"x": 1}, series=points)
-    event = events.JobSucceeded(JOB, 1, result)
-    notice = messages.JobNotice(3, 0, 2, JobStatus.SUCCEEDED, event)
-
-    publish(hq, topics.JOB_EVENT, {"job": JOB}, notice)
-
-    (arrived,) = eventually(lambda: listener.got)
-    assert arrived.data.revision == notice.revision
-    assert (arrived.data.event.result.series, arrived.data.event.result.result) == ((), None)
-    assert "REST" in arrived.data.event.result.notes[0]
-    hq.stop()
-    listener.bus.stop()
-
-
-@proves("P8")
-def test_a_list_that_would_not_fit_is_sent_in_parts() -> None:
-    hub = MemoryHub()
-    listener, hq = Listener(hub, topics.OFFER), MemoryBus(hub, "hq")
-    hq.start(lambda _: None)
-    offered = tuple(messages.Offer(JOB, 2**40 + number) for number in range(20_000))
-
-    publish(hq, topics.OFFER, {"agent": "attic"}, messages.Offers(7, offered))
-
-    eventually(lambda: sum(len(message.data.offers) for message in listener.got) == len(offered))
-    assert len(listener.got) > 1
-    assert tuple(one for message in listener.got for one in message.data.offers) == offered
-    hq.stop()
-    listener.bus.stop()
-
-
-@proves("P19")
-def test_a_sweeps_notices_are_numbered_and_a_trials_end_is_its_jobs() -> None:
-    hq = WireHq()
-    spec = {"job": job_spec(), "space": {"x": {"type": "int", "low": 0, "high": 9}}, "trials": 1}
-    sweep = hq.ask("submit_sweep", sweep=spec)["result"]["sweep"]
-    (job,) = hq.ask("propose", by="search", sweep=sweep, first=0, trials=[{"x": 1}])["result"]["jobs"]
-    hq.ask("cancel", jobs=[job])
-
-    notices = hq.take(f"sweep/{sweep}/event")
-    kinds = ["SweepSubmitted", "TrialProposed", "SweepExhausted", "SweepFinished"]
-    assert [notice["event"]["type"] for notice in notices] == kinds
-    assert [notice["revision"] for notice in notices] == [1, 2, 3, 4]
-    assert notices[-1]["status"] == "finished"
-    assert [notice["status"] for notice in hq.take(f"job/{job}/event")] == ["queued", "cancelled"]
-
-
-@proves("P20")
-def test_progress_and_logs_are_forwarded_from_the_lease_holder_only_and_not_too_often() -> None:
-    hq = WireHq()
-    agent, other = WireAgent(hq), WireAgent(hq, "cellar", letter="d")
-    job, token = agent.begin()
-    item = {"job": job, "token": token}
-
-    other.say("progress", items=[item | {"percent": 1.0}])
-    agent.say("progress", items=[item | {"percent": 2.0}, item | {"token": token + 1, "percent": 3.0}])
-    agent.say("log", items=[item | {"seq": 0, "lines": ["hello"]}])
-
-    assert hq.take(f"job/{job}/progress") == [{"agent": "attic", "progress": item | {"percent": 2.0}}]
-    assert hq.take(f"job/{job}/log") == [{"agent": "attic", "log": item | {"seq": 0, "lines": ["hello"]}}]
-    assert hq.refused() == {"not_the_lease_holder": 2}
-    for _ in range(60):
-        agent.say("progress", items=[item | {"percent": 4.0}])
-    assert len(hq.take(f"job/{job}/progress")) == 48
-    assert hq.refused() == {"not_the_lease_holder": 2, "over_rate": 12}
-    assert len(hq.recorded) == 50
-
-
-@proves("P21")
-def test_presence_is_a_hint_and_silence_ends_the_offers() -> None:
-    hq = WireHq()
-    agent = WireAgent(hq)
-    agent.beat()
-    gone = envelope("agent/attic/presence", {"online": False, "boot": 1})
-    hq.put("agent/attic/presence", gone)
-    hq.submit()
-    assert agent.hear("offer") == []
-    agent.beat()
-    hq.later(1.5)
-    assert len(agent.hear("offer")) == 1
-
-    hq.later(31)
-    agent.hear("offer")
-    hq.later(30)
-
-    assert agent.hear("offer") == []
-
-
-def test_the_example_of_an_envelope_is_one() -> None:
-    (example,) = re.findall(r"```json\n(.*?)\n```", PAGE, re.S)
-
-    assert isinstance(decode(topics.REQUEST, example.encode()).data, requests.Ping)
