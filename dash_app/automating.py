@@ -102,7 +102,11 @@ class Automating:
         found = (await read_schedules(self._house, name))["schedules"] if name else []
         if not found:
             raise Unread("Say as which job or sweep it is to be: the id of one that ran.")
-        return {which: found[0]["spec"][which] for which in ("job", "sweep") if found[0]["spec"].get(which)}
+        return {
+            which: found[0]["spec"][which]
+            for which in ("job", "sweep", "pipeline")
+            if found[0]["spec"].get(which)
+        }
 
     def _of_taking(self, kind: str, name: str) -> dict[str, Any]:
         outside = outside_of(self._house)

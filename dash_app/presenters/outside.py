@@ -164,6 +164,10 @@ def _last(one: dict[str, Any]) -> Any:
     return html.Div(parts)
 
 
+#: Where what was submitted has its page, by the first letter of its id.
+_PAGES = {"j": "jobs", "s": "sweeps", "p": "pipelines"}
+
+
 def incoming(
     hooks: Sequence[dict[str, Any]], topics: Sequence[dict[str, Any]], household: dict[str, Any]
 ) -> list[Any]:
@@ -176,7 +180,7 @@ def incoming(
             f"{one['refused']}: {plain(one['trouble'], 160)}"
             if one["trouble"]
             else str(one["refused"] or ""),
-            html.A(one["last"], href=f"/{'jobs' if one['last'].startswith('j') else 'sweeps'}/{one['last']}")
+            html.A(one["last"], href=f"/{_PAGES.get(one['last'][0], 'sweeps')}/{one['last']}")
             if one["last"]
             else "",
             remove_button("topic" if one.get("topic") else "hook", one["name"]),

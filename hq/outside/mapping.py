@@ -10,9 +10,12 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
+from hq.core.decide.ids import Ids
+from hq.core.decide.pipelines import plan_pipeline
 from hq.core.decide.refused import Refused
 from hq.core.decide.specs import check_spec, check_sweep
 from schemas.names import Name, ShortText
+from schemas.pipelines import PipelineSpec, Step
 from schemas.specs import JobSpec, SweepSpec
 
 POINTER_PATTERN = r"^(/([^/~\x00]|~[01])*)*$"
@@ -39,10 +42,12 @@ class Parameter(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Submits(Struct, frozen=True, forbid_unknown_fields=True):
-    """A job or a sweep, one of the two."""
+    """A job, a sweep or a pipeline, one of the three."""
 
     job: JobSpec | None = None
     sweep: SweepSpec | None = None
+    #: A parameter of a step is called `STEP/NAME`.
+    pipeline: PipelineSpec | None = None
 
 
 class Taking(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -83,10 +88,11 @@ def check_taking(taking: Taking) -> None:
     Raises:
         Unfit: With what is wrong.
     """
-    job, sweep = taking.submits.job, taking.submits.sweep
-    if (job is None) == (sweep is None):
-        raise Unfit("submits has a job or a sweep, one of the two")
-    for name, one in taking.parameters.items():
+    job, sweep, pipeline = taking.submits.job, taking.submits.sweep, taking.submits.pipeline
+    if sum(one is not None for one in (job, sweep, pipeline)) != 1:
+        raise Unfit("submits has a job, a sweep or a pipeline, one of the three")
+    for called, one in taking.parameters.items():
+        name = called if pipeline is None else _split(called, pipeline)[1]
         if not name or name.startswith("-"):
             raise Unfit(f"{name!r} cannot be the name of a parameter")
         if one.default is not None:
@@ -99,6 +105,8 @@ def check_taking(taking: Taking) -> None:
             check_sweep(sweep)
         elif job is not None:
             check_spec(job)
+        elif pipeline is not None:
+            _check_pipeline(pipeline)
     except Refused as refused:
         raise Unfit(refused.message) from None
 
@@ -128,6 +136,8 @@ def fill_in(taking: Taking, message: Any) -> Submits:
     job, sweep = taking.submits.job, taking.submits.sweep
     if job is not None:
         return Submits(job=_with(job, params, taking.name))
+    if taking.submits.pipeline is not None:
+        return Submits(pipeline=_with_steps(taking.submits.pipeline, params, taking.name))
     assert sweep is not None  # noqa: S101 - by `check_taking`
     return Submits(sweep=replace(sweep, job=_with(sweep.job, params, taking.name)))
 
@@ -148,6 +158,44 @@ def find(message: Any, pointer: str) -> tuple[bool, Any]:
 
 def _with(job: JobSpec, params: dict[str, Any], name: str) -> JobSpec:
     return replace(job, params={**job.params, **params}, name=job.name or name)
+
+
+def _with_steps(pipeline: PipelineSpec, params: dict[str, Any], name: str) -> PipelineSpec:
+    given: dict[str, dict[str, Any]] = {}
+    for called, value in params.items():
+        step, parameter = _split(called, pipeline)
+        given.setdefault(step, {})[parameter] = value
+    steps = tuple(_with_more(step, given.get(step.name, {})) for step in pipeline.steps)
+    return replace(pipeline, steps=steps, name=pipeline.name or name)
+
+
+def _with_more(step: Step, params: dict[str, Any]) -> Step:
+    if step.sweep is not None:
+        job = replace(step.sweep.job, params={**step.sweep.job.params, **params})
+        return replace(step, sweep=replace(step.sweep, job=job))
+    assert step.job is not None  # noqa: S101 - by `check_taking`
+    return replace(step, job=replace(step.job, params={**step.job.params, **params}))
+
+
+def _split(called: str, pipeline: PipelineSpec) -> tuple[str, str]:
+    """Return the step and the parameter that a name of a pipeline's parameter says."""
+    step, _, name = called.partition("/")
+    known = [one.name for one in pipeline.steps]
+    if step not in known or not name:
+        raise Unfit(f"{called!r} names no step: call it STEP/NAME, of {', '.join(known)[:300]}")
+    return step, name
+
+
+def _check_pipeline(pipeline: PipelineSpec) -> None:
+    # Its order and names as they would be submitted; what it needs of the house shows when it comes.
+    for _, step in plan_pipeline(pipeline, Ids(0, 0), {}).steps:
+        try:
+            if step.sweep is not None:
+                check_sweep(replace(step.sweep, job=replace(step.sweep.job, pipeline=None)))
+            elif step.job is not None:
+                check_spec(replace(step.job, pipeline=None))
+        except Refused as refused:
+            raise Refused(refused.code, f"step {step.name!r}: {refused.message}") from None
 
 
 def _same(value: Any, wanted: Scalar) -> bool:

@@ -10,7 +10,7 @@ from msgspec import Struct
 from hq.outside.mapping import Taking, Unfit, Unwanted, fill_in
 from hq.rest.asking import Asking
 from hq.rest.problems import Problem
-from schemas.requests import Submit, SubmitSweep
+from schemas.requests import Submit, SubmitPipeline, SubmitSweep
 
 _MINUTE = 60.0
 
@@ -40,7 +40,7 @@ class Takings:
         return {field: getattr(taken, field) for field in Taken.__struct_fields__}
 
     async def take(self, kind: str, taking: Taking, message: Any, delivery: str | None) -> dict[str, Any]:
-        """Submit what a message asks for, and return `{"submitted": ..., "job" or "sweep" or "why"}`.
+        """Submit what a message asks for; return `{"submitted": ..., "job": ...}`, or sweep, pipeline or why.
 
         Args:
             kind: hook or topic.
@@ -66,7 +66,7 @@ class Takings:
             raise
         taken.submitted += 1
         taken.last_at, taken.trouble = time.time(), ""
-        taken.last = str(done.get("job") or done.get("sweep"))
+        taken.last = str(done.get("job") or done.get("sweep") or done.get("pipeline"))
         return {"submitted": True, **done}
 
     def _count(self, kind: str, taking: Taking) -> None:
@@ -92,6 +92,10 @@ class Takings:
         if wanted.job is not None:
             done = await self._asking.change(Submit(key=key, on_behalf_of=by, jobs=(wanted.job,)))
             return {"job": done["jobs"][0], "position": done["position"]}
-        assert wanted.sweep is not None  # noqa: S101 - one of the two
+        if wanted.pipeline is not None:
+            submit = SubmitPipeline(key=key, on_behalf_of=by, pipeline=wanted.pipeline)
+            done = await self._asking.change(submit)
+            return {"pipeline": done["pipeline"], "position": done["position"]}
+        assert wanted.sweep is not None  # noqa: S101 - one of the three
         done = await self._asking.change(SubmitSweep(key=key, on_behalf_of=by, sweep=wanted.sweep))
         return {"sweep": done["sweep"], "position": done["position"]}

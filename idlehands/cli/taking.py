@@ -19,6 +19,13 @@ Script = Annotated[Path | None, typer.Argument(metavar="[SCRIPT]", help="A Pytho
 SweepFile = Annotated[
     Path | None, typer.Option("--sweep-file", help="A sweep instead, as `sweep --file` takes it.")
 ]
+PipelineFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--pipeline-file",
+        help="A pipeline instead, as `pipeline run` takes it; --take STEP/PARAM=... is a step's.",
+    ),
+]
 Take = Annotated[
     list[str] | None,
     typer.Option(
@@ -94,6 +101,7 @@ def hook_add(
         list[str] | None, typer.Argument(metavar="[-- ARGS]...", help="Words for the script.")
     ] = None,
     sweep_file: SweepFile = None,
+    pipeline_file: PipelineFile = None,
     secret_file: Annotated[str | None, SecretFile] = None,
     bearer: Annotated[
         bool, typer.Option("--bearer", help="The secret comes as ?token=SECRET; else it signs the body.")
@@ -113,7 +121,7 @@ def hook_add(
         "secret": read_secret(secret_file),
         **arriving.rules(),
     }
-    url = _put("hooks", body, script, args or [], sweep_file, job)
+    url = _put("hooks", body, script, args or [], sweep_file, pipeline_file, job)
     where = f"{url}/hooks/{hook}"
     answer(json, {"name": hook, "url": where, "proof": body["proof"]}, f"{hook} is taken at {where}")
 
@@ -127,6 +135,7 @@ def topic_add(
         list[str] | None, typer.Argument(metavar="[-- ARGS]...", help="Words for the script.")
     ] = None,
     sweep_file: SweepFile = None,
+    pipeline_file: PipelineFile = None,
     *,
     arriving: Arriving,
     job: Template,
@@ -137,7 +146,7 @@ def topic_add(
     Example: idlehands topic add sunny home/solar/watts train.py --take watts=:number
     """
     body = {"name": topic_job, "topic": topic, **arriving.rules()}
-    _put("topics", body, script, args or [], sweep_file, job)
+    _put("topics", body, script, args or [], sweep_file, pipeline_file, job)
     said = f"What is published on {topic} is submitted from now on."
     answer(json, {"name": topic_job, "topic": topic}, said)
 
@@ -287,13 +296,23 @@ def _put(
     script: Path | None,
     args: list[str],
     sweep_file: Path | None,
+    pipeline_file: Path | None,
     given: Template,
 ) -> str:
     from idlehands.cli.opening import open_client
+    from idlehands.cli.pipeline_file import read_pipeline, upload_scripts
     from idlehands.cli.templates import build_template
 
     with open_client() as client:
-        template = build_template(client, script, args, sweep_file, given)
+        if pipeline_file is None:
+            template = build_template(client, script, args, sweep_file, given)
+        elif script is not None or sweep_file is not None:
+            raise Stop(USAGE, "Give a SCRIPT, --sweep-file or --pipeline-file: one of the three")
+        else:
+            read = read_pipeline(pipeline_file)
+            template = {
+                "pipeline": upload_scripts(client, read, pipeline_file, given.author_key, force=given.force)
+            }
     with as_admin() as rest:
         post(rest, f"/settings/{what}", {**body, "submits": template})
         return rest.url
@@ -329,6 +348,9 @@ def _list(what: str, json: bool, nothing: str) -> None:
 
 
 def _submitted(submits: dict[str, Any]) -> str:
+    if submits.get("pipeline"):
+        pipeline = submits["pipeline"]
+        return f"pipeline {pipeline.get('name') or ', '.join(one['name'] for one in pipeline['steps'])}"
     job = submits.get("job") or submits["sweep"]["job"]
     kind = "job" if submits.get("job") else "sweep"
     return f"{kind} {job.get('name') or job['script'].get('name') or job['script']['entry']}"

@@ -39,6 +39,7 @@ class HookTaken(Struct, frozen=True, kw_only=True, omit_defaults=True):
     position: int | None = None
     job: str | None = None
     sweep: str | None = None
+    pipeline: str | None = None
     why: str = ""
 
 

@@ -156,3 +156,18 @@ def test_only_admins_lay_down_what_may_come_in(house: LittleHouse) -> None:
         with house.client(role) as other:
             for what in ("hooks", "topics", "household"):
                 assert other.get(f"/api/v1/settings/{what}").status_code == 403
+
+
+def test_a_message_submits_a_pipeline(admin: httpx.Client, stranger: httpx.Client) -> None:
+    steps = [{"name": "prepare", "job": JOB}, {"name": "train", "job": JOB, "after": ["prepare"]}]
+    lay_down(
+        admin, "build", submits={"pipeline": {"steps": steps}}, parameters={"train/n": {"pointer": "/n"}}
+    )
+
+    done = send(stranger, "build", {"n": "abc"}).json()
+
+    found = admin.get(f"/api/v1/pipelines/{done['pipeline']}", params={"at_least": done["position"]}).json()
+    assert (found["name"], [step["name"] for step in found["steps"]]) == ("build", ["prepare", "train"])
+    train = admin.get(f"/api/v1/jobs/{found['steps'][1]['id']}").json()
+    assert train["spec"]["params"]["n"] == "abc"
+    assert admin.get(f"{SETTINGS}/build").json()["last"] == done["pipeline"]

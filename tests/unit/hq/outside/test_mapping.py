@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from hq.outside.mapping import Hook, Parameter, Submits, Unfit, Unwanted, check_taking, fill_in, find
-from schemas.specs import Fixed, JobSpec, ScriptRef, SweepSpec
+from schemas.pipelines import PipelineSpec, Step
+from schemas.specs import Fixed, IntRange, JobSpec, ScriptRef, SweepSpec
 
 JOB = JobSpec(ScriptRef("0" * 64, "a.py"), {"epochs": 3, "mode": "usual"})
 
@@ -31,6 +32,51 @@ def test_only_what_is_declared_is_read() -> None:
 
 def test_a_declared_parameter_takes_the_place_of_the_templates() -> None:
     assert taken({"m": "fast"}, mode=Parameter("/m", choices=("fast", "slow")))["mode"] == "fast"
+
+
+PIPELINE = PipelineSpec(
+    (
+        Step("prepare", JOB),
+        Step("search", sweep=SweepSpec(JOB, {"x": IntRange(1, 2)}), after=("prepare",)),
+    )
+)
+
+
+def test_a_pipelines_steps_get_their_parameters() -> None:
+    takes = {"prepare/commit": Parameter("/after"), "search/epochs": Parameter("/n", "integer")}
+    laid_down = Hook(name="push", submits=Submits(pipeline=PIPELINE), parameters=takes)
+    check_taking(laid_down)
+
+    found = fill_in(laid_down, {"after": "abc", "n": 7}).pipeline
+
+    assert found is not None
+    prepare, search = found.steps
+    assert prepare.job is not None
+    assert search.sweep is not None
+    assert prepare.job.params == {"epochs": 3, "mode": "usual", "commit": "abc"}
+    assert search.sweep.job.params == {"epochs": 7, "mode": "usual"}
+    assert (found.name, search.after) == ("push", ("prepare",))
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "name", "why"),
+    [
+        (PIPELINE, "commit", "names no step"),
+        (PIPELINE, "train/commit", "names no step"),
+        (PIPELINE, "prepare/", "names no step"),
+        (PIPELINE, "prepare/-x", "cannot be the name"),
+        (PipelineSpec((Step("a", JOB, after=("a",)),)), "a/x", "circle"),
+        (PipelineSpec((Step("a", JOB, after=("b",)),)), "a/x", "no step"),
+        (PipelineSpec((Step("a", JobSpec(ScriptRef("0" * 64, "../a.py"))),)), "a/x", "step 'a'"),
+    ],
+)
+def test_a_pipeline_that_can_never_work_is_refused_when_it_is_laid_down(
+    pipeline: PipelineSpec, name: str, why: str
+) -> None:
+    laid_down = Hook(name="push", submits=Submits(pipeline=pipeline), parameters={name: Parameter("/a")})
+
+    with pytest.raises(Unfit, match=why):
+        check_taking(laid_down)
 
 
 def test_a_sweep_gets_its_parameters_as_well() -> None:
