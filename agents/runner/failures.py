@@ -17,6 +17,8 @@ _TRACEBACK = "Traceback (most recent call last):"
 _CHAINED = ("During handling of the above exception", "The above exception was the direct cause")
 _TRACEBACK_CHARACTERS = 16_000
 _SYNTAX = re.compile(r"^(?:SyntaxError|IndentationError|TabError): .*", re.M)
+#: As the system says it, in Python's words and in those of libraries.
+_DISK_FULL = re.compile(r"\[Errno 28\]|No space left on device")
 _HINTS = {
     "SIGKILL": "; when nobody asked for that, the machine most likely ran out of memory",
     "SIGSEGV": ": the interpreter or a library in it crashed",
@@ -64,6 +66,10 @@ def name_exit(returncode: int, entry: str, stderr: str, stdout: str = "") -> Fai
             return name_not_python(entry, syntax[-1], find_traceback(stderr))
     found = find_traceback(stderr) or find_traceback(stdout)
     last = found.rstrip().rsplit("\n", 1)[-1].strip()
+    if _DISK_FULL.search(last):
+        return name_failure(
+            "disk_full", f"the disk was full, and the script exited with code {returncode}: {last}", found
+        )
     why = f": {last}" if last else ", and printed nothing on stderr"
     return name_failure("exit", f"the script exited with code {returncode}{why}", found)
 
