@@ -134,7 +134,7 @@ def _reads(database: Database) -> list[tuple[str, str, Callable[[], Awaitable[An
         reads.append((f"first rows by {sort}", *rows(Wanted(), sort)))
     for title, wanted, sort in _FILTERS:
         reads.append((f"first rows, {title}", *rows(wanted, sort)))
-    reads.append(("rows 20,000 further on", *rows(Wanted(), NEWEST, 20_000)))
+    reads.append(("rows 20,000 further on, by submitter", "", rows(Wanted(), "submitter", 20_000)[1]))
     reads.append(("how many of each status", "", lambda: board.count_jobs(database)))
     for by in ("script", "status", "machine"):
         reads.append((f"groups by {by}", "", _groups(database, by)))

@@ -58,10 +58,11 @@ async def find(
     *,
     sort: Sequence[tuple[str, int]],
     limit: int,
+    skip: int = 0,
     without: Sequence[str] = (),
     within_ms: int = QUERY_MS,
 ) -> list[Document]:
-    """Return at most `limit` documents in order.
+    """Return at most `limit` documents in order, after the first `skip`.
 
     Raises:
         ExecutionTimeout: If the database took longer than `within_ms`, and gave it up.
@@ -70,6 +71,7 @@ async def find(
         query,
         dict.fromkeys(without, 0) or None,
         sort=list(sort),
+        skip=skip,
         limit=limit,
         max_time_ms=within_ms,
     )

@@ -132,8 +132,8 @@ async def read_page(
     by = order[:1] if name == "submitted" else order
     skip = min(skip, MOST_SKIPPED)
     if name != "seconds":
-        rows = await find(database, "jobs", match, sort=by, limit=skip + limit, within_ms=within_ms)
-        return [named(row, "id") for row in rows[skip:]]
+        rows = await find(database, "jobs", match, sort=by, skip=skip, limit=limit, within_ms=within_ms)
+        return [named(row, "id") for row in rows]
     pipeline: list[Document] = [
         {"$match": {**match, "ended_at": {"$ne": None}, "claimed_at": {"$ne": None}}},
         {"$addFields": {"took": _TOOK}},
