@@ -57,7 +57,7 @@ def check_script(found: object) -> None:
         said = " ".join(found.problems)
         raise Refused(
             "bad_space",
-            f"the script would not take this. {said} Nothing was changed; with `force` it is, as it is",
+            f"the script would not take this. {said} Nothing was changed; `force` takes it as it is",
         )
 
 
