@@ -1,23 +1,20 @@
 """Results: any of them as a table, in groups and in a figure that are linked. The address says all of it."""
 
 import asyncio
-import importlib.util
 import json
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-import dash_mantine_components as dmc
 from dash import html
-from dash.development.base_component import Component
 
 from dash_app import component_ids as ids
-from dash_app.asked import AGGREGATES, KINDS, Asked
+from dash_app.asked import Asked
 from dash_app.pages.first import none
-from dash_app.presenters import charts, grids, pieces, pivot, results, scatter, spread
-from dash_app.presenters.plain import plain
+from dash_app.pages.results_controls import controls, ways_out, where_field
+from dash_app.pages.results_panels import figure_panel, groups_panel, pivot_panel, tests_panel
+from dash_app.presenters import grids, pieces, results, scatter
 from dash_app.presenters.result_axes import Choice, choose
-from dash_app.presenters.words import count as counted
 from hq.rest import board, queries, table
 from hq.rest.database import Document
 from hq.rest.house import House
@@ -25,9 +22,6 @@ from hq.rest.problems import Problem
 from hq.rest.table import NEWEST, Column
 
 _COMPARED_AT_MOST = 8
-
-_WRITES_PARQUET = importlib.util.find_spec("pyarrow") is not None
-_AGGREGATES = [{"value": one, "label": one.capitalize()} for one in AGGREGATES]
 
 
 async def page(house: House, asked: Asked) -> list[Any]:
@@ -65,19 +59,19 @@ async def page(house: House, asked: Asked) -> list[Any]:
     )
     scans = table.scans(picked, asked.sort) and shown > 0
     return [
-        pieces.head("Results", *_ways_out(asked)),
-        _controls(asked, choice, known, names, sweeps["sweeps"], _where(written, error)),
+        pieces.head("Results", *ways_out(asked)),
+        controls(asked, choice, known, names, sweeps["sweeps"], where_field(written, error)),
         html.Div(
             [
-                html.Div([_figure_panel(points, axes, asked, count)], className="column"),
+                html.Div([figure_panel(points, axes, asked, count)], className="column"),
                 html.Div(
-                    [_groups_panel(groups, choice, shown), _tests_panel(points, axes, known)],
+                    [groups_panel(groups, choice, shown), tests_panel(points, axes, known)],
                     className="column",
                 ),
             ],
             className="panels",
         ),
-        *_pivot_panel(cells, choice, asked.agg),
+        *pivot_panel(cells, choice, asked.agg),
         html.Div(
             [
                 html.P(_table_words(asked, count, shown), className="quiet"),
@@ -161,182 +155,6 @@ async def _read_compared(house: House, asked: Asked, known: Sequence[Column]) ->
     rows = await table.read_rows(house.database, match, names, sort=NEWEST, skip=0, limit=len(wanted))
     rows.sort(key=lambda row: wanted.index(row["job"]))
     return list(results.comparison(rows, names))
-
-
-def _controls(
-    asked: Asked,
-    choice: Choice,
-    known: Sequence[Column],
-    names: Sequence[str],
-    sweeps: Sequence[Document],
-    where: Any,
-) -> Any:
-    shown = {
-        "where": where.value, "sweep": asked.sweep, "columns": ",".join(names), "x": choice.x, "y": choice.y,
-        "color": choice.color, "facet": choice.facet, "kind": asked.kind, "by": choice.by, "of": choice.of,
-        "across": choice.across, "agg": asked.agg,
-    }  # fmt: skip
-    columns = results.options(known)
-    of_sweeps = [
-        {"value": one["id"], "label": plain(one["spec"].get("name") or one["id"], 60)} for one in sweeps
-    ]
-    return html.Div(
-        [
-            html.Div(
-                [where, _select("sweep", "Sweep", of_sweeps, asked.sweep, "Any")],
-                className="fields results-where",
-            ),
-            html.Div(
-                [
-                    _select("x", "x", columns, choice.x),
-                    _select("y", "y", columns, choice.y, "Count"),
-                    _select("color", "Colour", columns, choice.color, "One"),
-                    _select("facet", "Facets", columns, choice.facet, "None"),
-                    _select(
-                        "kind",
-                        "Drawn as",
-                        [{"value": one, "label": one.capitalize()} for one in KINDS],
-                        asked.kind,
-                    ),
-                    _select("by", "Group by", columns, choice.by),
-                    _select("of", "Mean of", columns, choice.of),
-                    _select("across", "Pivot across", columns, choice.across, "None"),
-                    # Always there: the browser's callback takes all of them.
-                    html.Div(
-                        _select("agg", "In each cell", _AGGREGATES, asked.agg), hidden=not choice.across
-                    ),
-                ],
-                className="fields is-narrow",
-            ),
-            dmc.MultiSelect(
-                id=ids.RESULTS_CHOICES["columns"],
-                label="Columns",
-                data=columns,
-                value=list(names),
-                searchable=True,
-                clearable=True,
-                size="xs",
-            ),
-        ],
-        id=ids.RESULTS_CONTROLS,
-        className="results-controls",
-        **pieces.attributes(data_shown=json.dumps(shown)),
-    )
-
-
-def _where(written: str, error: str | None) -> Any:
-    return dmc.TextInput(
-        id=ids.RESULTS_CHOICES["where"],
-        label="Only those with",
-        placeholder="accuracy >= 0.9, machine = attic, params.lr < 0.01, name ~ fold",
-        value=plain(written, 2000),
-        error=error,
-        debounce=True,
-        size="xs",
-        inputProps={"autoComplete": "off", "spellCheck": "false", "data-search": "yes"},
-    )
-
-
-def _select(name: str, label: str, data: list[dict[str, Any]], value: str, nothing: str = "") -> Any:
-    return dmc.Select(
-        id=ids.RESULTS_CHOICES[name],
-        label=label,
-        data=data,
-        value=value or None,
-        placeholder=nothing or None,
-        clearable=bool(nothing),
-        searchable=True,
-        size="xs",
-        nothingFoundMessage="No such column",
-    )
-
-
-def _ways_out(asked: Asked) -> list[Any]:
-    query = asked.address().removeprefix("/results")
-    return [
-        html.A("CSV", href=f"/results/table.csv{query}", download="results.csv", className="button is-plain"),
-        *(
-            [
-                html.A(
-                    "Parquet",
-                    href=f"/results/table.parquet{query}",
-                    download="results.parquet",
-                    className="button is-plain",
-                )
-            ]
-            if _WRITES_PARQUET
-            else []
-        ),
-    ]
-
-
-def _figure_panel(points: list[scatter.Point], axes: scatter.Axes, asked: Asked, count: int) -> Any:
-    drawn = scatter.drawn(points, axes)
-    said = f"{counted(len(drawn), 'point')}. Drag over some to filter the table."
-    if count > len(points):
-        said = f"The newest {counted(len(points), 'result')}. Drag over some to filter the table."
-    what: Component
-    if not drawn:
-        what = html.P("No result has both.", className="quiet")
-    else:
-        what = charts.chart(ids.RESULTS_FIGURE, scatter.figure(points, axes, _box(asked)), 380)
-    name = f"{results.title(axes.y)} over {results.title(axes.x)}" if axes.y else results.title(axes.x)
-    name += f", by {results.title(axes.facet)}" if axes.facet else ""
-    return pieces.panel(name, what, aside=html.Span(said, className="quiet"))
-
-
-def _box(asked: Asked) -> dict[str, tuple[float, float]] | None:
-    """Return the range that is selected, as the address says it."""
-    found: dict[str, list[float]] = {}
-    try:
-        selection = asked.picked()
-    except Problem:
-        return None
-    for one in selection.where[len(asked.conditions()) :]:
-        axis = "x" if one.name == asked.x else "y"
-        found.setdefault(axis, []).append(float(one.value) if one.sign in (">=", "<=") else 0.0)
-    box = {axis: (min(values), max(values)) for axis, values in found.items() if len(values) == 2}
-    return box or None
-
-
-def _groups_panel(groups: list[Document], choice: Choice, shown: int) -> Any:
-    if not choice.by or not choice.of:
-        return pieces.panel("Groups", html.P("Choose what to group by.", className="quiet"))
-    few = counted(table.MOST_GROUPED, "result")
-    return pieces.panel(
-        f"{results.title(choice.of)} by {results.title(choice.by)}",
-        [
-            *results.groups_table(groups, choice.by, choice.of),
-            *([html.P(f"Of the newest {few}.", className="quiet")] if shown > table.MOST_GROUPED else []),
-        ],
-        id="results-groups",
-    )
-
-
-def _pivot_panel(cells: list[Document], choice: Choice, aggregate: str) -> list[Any]:
-    if not choice.across or not choice.by or not choice.of:
-        return []
-    titles = (results.title(choice.by), results.title(choice.across), results.title(choice.of))
-    name = f"{titles[2]} by {titles[0]} and {titles[1]}"
-    shown = pivot.pivot(cells, titles, aggregate)
-    return [pieces.panel(name, list(shown), id="results-pivot", kind="below")]
-
-
-def _tests_panel(points: list[scatter.Point], axes: scatter.Axes, known: Sequence[Column]) -> Any:
-    drawn = [point for point in scatter.drawn(points, axes) if scatter.is_number(point.y)]
-    if not axes.y or not drawn or axes.x == axes.y:
-        return pieces.panel("What the numbers say", html.P("Choose an x and a y.", className="quiet"))
-    is_number = all(scatter.is_number(point.x) for point in drawn)
-    x_name, y_name = results.title(axes.x), results.title(axes.y)
-    y = [float(point.y) for point in drawn]
-    levels = [float(p.x) if is_number else str(p.x) for p in drawn]
-    said = [html.P(spread.variance_words(x_name, y_name, levels, y, is_number))]
-    if is_number:
-        said.append(html.P(spread.linearity_words(x_name, y_name, [float(p.x) for p in drawn], y)))
-    about = f"From {counted(len(drawn), 'result')}; p is how often chance alone would give such a number."
-    return pieces.panel(
-        "What the numbers say", *said, html.P(about, className="quiet"), id="results-tests", kind="said"
-    )
 
 
 def _table_words(asked: Asked, count: int, shown: int) -> list[Any]:

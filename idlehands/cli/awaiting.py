@@ -9,7 +9,7 @@ from bus.port import Inbound
 from bus.topics import SWEEP_EVENT
 from idlehands.cli.exits import UNSUCCESSFUL, say
 from idlehands.cli.failures import describe_commonest, failed_trials
-from idlehands.cli.looking import print_results
+from idlehands.cli.looking_at_results import print_results
 from idlehands.client import Client, HqUnreachable
 from idlehands.client.following import LOST_SECONDS
 from idlehands.energy import add_up, describe
