@@ -19,12 +19,7 @@ from agents.core.outbox import Outbox
 from agents.core.owner import Owner
 from agents.core.running import Running
 from agents.core.taking import Taking
-from agents.core.timing import (
-    CHANGE_SECONDS,
-    HELD_SECONDS,
-    SPREAD_AGENTS,
-    SPREAD_SECONDS,
-)
+from agents.core.timing import CHANGE_SECONDS, HELD_SECONDS, SPREAD_AGENTS, SPREAD_SECONDS
 from agents.guest.decision import Decision
 from bus import topics
 from bus.port import Inbound, Refusal

@@ -15,13 +15,7 @@ from hq.core.recording import Recording
 from hq.core.showing_house import show_status, show_sweeps
 from hq.core.submitters import submitter_of
 from schemas.messages import GuestOrder, JobProgress, Progress, Reply, RequestError, StacksOrder
-from schemas.requests import (
-    AskAgent,
-    Explain,
-    ReadSweeps,
-    ReportTrial,
-    ShowStacks,
-)
+from schemas.requests import AskAgent, Explain, ReadSweeps, ReportTrial, ShowStacks
 from schemas.states import JobStatus
 
 

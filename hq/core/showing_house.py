@@ -6,9 +6,7 @@ import msgspec
 
 from hq.core.bookkeeping import Bookkeeping
 from hq.core.state import State
-from schemas.requests import (
-    ReadSweeps,
-)
+from schemas.requests import ReadSweeps
 from schemas.states import SweepStatus
 
 _AGENTS_SHOWN = 500

@@ -22,18 +22,8 @@ from schemas.messages.from_agents import (
     ServiceAnswers,
     StandingClaim,
 )
-from schemas.messages.notices import (
-    DeletionNotice,
-    JobLog,
-    JobNotice,
-    JobProgress,
-    SweepNotice,
-)
-from schemas.messages.replies import (
-    Reply,
-    RequestError,
-    WhyWaiting,
-)
+from schemas.messages.notices import DeletionNotice, JobLog, JobNotice, JobProgress, SweepNotice
+from schemas.messages.replies import Reply, RequestError, WhyWaiting
 from schemas.messages.to_agents import (
     Ack,
     Denial,

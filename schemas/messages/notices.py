@@ -3,10 +3,7 @@
 from schemas.events import JobEvent, SweepEvent
 from schemas.messages.base import Message
 from schemas.messages.from_agents import LogLines, Progress
-from schemas.names import (
-    Count,
-    Name,
-)
+from schemas.names import Count, Name
 from schemas.states import JobStatus, SweepStatus
 
 

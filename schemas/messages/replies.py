@@ -3,13 +3,7 @@
 from msgspec import field
 
 from schemas.messages.base import Message
-from schemas.names import (
-    Count,
-    JobId,
-    JsonObject,
-    ShortText,
-    Text,
-)
+from schemas.names import Count, JobId, JsonObject, ShortText, Text
 from schemas.specs import Needs
 
 

@@ -4,9 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from schemas.facts import (
-    Checkpoint,
-)
+from schemas.facts import Checkpoint
 from schemas.messages.base import Message
 from schemas.names import (
     Boot,

@@ -5,14 +5,7 @@ envelope's id serves. A repeat within seven days gets the stored answer.
 """
 
 from schemas.requests.base import Request
-from schemas.requests.house import (
-    AskAgent,
-    Audit,
-    Label,
-    Ping,
-    ReadStatus,
-    SetLimit,
-)
+from schemas.requests.house import AskAgent, Audit, Label, Ping, ReadStatus, SetLimit
 from schemas.requests.jobs import (
     Cancel,
     Delete,
@@ -25,23 +18,9 @@ from schemas.requests.jobs import (
     ShowStacks,
     Submit,
 )
-from schemas.requests.loops import (
-    AskTrial,
-    ReportTrial,
-    TellTrial,
-    Told,
-)
-from schemas.requests.models import (
-    PromoteModel,
-    RemoveModel,
-    StageModel,
-)
-from schemas.requests.pipelines import (
-    CancelPipeline,
-    DeletePipeline,
-    RetryPipeline,
-    SubmitPipeline,
-)
+from schemas.requests.loops import AskTrial, ReportTrial, TellTrial, Told
+from schemas.requests.models import PromoteModel, RemoveModel, StageModel
+from schemas.requests.pipelines import CancelPipeline, DeletePipeline, RetryPipeline, SubmitPipeline
 from schemas.requests.schedules import (
     AddSchedule,
     PauseSchedule,

@@ -5,15 +5,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from schemas.audit import AuditNote
-from schemas.names import (
-    AnyProject,
-    GuestCommand,
-    LimitKind,
-    Name,
-    ParentId,
-    Tags,
-    Text,
-)
+from schemas.names import AnyProject, GuestCommand, LimitKind, Name, ParentId, Tags, Text
 from schemas.requests.base import Request
 
 

@@ -4,12 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from schemas.names import (
-    Count,
-    JobId,
-    Text,
-    Token,
-)
+from schemas.names import Count, JobId, Text, Token
 from schemas.requests.base import Request
 from schemas.specs import JobSpec
 

@@ -5,13 +5,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, field
 
 from schemas.facts import MetricPoint
-from schemas.names import (
-    Count,
-    JsonObject,
-    SweepId,
-    Text,
-    Token,
-)
+from schemas.names import Count, JsonObject, SweepId, Text, Token
 from schemas.requests.base import Request
 
 

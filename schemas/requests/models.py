@@ -4,12 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from schemas.names import (
-    ArtifactName,
-    JobId,
-    ModelName,
-    SweepId,
-)
+from schemas.names import ArtifactName, JobId, ModelName, SweepId
 from schemas.registry import ModelVersion, Stage
 from schemas.requests.base import Request
 

@@ -1,8 +1,6 @@
 """Requests about pipelines as a whole."""
 
-from schemas.names import (
-    PipelineId,
-)
+from schemas.names import PipelineId
 from schemas.pipelines import PipelineSpec
 from schemas.requests.base import Request
 

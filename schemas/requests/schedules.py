@@ -1,8 +1,6 @@
 """Requests about what is submitted again and again."""
 
-from schemas.names import (
-    Name,
-)
+from schemas.names import Name
 from schemas.requests.base import Request
 from schemas.schedules import ScheduleSpec
 

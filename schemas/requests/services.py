@@ -4,10 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta, field
 
-from schemas.names import (
-    JsonObject,
-    Name,
-)
+from schemas.names import JsonObject, Name
 from schemas.requests.base import Request
 from schemas.specs import ServiceSpec
 

@@ -5,13 +5,7 @@ from typing import Annotated
 from msgspec import Meta, field
 
 from schemas.early_stopping import Live, StopRules
-from schemas.names import (
-    Count,
-    JsonObject,
-    ShortText,
-    SweepId,
-    Text,
-)
+from schemas.names import Count, JsonObject, ShortText, SweepId, Text
 from schemas.requests.base import Request
 from schemas.specs import Dimension, SweepSpec
 from schemas.trials import Descent, KnownTrials

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from schemas.events import (
-    AnyEvent,
-)
+from schemas.events import AnyEvent
 
 Decided = tuple[list[AnyEvent], dict[str, Any]]

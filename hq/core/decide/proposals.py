@@ -10,16 +10,8 @@ from hq.core.decide.ids import Ids
 from hq.core.decide.lineages import trace_lineages, why_no_lineage
 from hq.core.decide.refused import Refused
 from hq.core.state import State, Sweep
-from schemas.events import (
-    AnyEvent,
-    JobSubmitted,
-    SweepExhausted,
-    SweepStuck,
-    TrialProposed,
-)
-from schemas.requests import (
-    Propose,
-)
+from schemas.events import AnyEvent, JobSubmitted, SweepExhausted, SweepStuck, TrialProposed
+from schemas.requests import Propose
 from schemas.specs import JobSpec
 from schemas.states import SweepStatus
 

@@ -15,14 +15,7 @@ from hq.core.decide.refused import Refused
 from hq.core.decide.submissions import submit_jobs, submit_pipeline, submit_sweep
 from hq.core.dependents import Ended
 from hq.core.state import State
-from schemas.events import (
-    AnyEvent,
-    Audited,
-    JobCancelled,
-    JobHeld,
-    JobReleased,
-    SweepCancelled,
-)
+from schemas.events import AnyEvent, Audited, JobCancelled, JobHeld, JobReleased, SweepCancelled
 from schemas.requests import (
     Audit,
     Cancel,

@@ -5,11 +5,7 @@ from collections.abc import Callable, Collection
 from hq.core.decide.refused import Refused
 from hq.core.decide.waiting import specs_in
 from schemas.pipelines import Step
-from schemas.requests import (
-    AddSchedule,
-    Change,
-    DeployService,
-)
+from schemas.requests import AddSchedule, Change, DeployService
 from schemas.schedules import ScheduleSpec
 from schemas.specs import JobSpec
 

@@ -14,12 +14,7 @@ from hq.core.decide.specs import check_job, check_sweep
 from hq.core.decide.waiting import check_parents, parents_of
 from hq.core.dependents import Ended
 from hq.core.state import State
-from schemas.events import (
-    AnyEvent,
-    JobSubmitted,
-    PipelineSubmitted,
-    SweepSubmitted,
-)
+from schemas.events import AnyEvent, JobSubmitted, PipelineSubmitted, SweepSubmitted
 from schemas.pipelines import PipelineSpec, Step
 from schemas.specs import JobSpec, SweepSpec
 

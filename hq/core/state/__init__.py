@@ -14,28 +14,11 @@ from hq.core.state.changes import (
     StoredResult,
     with_labels,
 )
-from hq.core.state.jobs import (
-    Attempt,
-    Finished,
-    Job,
-    Pruning,
-)
+from hq.core.state.jobs import Attempt, Finished, Job, Pruning
 from hq.core.state.models import Model, RegisteredVersion
-from hq.core.state.records import (
-    AgentRecord,
-    Answer,
-    AuditEntry,
-    Limit,
-    Pipeline,
-    Schedule,
-)
+from hq.core.state.records import AgentRecord, Answer, AuditEntry, Limit, Pipeline, Schedule
 from hq.core.state.services import VERSIONS_KEPT, Service, ServiceVersion
-from hq.core.state.state import (
-    FINISHED_KEPT,
-    IDEMPOTENCY_SECONDS,
-    REPORTED_KEPT,
-    State,
-)
+from hq.core.state.state import FINISHED_KEPT, IDEMPOTENCY_SECONDS, REPORTED_KEPT, State
 from hq.core.state.sweeps import Sweep
 
 __all__ = [
