@@ -19,7 +19,7 @@ def test_the_list_of_jobs_is_sorted_grouped_and_its_chosen_jobs_cancelled(
     operator: Visitor, client: Client, tmp_path: Path
 ) -> None:
     script, name = script_of(client, tmp_path), f"each {tmp_path.name}"
-    waiting = [JobSpec(script, params={"steps": 1000 + n}, name=name) for n in range(2)]
+    waiting = [JobSpec(script, params={"steps": 9000 + n}, name=name) for n in range(2)]
     jobs = client.submit(waiting).jobs
     page = operator.open(f"/jobs?where=name = {name}").page
     for job in jobs:

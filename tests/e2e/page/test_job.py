@@ -50,7 +50,7 @@ def test_a_job_is_watched_from_its_first_line_to_its_result(
 # Where a viewer looks on, somebody cancels by a click, too.
 @pytest.mark.slow
 def test_a_click_cancels(operator: Visitor, client: Client, tmp_path: Path) -> None:
-    job = submit(client, tmp_path, params={"steps": 1000})
+    job = submit(client, tmp_path, params={"steps": 9000})
     page = operator.open(f"/jobs/{job}").page
     expect(page.locator("#job-status")).to_contain_text("Running")
 

@@ -55,7 +55,7 @@ def is_click(body: str, button: str) -> bool:
 def test_a_viewer_sees_all_and_changes_nothing(
     browser: Browser, house: RunningHouse, operator: Visitor, client: Client, tmp_path: Path
 ) -> None:
-    job = submit(client, tmp_path, params={"steps": 1000})
+    job = submit(client, tmp_path, params={"steps": 9000})
     sent: list[str] = []
     acting = operator.open(f"/jobs/{job}").page
     acting.on("request", lambda one: sent.append(one.post_data or "") if one.method == "POST" else None)
@@ -70,7 +70,7 @@ def test_a_viewer_sees_all_and_changes_nothing(
     expect(acting.locator("#job-actions button")).to_have_text("Try again")
 
     # What the operator's browser sent, sent by the viewer's.
-    again = submit(client, tmp_path, params={"steps": 1000})
+    again = submit(client, tmp_path, params={"steps": 9000})
     body = next(one for one in sent if is_click(one, "job-cancel")).replace(job, again)
     answer = page.evaluate(
         "body => fetch('/_dash-update-component', {method: 'POST', body, headers: "

@@ -46,7 +46,7 @@ def test_a_server_killed_in_the_middle_is_caught_up_with(
 def test_what_one_person_does_another_sees_at_once(
     browser: Browser, house: RunningHouse, operator: Visitor, client: Client, tmp_path: Path
 ) -> None:
-    job = submit(client, tmp_path, params={"steps": 1000}, name="of two")
+    job = submit(client, tmp_path, params={"steps": 9000}, name="of two")
     other = log_in(browser, house.home, role=TokenRole.VIEWER, size=PHONE)
     listed, watched = other.open("/jobs").page, other.open(f"/jobs/{job}").page
     acting = operator.open(f"/jobs/{job}").page

@@ -35,7 +35,7 @@ def test_a_sweep_shows_its_best_its_trials_and_its_figures(
 def test_a_sweep_is_paused_extended_and_stopped_by_clicks(
     operator: Visitor, client: Client, tmp_path: Path
 ) -> None:
-    job = JobSpec(script_of(client, tmp_path), params={"steps": 1000})
+    job = JobSpec(script_of(client, tmp_path), params={"steps": 9000})
     spec = SweepSpec(job, {"mode": Choice(("fast", "slow"))}, "random", trials=3, metric="loss", parallel=1)
     page = operator.open(f"/sweeps/{client.submit_sweep(spec).sweep}").page
     pill, note = page.locator("#sweep-status .pill"), page.locator("#note")
