@@ -11,6 +11,7 @@ from starlette.datastructures import Headers
 from starlette.responses import RedirectResponse, Response
 from starlette.types import Scope
 
+from hq.rest.policy import WRITERS
 from hq.rest.problems import Problem
 from hq.rest.sessions import SESSION_SECONDS
 from hq.rest.tokens import Principal
@@ -65,9 +66,13 @@ def check_role(principal: Principal, roles: frozenset[str]) -> None:
         Problem: 403, with the words for it.
     """
     if principal.role not in roles:
+        may = "operator" if "operator" in roles else "admin"
+        less = (
+            "cannot change this" if principal.role in WRITERS else "can look at everything and change nothing"
+        )
         raise Problem(
             403,
             "forbidden",
-            f"You are logged in as {principal.role}, who can look at everything and change nothing. "
-            "`idlehands login --role operator` on the HQ host makes a login that may.",
+            f"You are logged in as {principal.role}, who {less}. "
+            f"`idlehands login --role {may}` on the HQ host makes a login that may.",
         )

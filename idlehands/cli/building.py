@@ -46,7 +46,7 @@ def build_job(
 
     Raises as `store_script`, and Stop if it names a dataset that the house has not.
     """
-    check_data(client.rest, [*params.values(), *argv], force=given.force)
+    check_data(client, [*params.values(), *argv], force=given.force)
     fields = given.spec_fields()
     reference, source, fields["needs"] = store_script(client, script, given)
     return words.build_spec(reference, params=params, argv=argv, source=source, **fields)

@@ -7,14 +7,14 @@ from idlehands.cli.exits import REFUSED, Stop
 from schemas.datasets import PREFIX, Reference, parse_reference
 
 if TYPE_CHECKING:
-    from idlehands.client.rest import Rest
+    from idlehands.client.reading import Reading
 
 
-def check_data(rest: "Rest", values: Sequence[Any], *, force: bool = False) -> None:
+def check_data(client: "Reading", values: Sequence[Any], *, force: bool = False) -> None:
     """Do nothing if the house has what is named, or whether it has is not to be learnt now.
 
     Args:
-        rest: Of the house.
+        client: Who may ask the house.
         values: Of parameters, and words.
         force: Say nothing: it may come later.
 
@@ -28,7 +28,7 @@ def check_data(rest: "Rest", values: Sequence[Any], *, force: bool = False) -> N
         except ValueError as error:
             raise Stop(REFUSED, f"{error}. --force submits it all the same") from None
         if reference.name not in known:
-            known[reference.name] = _read_versions(rest, reference.name)
+            known[reference.name] = _read_versions(client, reference.name)
         if why := _why_missing(reference, known[reference.name]):
             raise Stop(REFUSED, f"{text[:200]!r}: {why}. --force submits it all the same")
 
@@ -41,12 +41,12 @@ def _find_named(values: Sequence[Any]) -> Iterator[str]:
             yield value
 
 
-def _read_versions(rest: "Rest", name: str) -> list[str] | None:
+def _read_versions(client: "Reading", name: str) -> list[str] | None:
     """Return the versions of a dataset, the newest first; None where that cannot be learnt."""
     from idlehands.client import HqUnreachable, RequestRefused
 
     try:
-        return [str(row["sha256"]) for row in rest.get(f"/datasets/{name}")["versions"]]
+        return [str(row["sha256"]) for row in client.rest.get(f"/datasets/{name}")["versions"]]
     except RequestRefused as error:
         return [] if error.code == "not_found" else None
     except HqUnreachable:

@@ -71,9 +71,8 @@ def _ctrl_c(client: Client, job: str, screen: Screen) -> Iterator[None]:
         if asked:
             raise KeyboardInterrupt
         asked = True
-        screen.note(f"cancelling {job}; once more to leave without waiting")
-        # In its own thread: the signal may have come in the middle of a request.
-        threading.Thread(target=_cancel, args=(client, job), daemon=True).start()
+        # In its own thread: the signal may have come in the middle of a request, or of a line on the screen.
+        threading.Thread(target=_cancel, args=(client, job, screen), daemon=True).start()
 
     before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -83,7 +82,8 @@ def _ctrl_c(client: Client, job: str, screen: Screen) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _cancel(client: Client, job: str) -> None:
+def _cancel(client: Client, job: str, screen: Screen) -> None:
+    screen.note(f"cancelling {job}; once more to leave without waiting")
     try:
         client.cancel([job])
     except RequestRefused as refused:

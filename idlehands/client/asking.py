@@ -49,6 +49,8 @@ class Asking:
         self._changed = threading.Condition()
         self._waiting: dict[str, _Asked] = {}
         self._is_closed = False
+        #: The log position of the newest change that HQ answered.
+        self.changed_at = 0
 
     def close(self) -> None:
         """Let whoever waits for an answer know that none will come. Safe to repeat."""
@@ -66,6 +68,8 @@ class Asking:
             asked.reply = message.data
             error = message.data.error
             asked.done = error is None or error.code not in TRY_AGAIN
+            if isinstance(asked.request, CHANGES):
+                self.changed_at = max(self.changed_at, message.data.position)
             self._changed.notify_all()
 
     def resend(self) -> None:

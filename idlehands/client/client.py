@@ -141,6 +141,11 @@ class Client(Reading, Requesting):
             self._rest = Rest(url, self._settings.certificate / "token", https_only=self._https_only)
         return self._rest
 
+    @property
+    def changed_at(self) -> int:
+        """The log position of the newest change that was made through this client; 0 before the first."""
+        return self._asking.changed_at
+
     def announced_rest(self, timeout_seconds: float) -> str:
         """Return where HQ says that REST is; "" when it says nothing in time, or that it is nowhere."""
         with self._changed:

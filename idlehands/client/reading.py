@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from idlehands.client.errors import RequestRefused
 from idlehands.client.rest import Rest
 from schemas.registry import parse_reference
 
@@ -15,13 +16,18 @@ class Reading:
         """REST of the house."""
         raise NotImplementedError
 
+    @property
+    def changed_at(self) -> int:
+        """The log position of the newest change that was made through this client; 0 before the first."""
+        return 0
+
     def jobs(self, **query: Any) -> Iterator[dict[str, Any]]:
         """Yield jobs, newest first; filter by status, sweep, submitter, agent."""
         return self.rest.pages("/jobs", "jobs", **query)
 
     def job(self, job: str, *, at_least: int | None = None) -> dict[str, Any]:
         """Return one job with its attempts and results, reflecting at least that log position."""
-        return dict(self.rest.get(f"/jobs/{job}", at_least=at_least))
+        return self._one(f"/jobs/{job}", at_least)
 
     def logs(self, job: str) -> Iterator[dict[str, Any]]:
         """Yield the stored pieces of a job's log, oldest first."""
@@ -40,8 +46,8 @@ class Reading:
         return list(self.rest.get(f"/jobs/{job}/progress", resources="true")["points"])
 
     def sweep(self, sweep: str, *, at_least: int | None = None) -> dict[str, Any]:
-        """Return one sweep."""
-        return dict(self.rest.get(f"/sweeps/{sweep}", at_least=at_least))
+        """Return one sweep, reflecting at least that log position."""
+        return self._one(f"/sweeps/{sweep}", at_least)
 
     def sweeps(self, **query: Any) -> Iterator[dict[str, Any]]:
         """Yield sweeps, newest first; filter by status, project, tag, words (`q`)."""
@@ -92,3 +98,12 @@ class Reading:
     def get_blob(self, sha256: str) -> bytes:
         """Return content by its sha256."""
         return self.rest.get_blob(sha256)
+
+    def _one(self, path: str, at_least: int | None) -> dict[str, Any]:
+        """Return what is at a path, also when it was made through this client a moment ago."""
+        try:
+            return dict(self.rest.get(path, at_least=at_least))
+        except RequestRefused as refused:
+            if refused.code != "not_found" or at_least is not None or not self.changed_at:
+                raise
+            return dict(self.rest.get(path, at_least=self.changed_at))

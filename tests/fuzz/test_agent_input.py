@@ -38,7 +38,7 @@ from tests.unit.agents.core.small_agent import BOOT, EPOCH, NAME, Key, SmallAgen
 MESSAGES = 1_500
 SLOTS = 3
 #: What a refusal may change: the count of refusals.
-COUNTERS = ("rejected",)
+COUNTERS = ("rejected", "_rejected")
 
 
 class FuzzedAgent(SmallAgent):

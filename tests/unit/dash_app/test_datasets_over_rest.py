@@ -115,8 +115,8 @@ def test_a_job_is_refused_that_names_a_dataset_or_a_version_that_the_house_has_n
     (tmp_path / "file").write_text("given")
     version = add_dataset(reader.rest, "given", tmp_path / "file")["sha256"]
 
-    check_data(reader.rest, ["data://given", [f"data://given@{version[:6]}/a.csv", 3], "given@7", None])
+    check_data(reader, ["data://given", [f"data://given@{version[:6]}/a.csv", 3], "given@7", None])
     for wrong in ("data://given@7", "data://Given", "data://nowhere", ["x", "data://given@77777777"]):
-        check_data(reader.rest, [wrong], force=True)
+        check_data(reader, [wrong], force=True)
         with pytest.raises(Stop, match="--force submits it all the same"):
-            check_data(reader.rest, [wrong])
+            check_data(reader, [wrong])

@@ -113,7 +113,7 @@ def test_ctrl_c_cancels_the_job(line: Line) -> None:
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
 
-    assert process.returncode == 130
+    assert process.returncode == 130, err
     assert "was cancelled" in err
     assert line.rows("jobs", "--limit", "1")[0]["status"] == "cancelled"
 
