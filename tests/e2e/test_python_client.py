@@ -154,7 +154,7 @@ def test_a_loop_of_ones_own_asks_and_tells_as_the_page_on_searching_says(
     assert again.best_params["layers"] == 1
     assert again.best_trial == min(again.trials, key=lambda row: row.values)
     assert again.ask() is None
-    assert home.client.sweep(search.id)["status"] == "finished"
+    assert home.client.sweep(search.id, at_least=home.client.ping())["status"] == "finished"
     assert str(again.best_value) in capsys.readouterr().out
     with pytest.raises(RequestRefused, match="not ended"):
         again.tell(3, 0.1)

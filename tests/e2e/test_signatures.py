@@ -137,7 +137,7 @@ def test_an_owned_agent_cannot_report_for_another(
         bus.publish(topics.RESULT, results(), agent=honest)
         eventually(lambda: work.client.status()["refused"].get("unsigned", 0) > 0, 60)
 
-    assert work.client.job(job)["status"] == "running"
+    assert work.status(job) == "running"
     work.client.cancel([job])
     assert work.wait_final([job]) == {job: "cancelled"}
 
@@ -156,7 +156,7 @@ def test_an_agent_whose_key_hq_does_not_know_gets_its_results_in_nowhere_until_i
     try:
         (job,) = work.submit(1, 0.0, tag="keyless", needs=Needs(agent=agents[0]))
         eventually(lambda: work.client.status()["refused"].get("unknown_signer", 0) > before, 120)
-        assert work.client.job(job)["status"] == "running"
+        assert work.status(job) == "running"
         assert "issue" in (house.home.logs / "hq.log").read_text()
     finally:
         _replace(registry, entered)
@@ -184,7 +184,7 @@ def test_an_author_away_from_hq_is_trusted_by_who_wants_to(
     job = cli(house, "submit", *words).stdout.strip()
     eventually(lambda: "does not trust the author" in work.client.explain(job), 120)
     assert not mark.exists()
-    assert work.client.job(job)["status"] == "queued"
+    assert work.status(job) == "queued"
     cli(house, "trust", "author", "add", "olga", public, *here)
 
     assert work.wait_final([job]) == {job: "succeeded"}

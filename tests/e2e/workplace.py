@@ -119,6 +119,10 @@ class Workplace:
         eventually(lambda: {entry.job for entry in self.entries("begin", jobs)} == set(jobs), seconds)
         return self.entries("begin", jobs)
 
+    def status(self, job: str) -> str:
+        """Return what REST says of a job once it knows all that HQ knows by now."""
+        return str(self.client.job(job, at_least=self.client.ping())["status"])
+
     def wait_final(self, jobs: list[str], seconds: float = 90) -> dict[str, str]:
         """Wait until every job is in a terminal state and return each one's, as the database has it."""
         found: dict[str, str] = {}
