@@ -27,6 +27,8 @@ from schemas.specs import JobSpec, Needs, ScriptRef
 
 _PATIENCE_SECONDS = 120.0
 _POLL_SECONDS = 0.002
+#: The house is asked less often: what it answers with is a busy program, too.
+_ASK_SECONDS = 0.5
 _WORKING = """
 import os, signal, sys, time
 def leave(number, frame):
@@ -159,7 +161,7 @@ def _running(client: Client, spec: JobSpec) -> Iterator[int]:
         return bool(pids) and _state(pids[-1]) not in ("", "T")
 
     try:
-        _wait(has_begun, f"{job} runs")
+        _wait(has_begun, f"{job} runs", _ASK_SECONDS)
         yield pids[-1]
     finally:
         client.cancel([job])
@@ -191,12 +193,12 @@ def _time(act: Callable[[], None], is_so: Callable[[], bool]) -> float:
     return time.perf_counter() - began
 
 
-def _wait(is_so: Callable[[], bool], what: str) -> None:
+def _wait(is_so: Callable[[], bool], what: str, poll_seconds: float = _POLL_SECONDS) -> None:
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while not is_so():
         if time.monotonic() > deadline:
             raise TimeoutError(f"not within {_PATIENCE_SECONDS:.0f} s: {what}")
-        time.sleep(_POLL_SECONDS)
+        time.sleep(poll_seconds)
 
 
 def _state(pid: int) -> str:
