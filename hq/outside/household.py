@@ -147,7 +147,9 @@ class HouseholdBroker:
             if self._broker is not None:
                 self._broker.publish(retelling.HQ_TOPIC, retelling.OFFLINE, retained=True)
                 await asyncio.to_thread(self._broker.stop)
-            self._broker = None if wanted is None else self._connect(*wanted)
+            self._broker = None
+            if wanted is not None:
+                self._connect(*wanted)
         if self._broker is not None and wanted is not None:
             self._listen(self._broker, wanted[0])
         await asyncio.to_thread(self._write_standing)
@@ -167,15 +169,19 @@ class HouseholdBroker:
         except OSError as error:
             log.error("%s cannot be written: %s", self._file, error)
 
-    def _connect(self, household: Household, password: str) -> PlainBroker:
+    def _connect(self, household: Household, password: str) -> None:
         settings = PlainSettings(household.host, household.port, household.user, password, household.tls)
         will = (retelling.HQ_TOPIC, retelling.OFFLINE) if household.announces else None
         broker = PlainBroker(
-            settings, will=will, on_message=self._arrived, on_connected=lambda: self._say_all(household)
+            settings,
+            will=will,
+            on_message=self._arrived,
+            on_connected=lambda: self._say_all(broker, household),
         )
         self._filters = {}
+        # Before it starts: it may be connected at once, and what is said from then on goes there.
+        self._broker = broker
         broker.start()
-        return broker
 
     def _listen(self, broker: PlainBroker, household: Household) -> None:
         jobs: dict[str, list[TopicJob]] = {}
@@ -222,9 +228,8 @@ class HouseholdBroker:
         if broker is not None and wanted is not None and wanted[0].announces:
             broker.publish(topic, payload, retained=retained)
 
-    def _say_all(self, household: Household) -> None:
-        broker = self._broker
-        if broker is None or not household.announces:
+    def _say_all(self, broker: PlainBroker, household: Household) -> None:
+        if not household.announces:
             return
         for topic, payload in list(self._said.items()):
             broker.publish(topic, payload, retained=True)
