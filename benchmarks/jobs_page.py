@@ -5,21 +5,19 @@ the page says so. Read by the functions that the page reads by.
 """
 
 import asyncio
-import contextlib
 import random
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from pymongo import MongoClient
-from pymongo.errors import ExecutionTimeout
 
 from benchmarks.figures import Figure
 from benchmarks.setting import Effort, running_house
+from benchmarks.timed_reads import Read, time_reads
 from hq.read_models.indexes import ensure_indexes
 from hq.rest import board, job_table
 from hq.rest.conditions import parse_conditions
-from hq.rest.database import QUERY_MS, SCAN_MS, Database, open_database
+from hq.rest.database import QUERY_MS, SCAN_MS, Database
 from hq.rest.job_table import NEWEST, SORTS, Wanted
 from idlehands.house.furnish import database_uri_file
 
@@ -55,7 +53,7 @@ def measure(effort: Effort) -> list[Figure]:
             try:
                 ensure_indexes(mongo[name])
                 _fill(mongo[name]["jobs"], count)
-                return asyncio.run(_measure(uri, name, effort.repeats * 4))
+                return asyncio.run(time_reads(uri, name, "jobs", _reads, effort.repeats * 4, _GOAL))
             finally:
                 mongo.drop_database(name)
 
@@ -98,25 +96,7 @@ def _stored(at: int, chance: random.Random) -> dict[str, Any]:
     }
 
 
-async def _measure(uri: str, name: str, repeats: int) -> list[Figure]:
-    database = open_database(uri).client[name]
-    try:
-        figures = []
-        for title, goal, read in _reads(database):
-            took = []
-            for _ in range(repeats if goal == _GOAL else max(1, repeats // 5)):
-                began = time.perf_counter()
-                # One that takes too long is cut off, and has taken that.
-                with contextlib.suppress(ExecutionTimeout):
-                    await read()
-                took.append(1000 * (time.perf_counter() - began))
-            figures.append(Figure(f"jobs: {title}", "ms", tuple(took), goal))
-        return figures
-    finally:
-        await database.client.close()
-
-
-def _reads(database: Database) -> list[tuple[str, str, Callable[[], Awaitable[Any]]]]:
+def _reads(database: Database) -> list[Read]:
     def rows(wanted: Wanted, sort: str, skip: int = 0) -> tuple[str, Callable[[], Awaitable[Any]]]:
         scans = job_table.scans(wanted, sort)
 
@@ -129,7 +109,7 @@ def _reads(database: Database) -> list[tuple[str, str, Callable[[], Awaitable[An
 
         return (_SCANS if scans else _GOAL), read
 
-    reads: list[tuple[str, str, Callable[[], Awaitable[Any]]]] = []
+    reads: list[Read] = []
     for sort in [way + name for name in SORTS for way in ("-", "")]:
         reads.append((f"first rows by {sort}", *rows(Wanted(), sort)))
     for title, wanted, sort in _FILTERS:

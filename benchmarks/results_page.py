@@ -5,21 +5,19 @@ result, and the page says so. Read by the functions that the page and REST read 
 """
 
 import asyncio
-import contextlib
 import random
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from pymongo import MongoClient
-from pymongo.errors import ExecutionTimeout
 
 from benchmarks.figures import Figure
 from benchmarks.setting import Effort, running_house
+from benchmarks.timed_reads import Read, time_reads
 from hq.read_models.indexes import ensure_indexes
 from hq.rest import table
 from hq.rest.conditions import parse_conditions
-from hq.rest.database import Database, open_database
+from hq.rest.database import Database
 from hq.rest.table import Selection
 from idlehands.house.furnish import database_uri_file
 
@@ -43,7 +41,7 @@ def measure(effort: Effort) -> list[Figure]:
             try:
                 _fill(database["results"], count)
                 ensure_indexes(database)
-                return asyncio.run(_measure(uri, name, effort.repeats * 4))
+                return asyncio.run(time_reads(uri, name, "results", _reads, effort.repeats * 4, _GOAL))
             finally:
                 mongo.drop_database(name)
 
@@ -75,25 +73,7 @@ def _stored(at: int, chance: random.Random) -> dict[str, Any]:
     }
 
 
-async def _measure(uri: str, name: str, repeats: int) -> list[Figure]:
-    database = open_database(uri).client[name]
-    try:
-        figures = []
-        for title, goal, read in _reads(database):
-            took = []
-            for _ in range(repeats if goal == _GOAL else max(1, repeats // 5)):
-                began = time.perf_counter()
-                # One that takes too long is cut off, and has taken that.
-                with contextlib.suppress(ExecutionTimeout):
-                    await read()
-                took.append(1000 * (time.perf_counter() - began))
-            figures.append(Figure(f"results: {title}", "ms", tuple(took), goal))
-        return figures
-    finally:
-        await database.client.close()
-
-
-def _reads(database: Database) -> list[tuple[str, str, Callable[[], Awaitable[Any]]]]:
+def _reads(database: Database) -> list[Read]:
     everything, sweep = Selection(), Selection(sweep=f"s{7:0>12}")
     filtered = Selection(where=parse_conditions("accuracy >= 0.999"))
 
