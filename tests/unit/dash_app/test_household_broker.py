@@ -9,11 +9,13 @@ import httpx
 import pytest
 
 from bus.memory_bus import MemoryBus
+from bus.plain_broker import PlainBroker
 from bus.port import Inbound, Plain
 from bus.topics import GUEST
 from hq.core.state import AgentRecord
 from hq.home_assistant import announcement, state_topic_of, topic_of
 from hq.house_device import CONFIG_TOPIC, STATE_TOPIC, announce_house
+from hq.outside import household
 from schemas.facts import MachineFacts
 from tests.contract.bus_worlds import Recorder
 from tests.fixtures.household import PASSWORD, USER, HouseholdServer, Resident
@@ -41,8 +43,27 @@ def admin(house: LittleHouse) -> Iterator[httpx.Client]:
         yield found
 
 
+class Prompt(PlainBroker):
+    """A connection that stands before anybody has it: what is known then must be said all the same."""
+
+    def start(self) -> None:
+        before = self.state
+        super().start()
+        # Also a refusal is an end of waiting.
+        eventually(lambda: self.state is not before, WAIT)
+
+
 @pytest.fixture(scope="module")
-def resident(server: HouseholdServer, house: LittleHouse, admin: httpx.Client) -> Iterator[Resident]:
+def prompt() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(household, "PlainBroker", Prompt)
+        yield
+
+
+@pytest.fixture(scope="module")
+def resident(
+    server: HouseholdServer, house: LittleHouse, admin: httpx.Client, prompt: None
+) -> Iterator[Resident]:
     """Somebody there, once the house is there too and has announced a machine."""
     house.agent.start()
     facts = MachineFacts(processor="i5", version="0.1.0")
